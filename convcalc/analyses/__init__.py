@@ -1,0 +1,1 @@
+"""Questions asked of a graph: one file each, one loop over its steps."""

@@ -1,0 +1,140 @@
+"""Multiply-adds of contractions, and the other work, kept apart.
+
+A MAC is a multiplication inside a contraction: Conv, ConvTranspose, Einsum with summed letters. Taps that land
+on padding count, as in papers, torch and fvcore. FLOPs = 2 x MACs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from convcalc import ops
+from convcalc.graph import Graph, Node
+from convcalc.ops import NORMS
+from convcalc.shapes import letter_sizes
+from convcalc.sizes import Size, product, total
+
+TAPS = {"nearest": 1, "nearest-exact": 1, "linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4}
+FREE = frozenset({"identity", "dropout"})
+
+
+def macs_of(node: Node) -> Size:
+    """Count the multiply-adds of one step: each weight works once per position walked, for each sample."""
+    op = node.op
+    match op:
+        case ops.Conv():
+            x, weight = node.inputs[:2]
+            return product((x.batch, *weight.shape, *node.output.spatial))
+        case ops.ConvTranspose():
+            x, weight = node.inputs[:2]
+            return product((x.batch, *weight.shape, *x.spatial))
+        case ops.Einsum():
+            sizes = letter_sizes(op.equation, tuple(v.shape for v in node.inputs), lambda *_, **__: None)
+            kept = op.equation.split("->")[1]
+            return product(sizes.values()) if len(sizes) > len(kept) else 0
+        case (
+            ops.Input()
+            | ops.Parameter()
+            | ops.Constant()
+            | ops.Pool()
+            | ops.Unfold()
+            | ops.Sample()
+            | ops.Resample()
+            | ops.Pad()
+            | ops.Reduce()
+            | ops.Concat()
+            | ops.Slice()
+            | ops.Rearrange()
+            | ops.Elementwise()
+            | ops.Opaque()
+        ):
+            return 0
+    assert_never(op)
+
+
+def other_of(node: Node) -> dict[str, Size]:
+    """Count the work of one step that is no MAC, by name: elementary operations per output element.
+
+    Bias, activation and addition 1; batch norm 2 (scale, shift); layer, group and instance norm 5 with a scale
+    and shift, else 4; pooling and interpolation one per tap; softmax 3.
+    """
+    op, out = node.op, product(node.output.shape)
+    match op:
+        case ops.Conv() | ops.ConvTranspose():
+            return {"bias": out} if len(node.inputs) > 2 else {}
+        case ops.Pool():
+            if op.windows:
+                taps = product(window.kernel for window in op.windows)
+                return {f"{op.function}_pool": out * taps}
+            return {f"{op.function}_pool": adaptive_taps(node)}
+        case ops.Sample():
+            return {"sampling": 4 * product(op.shape)}
+        case ops.Resample():
+            return {"interpolation": out * TAPS.get(op.mode, 1) ** len(op.size)}
+        case ops.Reduce():
+            return {op.function: product(node.inputs[0].shape)}
+        case ops.Elementwise():
+            return _elementwise(op, node, out)
+        case (
+            ops.Input()
+            | ops.Parameter()
+            | ops.Constant()
+            | ops.Unfold()
+            | ops.Einsum()
+            | ops.Pad()
+            | ops.Concat()
+            | ops.Slice()
+            | ops.Rearrange()
+            | ops.Opaque()
+        ):
+            return {}
+    assert_never(op)
+
+
+def _elementwise(op: ops.Elementwise, node: Node, out: Size) -> dict[str, Size]:
+    if op.function in FREE:
+        return {}
+    if op.function == "add_bias":
+        return {"bias": out}
+    if op.function in NORMS:
+        settings = dict(op.settings)
+        each = 2 if settings.get("running") else 5 if settings.get("affine") else 4
+        return {op.function: out * each}
+    return {op.function: out * (3 if op.function in ("softmax", "log_softmax") else 1)}
+
+
+def adaptive_taps(node: Node) -> Size:
+    """Count what the uneven windows of an adaptive pool read: window j has ceil((j+1)i/o) - floor(ji/o) taps."""
+    x, y = node.inputs[0], node.output
+    reads: list[Size] = [x.batch, x.channels]
+    for i, o in zip(x.spatial, y.spatial, strict=True):
+        if isinstance(o, int) and o == 1:
+            reads.append(i)
+        elif isinstance(i, int) and isinstance(o, int):
+            reads.append(sum(-(-(j + 1) * i // o) - j * i // o for j in range(o)))
+        else:
+            reads.append(i)
+    return product(reads)
+
+
+def macs(steps: Graph | Iterable[Node]) -> Size:
+    """Return the multiply-adds of a graph or of some of its steps. Raises ShapeError past 64 bits in a sweep."""
+    nodes = steps.nodes if isinstance(steps, Graph) else steps
+    return total(macs_of(node) for node in nodes)
+
+
+def other(steps: Graph | Iterable[Node]) -> dict[str, Size]:
+    """Return the work that is no MAC, by name."""
+    nodes = steps.nodes if isinstance(steps, Graph) else steps
+    sums: dict[str, Size] = {}
+    for node in nodes:
+        for name, count in other_of(node).items():
+            sums[name] = sums.get(name, 0) + count
+    return sums
+
+
+def at_least(steps: Graph | Iterable[Node]) -> list[str]:
+    """Return the names of the steps that could not be read: totals with any of them are `at least`."""
+    nodes = steps.nodes if isinstance(steps, Graph) else steps
+    return list(dict.fromkeys(node.op.name for node in nodes if isinstance(node.op, ops.Opaque)))

@@ -1,0 +1,276 @@
+"""How many ways lead from each input position to each output position, exactly, borders included.
+
+One matrix per axis and step, chained; branches are a sum of such products. Channels are summed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias, assert_never
+
+from convcalc import ops
+from convcalc.analyses.resampling import ratio, reader
+from convcalc.errors import UnsupportedError
+from convcalc.graph import Graph, Node
+from convcalc.sizes import Shape
+from convcalc.window import Window
+
+Row: TypeAlias = dict[int, int]
+"""Input position -> number of ways."""
+Reads: TypeAlias = Callable[[int], Iterable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The ways along one input axis, one row per position of the value's own axis (None: a single row)."""
+
+    own: int | None
+    rows: tuple[Row, ...]
+
+    def after(self, size: int, reads: Reads) -> Axis:
+        """Chain one more step: output i reads these positions; those past the border are nothing."""
+        rows = []
+        for i in range(size):
+            row: Row = {}
+            for place in reads(i):
+                if 0 <= place < len(self.rows):
+                    _add(row, self.rows[place])
+            rows.append(row)
+        return Axis(self.own, tuple(rows))
+
+    def summed(self) -> Axis:
+        """All positions together: what a sum over the axis sees."""
+        row: Row = {}
+        for part in self.rows:
+            _add(row, part)
+        return Axis(None, (row,))
+
+    def at(self, own: int) -> Axis:
+        """The same along another own axis."""
+        return Axis(own, self.rows)
+
+
+def _add(row: Row, part: Row) -> None:
+    for place, ways in part.items():
+        row[place] = row.get(place, 0) + ways
+
+
+Term: TypeAlias = tuple[int, tuple[Axis, ...]]
+"""Input number and one Axis per spatial axis of that input: their product over axes is the number of ways."""
+Paths: TypeAlias = tuple[Term, ...]
+
+
+def paths(graph: Graph) -> dict[int, Paths]:
+    """Return for each value the ways to it from every input. Raises UnsupportedError where they depend on data."""
+    found: dict[int, Paths] = {}
+    inputs = 0
+    for node in graph.nodes:
+        if isinstance(node.op, ops.Input):
+            axes = tuple(
+                Axis(axis, tuple({i: 1} for i in range(size)))
+                for axis, size in enumerate(node.op.shape)
+                if axis > 1
+            )
+            found[node.output.index] = ((inputs, axes),)
+            inputs += 1
+        else:
+            found[node.output.index] = _through(node, [found[value.index] for value in node.inputs])
+    return found
+
+
+def _each(terms: Paths, change: Callable[[Axis], Axis]) -> Paths:
+    return tuple((i, tuple(axis if axis.own is None else change(axis) for axis in axes)) for i, axes in terms)
+
+
+def _through(node: Node, seen: list[Paths]) -> Paths:
+    op, out = node.op, node.output.shape
+    match op:
+        case ops.Input() | ops.Parameter() | ops.Constant():
+            return ()
+        case ops.Conv():
+            _no_generated(seen[1:])
+            return _each(seen[0], lambda axis: _walked(axis, op.windows, out))
+        case ops.ConvTranspose():
+            _no_generated(seen[1:])
+            return _each(seen[0], lambda axis: _spread(axis, op.windows, out))
+        case ops.Pool():
+            if op.windows:
+                return _each(seen[0], lambda axis: _walked(axis, op.windows, out))
+            return _each(seen[0], lambda axis: _tiled(axis, out))
+        case ops.Unfold():
+            rank = len(op.windows)
+            walked = _each(seen[0], lambda axis: _walked(axis, op.windows, out[rank:]))
+            return _each(walked, lambda axis: axis.at(_own(axis) + rank))
+        case ops.Einsum():
+            return _lettered(seen, op.equation)
+        case ops.Resample():
+            return _each(seen[0], lambda axis: _resampled(axis, op, node))
+        case ops.Pad():
+            return _each(seen[0], lambda axis: _padded(axis, op, node))
+        case ops.Reduce():
+            return _each(seen[0], lambda axis: _reduced(axis, op))
+        case ops.Concat():
+            return _concatenated(seen, op, node)
+        case ops.Slice():
+            step, start = op.step, op.start
+            return _each(
+                seen[0],
+                lambda axis: (
+                    axis.after(out[op.axis], lambda i: (start + step * i,)) if axis.own == op.axis else axis
+                ),
+            )
+        case ops.Rearrange():
+            return _each(seen[0], lambda axis: _rearranged(axis, op))
+        case ops.Elementwise():
+            return _elementwise(seen, op, node)
+        case ops.Sample() | ops.Opaque():
+            raise UnsupportedError(f"the ways through a {type(op).__name__.lower()} step depend on the data")
+    assert_never(op)
+
+
+def _own(axis: Axis) -> int:
+    return axis.own or 0
+
+
+def _no_generated(seen: list[Paths]) -> None:
+    if any(seen):
+        raise UnsupportedError("the ways through a generated kernel depend on the data")
+
+
+def _walked(axis: Axis, windows: tuple[Window, ...], out: Shape) -> Axis:
+    w = windows[_own(axis) - 2]
+    return axis.after(
+        out[_own(axis)], lambda i: (w.stride * i + w.dilation * t - w.before for t in range(w.kernel))
+    )
+
+
+def _spread(axis: Axis, windows: tuple[Window, ...], out: Shape) -> Axis:
+    w = windows[_own(axis) - 2]
+
+    def reads(i: int) -> Iterable[int]:
+        places = (divmod(i + w.before - w.dilation * t, w.stride) for t in range(w.kernel))
+        return (place for place, off in places if not off)
+
+    return axis.after(out[_own(axis)], reads)
+
+
+def _tiled(axis: Axis, out: Shape) -> Axis:
+    inputs, outputs = len(axis.rows), out[_own(axis)]
+    return axis.after(outputs, lambda j: range(j * inputs // outputs, -(-(j + 1) * inputs // outputs)))
+
+
+def _lettered(seen: list[Paths], equation: str) -> Paths:
+    reads, kept = equation.split("->")
+    terms: list[Term] = []
+    for letters, found in zip(reads.split(","), seen, strict=True):
+        moved = _each(
+            found,
+            lambda axis, of=letters: (  # type: ignore[misc]
+                axis.at(kept.index(of[_own(axis)])) if of[_own(axis)] in kept else axis.summed()
+            ),
+        )
+        terms += moved
+    return tuple(terms)
+
+
+def _resampled(axis: Axis, op: ops.Resample, node: Node) -> Axis:
+    own = _own(axis)
+    size, out = node.inputs[0].shape[own], node.output.shape[own]
+    reads = reader(op, ratio(op, own - 2, size))
+    return axis.after(out, lambda i: {min(max(place, 0), size - 1) for place in reads(i)})
+
+
+def _padded(axis: Axis, op: ops.Pad, node: Node) -> Axis:
+    own = _own(axis)
+    size, before = node.inputs[0].shape[own], op.before[own]
+
+    def reads(i: int) -> tuple[int, ...]:
+        place = i - before
+        if op.mode == "reflect":
+            place = -place if place < 0 else 2 * (size - 1) - place if place >= size else place
+        elif op.mode == "replicate":
+            place = min(max(place, 0), size - 1)
+        elif op.mode == "circular":
+            place %= size
+        return (place,)
+
+    return axis.after(node.output.shape[own], reads)
+
+
+def _reduced(axis: Axis, op: ops.Reduce) -> Axis:
+    own = _own(axis)
+    if own in op.axes:
+        return axis.summed()
+    return axis if op.keep else axis.at(own - sum(gone < own for gone in op.axes))
+
+
+def _concatenated(seen: list[Paths], op: ops.Concat, node: Node) -> Paths:
+    terms: list[Term] = []
+    start, size = 0, node.output.shape[op.axis]
+    for found, value in zip(seen, node.inputs, strict=True):
+        moved = _each(
+            found,
+            lambda axis, at=start: (  # type: ignore[misc]
+                axis.after(size, lambda i: (i - at,)) if axis.own == op.axis else axis
+            ),
+        )
+        terms += moved
+        start += value.shape[op.axis]
+    return tuple(terms)
+
+
+def _rearranged(axis: Axis, op: ops.Rearrange) -> Axis:
+    """Keep an axis that lands whole and outermost (pixel shuffle repeats it); else sum it, as channels are."""
+    first = sum(len(factors) for factors in op.split[: _own(axis)])
+    if len(op.split[_own(axis)]) > 1:
+        return axis.summed()
+    flat = [factor for factors in op.split for factor in factors]
+    place = 0
+    for target, count in enumerate(op.merge):
+        run = op.order[place : place + count]
+        place += count
+        if first in run:
+            nth = run.index(first)
+            if any(flat[other] != 1 for other in run[:nth]) or target < 2:
+                return axis.summed()
+            repeats = 1
+            for other in run[nth + 1 :]:
+                repeats *= flat[other]
+            return axis.after(flat[first] * repeats, lambda i: (i // repeats,)).at(target)
+    return axis.summed()
+
+
+def _elementwise(seen: list[Paths], op: ops.Elementwise, node: Node) -> Paths:
+    rank, shape = len(node.output.shape), node.output.shape
+    terms: list[Term] = []
+    for found, value in zip(seen, node.inputs, strict=True):
+        shift = rank - len(value.shape)
+
+        def aligned(axis: Axis, by: int = shift) -> Axis:
+            own = _own(axis) + by
+            if len(axis.rows) == 1 and shape[own] != 1:
+                return axis.after(shape[own], lambda _: (0,)).at(own)
+            return axis.at(own)
+
+        terms += _each(found, aligned)
+    mixed = [
+        (i, tuple(axis.summed() if axis.own in op.axes else axis for axis in axes))
+        for i, axes in terms
+        if any(axis.own in op.axes for axis in axes)
+    ]
+    return (*terms, *mixed)
+
+
+def reached(terms: Paths, source: int, position: tuple[int, ...]) -> set[tuple[int, ...]]:
+    """Return the positions of one input that one output position sees (`position` counts spatial axes)."""
+    from itertools import product
+
+    found: set[tuple[int, ...]] = set()
+    for i, axes in terms:
+        if i == source:
+            picked = [
+                axis.rows[0] if axis.own is None else axis.rows[position[axis.own - 2]] for axis in axes
+            ]
+            found.update(product(*picked))
+    return found

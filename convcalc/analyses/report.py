@@ -1,0 +1,60 @@
+"""The rows of a table: the steps under one path, what they read and what they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convcalc.graph import Graph, Node, Path, Scope, Value
+from convcalc.ops import Input
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One layer: its steps, the values it reads from outside and those read outside it (or given by the graph)."""
+
+    scope: Scope
+    nodes: tuple[Node, ...]
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+
+    @property
+    def name(self) -> str:
+        """The scope joined with dots, as torch names a module."""
+        return ".".join(self.scope.path) or "(outside any layer)"
+
+
+def rows(graph: Graph, depth: int = 1) -> list[Row]:
+    """Return one row per scope at `depth` (or less deep, where it has none), in the order of writing.
+
+    Every step but the inputs is in exactly one row, so that rows add up to the total.
+    """
+    scopes = {scope.path: scope for scope in graph.scopes}
+    groups: dict[Path, list[Node]] = {}
+    for scope in graph.scopes:
+        if len(scope.path) <= depth:
+            groups[scope.path] = []
+    for node in graph.nodes:
+        if not isinstance(node.op, Input):
+            groups.setdefault(node.scope[:depth], []).append(node)
+    last = graph.last_reader()
+    readers: dict[int, list[Path]] = {}
+    for node in graph.nodes:
+        for value in node.inputs:
+            readers.setdefault(value.index, []).append(node.scope[:depth])
+    given = {value.index for value in graph.outputs}
+    made = []
+    for path, nodes in groups.items():
+        if not nodes:
+            continue
+        inside = {node.output.index for node in nodes}
+        inputs = dict.fromkeys(v for node in nodes for v in node.inputs if v.index not in inside)
+        outputs = tuple(
+            node.output
+            for node in nodes
+            if node.output.index in given
+            or any(path != reader for reader in readers.get(node.output.index, ()))
+        )
+        if not outputs:
+            outputs = tuple(node.output for node in nodes[-1:] if last[node.output.index] >= 0)
+        made.append(Row(scopes.get(path, Scope(path)), tuple(nodes), tuple(inputs), outputs))
+    return made

@@ -1,0 +1,54 @@
+"""Which positions an interpolated output reads: the index rule of each mode, as torch computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+
+from convcalc.errors import UnsupportedError
+from convcalc.ops import Resample
+
+
+def ratio(op: Resample, axis: int, size: int) -> Fraction:
+    """Return the input positions per output along spatial axis number `axis` of an input with `size` positions.
+
+    Where a scale factor was given torch steps by its inverse, not by the ratio of the sizes.
+    """
+    if op.align_corners:
+        return Fraction(size - 1, op.size[axis] - 1) if op.size[axis] > 1 else Fraction(0)
+    if op.scale is not None:
+        return 1 / Fraction(op.scale[axis])
+    return Fraction(size, op.size[axis])
+
+
+def reader(op: Resample, step: Fraction) -> Callable[[int], Iterable[int]]:
+    """Return the function from an output position to the positions it reads, before clamping to the border."""
+    half = Fraction(1, 2)
+
+    def nearest(i: int) -> Iterable[int]:
+        return (i * step // 1,)
+
+    def nearest_exact(i: int) -> Iterable[int]:
+        return ((i + half) * step // 1,)
+
+    def linear(i: int) -> Iterable[int]:
+        place = i * step if op.align_corners else (i + half) * step - half
+        left = place // 1
+        return (left,) if place == left else (left, left + 1)
+
+    def cubic(i: int) -> Iterable[int]:
+        place = i * step if op.align_corners else (i + half) * step - half
+        left = place // 1
+        return (left,) if place == left else range(left - 1, left + 3)
+
+    match op.mode:
+        case "nearest":
+            return nearest
+        case "nearest-exact":
+            return nearest_exact
+        case "linear" | "bilinear" | "trilinear":
+            return linear
+        case "bicubic":
+            return cubic
+        case _:
+            raise UnsupportedError(f"what {op.mode!r} interpolation reads is not known here")

@@ -1,0 +1,372 @@
+"""The pen: every step is checked as it is written. Recipes and readers of torch models write with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from convcalc import ops
+from convcalc.errors import ShapeError, UnsupportedError
+from convcalc.graph import Constraint, Graph, Node, Path, Scope, Value
+from convcalc.ops import Op, Role, Scalar
+from convcalc.padding import Padding, windows
+from convcalc.shapes import divided, linear_equation, output_shape, show
+from convcalc.sizes import Shape, Size, Sizes, is_array, is_symbol, known, per_axis
+from convcalc.window import Window
+
+
+class Builder:
+    """Writes a graph step by step.
+
+    `require` is one rule with three meanings: an int that breaks it fails now, an array becomes a mask of valid
+    rows, a symbol becomes an assumption stated under the formula. A size that is not known passes.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.path: Path = ()
+        self._scopes: dict[Path, Scope] = {}
+        self._constraints: dict[str, Constraint] = {}
+
+    # -- steps, scopes and rules -----------------------------------------------------------------------------
+
+    def write(self, op: Op, *inputs: Value) -> Value:
+        """Write one step and return what it makes. Raises ShapeError when the sizes do not fit together."""
+        shape = output_shape(op, tuple(value.shape for value in inputs), self.require)
+        value = Value(len(self.nodes), shape)
+        self.nodes.append(Node(op, inputs, value, self.path))
+        return value
+
+    def graph(self, *outputs: Value) -> Graph:
+        """Return everything written so far as a graph with these outputs."""
+        return Graph(
+            tuple(self.nodes), outputs, tuple(self._scopes.values()), tuple(self._constraints.values())
+        )
+
+    @contextmanager
+    def scope(self, name: str, *, kind: str = "", text: str = "", times: int = 1) -> Iterator[None]:
+        """Name the steps written inside; a name used before gets a number (`conv`, `conv_1`)."""
+        unique, count = name, 0
+        while (*self.path, unique) in self._scopes:
+            count += 1
+            unique = f"{name}_{count}"
+        with self.inside((*self.path, unique), kind=kind, text=text, times=times):
+            yield
+
+    @contextmanager
+    def inside(self, path: Path, *, kind: str = "", text: str = "", times: int = 1) -> Iterator[None]:
+        """Write under exactly this path, whether or not it was there before (a module called twice)."""
+        outer, self.path = self.path, path
+        self._scopes.setdefault(path, Scope(path, kind, text, times))
+        try:
+            yield
+        finally:
+            self.path = outer
+
+    def require(self, holds: bool, message: str, **numbers: object) -> None:
+        """State a rule about sizes. Raises ShapeError with `message` filled in when ints break it."""
+        if holds is True or not known(cast("Size", holds)):
+            return
+        if is_array(holds) or _open(holds):
+            before = self._constraints.get(message)
+            both = holds if before is None else before.holds & cast("Any", holds)
+            self._constraints[message] = Constraint(message, both)
+        elif not holds:
+            raise ShapeError(message.format(**numbers))
+
+    def decide(self, holds: bool) -> bool:
+        """Branch on a size: the only way a recipe may. Raises UnsupportedError where rows or symbols differ."""
+        if is_array(holds):
+            rows = cast("Any", holds)
+            if rows.all() or not rows.any():
+                return bool(rows.all())
+            raise UnsupportedError("this sweep crosses a case distinction: sweep each side by itself")
+        if _open(holds):
+            raise UnsupportedError(f"whether {holds} decides the structure: give a number")
+        return bool(holds)
+
+    # -- tensors that are there from the start -----------------------------------------------------------------
+
+    def input(self, shape: Shape, name: str = "input") -> Value:
+        """Write an input tensor (batch, channels, *spatial). Every size must be at least 1."""
+        for size in shape:
+            self.require(size >= 1, "an input size must be at least 1, not {size}", size=size)
+        return self.write(ops.Input(shape, name))
+
+    def parameter(self, name: str, shape: Shape, role: Role = "weight") -> Value:
+        """Write a learned tensor. Raises ShapeError when its size depends on an input that was not given."""
+        if not known(*shape):
+            raise ShapeError("how many weights there are depends on the input: give -i, or state in_channels")
+        return self.write(ops.Parameter(shape=shape, name=name, role=role))
+
+    def constant(self, name: str, shape: Shape, value: float = 0.0) -> Value:
+        """Write a buffer filled with `value`: bytes, never parameters."""
+        return self.write(ops.Constant(shape=shape, name=name, value=value))
+
+    # -- layers with weights -----------------------------------------------------------------------------------
+
+    def conv(
+        self,
+        x: Value,
+        out_channels: Size,
+        kernel_size: Sizes,
+        *,
+        stride: Sizes = 1,
+        padding: Padding = 0,
+        dilation: Sizes = 1,
+        groups: Size = 1,
+        bias: bool = False,
+        padding_mode: str = "zeros",
+    ) -> Value:
+        """Convolve x (B, Cin, *S) with a weight (out_channels, Cin/groups, *kernel_size) of its own."""
+        self.require(out_channels >= 1, "out_channels ({o}) must be at least 1", o=out_channels)
+        rank = _rank(x)
+        walks = windows(x.spatial, kernel_size, stride, padding, dilation)
+        with self.scope("conv"):
+            reads = divided(x.channels, groups, self.require, "in_channels", "groups")
+            divided(out_channels, groups, self.require, "out_channels", "groups")
+            kernel = per_axis(kernel_size, rank, "kernel_size")
+            weight = self.parameter("weight", (out_channels, reads, *kernel))
+            biases = (self.parameter("bias", (out_channels,), "bias"),) if bias else ()
+            if padding_mode != "zeros":
+                x, walks = self._padded(x, walks, padding_mode)
+            return self.convolve(x, weight, *biases, walks=walks, groups=groups)
+
+    def convolve(
+        self, x: Value, weight: Value, *bias: Value, walks: tuple[Window, ...], groups: Size = 1
+    ) -> Value:
+        """Convolve x with a weight that is any value: learned, generated, folded, shared."""
+        return self.write(ops.Conv(walks, groups), x, weight, *bias)
+
+    def _padded(self, x: Value, walks: tuple[Window, ...], mode: str) -> tuple[Value, tuple[Window, ...]]:
+        sides = [(walk.before, walk.after) for walk in walks]
+        kept = tuple(Window(kernel=walk.kernel, stride=walk.stride, dilation=walk.dilation) for walk in walks)
+        return self.pad(x, sides, mode=mode), kept
+
+    def conv_transpose(
+        self,
+        x: Value,
+        out_channels: Size,
+        kernel_size: Sizes,
+        *,
+        stride: Sizes = 1,
+        padding: Padding = 0,
+        output_padding: Sizes = 0,
+        groups: Size = 1,
+        bias: bool = False,
+        dilation: Sizes = 1,
+    ) -> Value:
+        """Transposed convolution of x with a weight (Cin, out_channels/groups, *kernel_size) of its own."""
+        self.require(out_channels >= 1, "out_channels ({o}) must be at least 1", o=out_channels)
+        rank = _rank(x)
+        if isinstance(padding, str):
+            raise ShapeError(f"a transposed convolution takes no padding={padding!r}: give a number")
+        walks = windows(x.spatial, kernel_size, stride, padding, dilation)
+        with self.scope("conv"):
+            divided(x.channels, groups, self.require, "in_channels", "groups")
+            makes = divided(out_channels, groups, self.require, "out_channels", "groups")
+            kernel = per_axis(kernel_size, rank, "kernel_size")
+            weight = self.parameter("weight", (x.channels, makes, *kernel))
+            biases = (self.parameter("bias", (out_channels,), "bias"),) if bias else ()
+            extra = per_axis(output_padding, rank, "output_padding")
+            return self.write(ops.ConvTranspose(walks, groups, extra), x, weight, *biases)
+
+    def depthwise(
+        self,
+        x: Value,
+        kernel_size: Sizes,
+        *,
+        multiplier: Size = 1,
+        stride: Sizes = 1,
+        padding: Padding = 0,
+        dilation: Sizes = 1,
+        bias: bool = False,
+    ) -> Value:
+        """Convolve each channel by itself with `multiplier` kernels: groups = Cin, Cout = multiplier * Cin."""
+        self.require(multiplier >= 1, "multiplier ({m}) must be at least 1", m=multiplier)
+        return self.conv(
+            x,
+            x.channels * multiplier,
+            kernel_size,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=x.channels,
+            bias=bias,
+        )
+
+    def linear(self, x: Value, out_features: Size, *, bias: bool = True) -> Value:
+        """Multiply the last axis of x (..., in) by a weight (out_features, in) of its own."""
+        self.require(out_features >= 1, "out_features ({o}) must be at least 1", o=out_features)
+        with self.scope("linear"):
+            if not known(x.shape[-1]):
+                raise ShapeError("in_features depends on the input: give -i, or state in_features")
+            weight = self.parameter("weight", (out_features, x.shape[-1]))
+            y = self.write(ops.Einsum(linear_equation(len(x.shape))), x, weight)
+            if not bias:
+                return y
+            return self.elementwise("add_bias", y, self.parameter("bias", (out_features,), "bias"))
+
+    def norm(
+        self,
+        function: str,
+        x: Value,
+        features: Shape,
+        *,
+        affine: bool = True,
+        bias: bool = True,
+        axes: tuple[int, ...] = (),
+        running: bool = False,
+        **settings: Scalar,
+    ) -> Value:
+        """Normalise x; `features` is the shape of the scale and shift, `axes` are those the statistics span."""
+        with self.scope("norm"):
+            statistics = ()
+            if running:
+                statistics = (
+                    self.constant("running_mean", features),
+                    self.constant("running_var", features, 1.0),
+                )
+            learned: tuple[Value, ...] = ()
+            if affine:
+                learned = (self.parameter("weight", features, "norm"),)
+                if bias:
+                    learned += (self.parameter("bias", features, "norm"),)
+            settings.update(running=running, affine=affine)
+            return self.elementwise(function, x, *statistics, *learned, axes=axes, **settings)
+
+    def batch_norm(self, x: Value, *, affine: bool = True, eps: float = 1e-5) -> Value:
+        """Batch normalisation with running statistics, as in inference: a scale and a shift per channel."""
+        return self.norm("batch_norm", x, (x.channels,), affine=affine, running=True, eps=eps)
+
+    # -- layers without weights --------------------------------------------------------------------------------
+
+    def elementwise(
+        self, function: str, *values: Value, axes: tuple[int, ...] = (), **settings: Scalar
+    ) -> Value:
+        """Apply a function position by position; sizes must be equal but for a literal 1."""
+        return self.write(
+            ops.Elementwise(function=function, axes=axes, settings=tuple(settings.items())), *values
+        )
+
+    def relu(self, x: Value) -> Value:
+        """max(x, 0)."""
+        return self.elementwise("relu", x)
+
+    def pool(
+        self,
+        function: str,
+        x: Value,
+        kernel_size: Sizes,
+        *,
+        stride: Sizes | None = None,
+        padding: Sizes = 0,
+        dilation: Sizes = 1,
+        ceil_mode: bool = False,
+        count_padding: bool = True,
+    ) -> Value:
+        """Pool by windows, `max` or `avg`; the stride is the kernel where none is given."""
+        walks = windows(x.spatial, kernel_size, kernel_size if stride is None else stride, padding, dilation)
+        op = ops.Pool(
+            function=cast("Any", function), windows=walks, ceil_mode=ceil_mode, count_padding=count_padding
+        )
+        return self.write(op, x)
+
+    def adaptive_pool(self, function: str, x: Value, output_size: Sizes) -> Value:
+        """Pool to a given size over windows that tile the input; None keeps an axis as it is."""
+        wanted = per_axis(output_size, _rank(x), "output_size")
+        sizes = tuple(have if want is None else want for want, have in zip(wanted, x.spatial, strict=True))
+        return self.write(ops.Pool(function=cast("Any", function), output_size=sizes), x)
+
+    def unfold(self, x: Value, walks: tuple[Window, ...]) -> Value:
+        """Lay out what each window reads: (B, C, *S) -> (B, C, *kernel, *out)."""
+        return self.write(ops.Unfold(walks), x)
+
+    def resize(
+        self,
+        x: Value,
+        size: Shape,
+        mode: str,
+        scale: tuple[float, ...] | None = None,
+        align_corners: bool = False,
+    ) -> Value:
+        """Interpolate the spatial axes to `size`."""
+        return self.write(ops.Resample(size=size, mode=mode, scale=scale, align_corners=align_corners), x)
+
+    def pad(
+        self, x: Value, sides: list[tuple[Size, Size]], *, mode: str = "constant", value: float = 0.0
+    ) -> Value:
+        """Pad the last axes of x, one (before, after) pair each."""
+        left = ((0, 0),) * (len(x.shape) - len(sides))
+        pairs = (*left, *sides)
+        before, after = tuple(b for b, _ in pairs), tuple(a for _, a in pairs)
+        return self.write(ops.Pad(before=before, after=after, mode=mode, value=value), x)
+
+    def concat(self, *values: Value, axis: int = 1) -> Value:
+        """Join tensors, along the channels unless said otherwise."""
+        return self.write(ops.Concat(axis), *values)
+
+    def add(self, *values: Value) -> Value:
+        """Add tensors of the same shape."""
+        return self._merge("add", values)
+
+    def multiply(self, *values: Value) -> Value:
+        """Multiply tensors of the same shape, or a gate by a map."""
+        return self._merge("multiply", values)
+
+    def _merge(self, function: str, values: tuple[Value, ...]) -> Value:
+        result = values[0]
+        for value in values[1:]:
+            result = self.elementwise(function, result, value)
+        return result
+
+    def slice(self, x: Value, axis: int, start: Size, stop: Size, step: Size = 1) -> Value:
+        """Keep positions start, start+step, ... before stop of one axis."""
+        return self.write(ops.Slice(axis=axis, start=start, stop=stop, step=step), x)
+
+    def take(self, x: Value, channels: Size) -> Value:
+        """Keep the first channels."""
+        return self.slice(x, 1, 0, channels)
+
+    def reduce(self, function: str, x: Value, axes: tuple[int, ...], *, keep: bool = False) -> Value:
+        """Reduce whole axes by sum, mean, max or min."""
+        return self.write(ops.Reduce(axes=axes, function=function, keep=keep), x)
+
+    def rearrange(
+        self, x: Value, split: tuple[Shape, ...], order: tuple[int, ...], merge: tuple[int, ...]
+    ) -> Value:
+        """Split each axis into factors, reorder them all, merge runs of them (reshape, permute, flatten)."""
+        return self.write(ops.Rearrange(split=split, order=order, merge=merge), x)
+
+    def flatten(self, x: Value, start: int = 1, stop: int = -1) -> Value:
+        """Merge the axes start..stop, both included."""
+        last = stop % len(x.shape)
+        axes = tuple(range(len(x.shape)))
+        merge = (*(1 for _ in axes[:start]), last - start + 1, *(1 for _ in axes[last + 1 :]))
+        return self.rearrange(x, tuple((size,) for size in x.shape), axes, merge)
+
+    def channel_shuffle(self, x: Value, groups: Size) -> Value:
+        """out[j*g + i] = in[i*n + j] for n = C/g channels in each of g groups."""
+        each = divided(x.channels, groups, self.require, "channels", "groups")
+        places = range(3, len(x.shape) + 1)
+        split = ((x.batch,), (groups, each), *((size,) for size in x.spatial))
+        return self.rearrange(x, split, (0, 2, 1, *places), (1, 2, *(1 for _ in places)))
+
+    def pixel_shuffle(self, x: Value, factor: Size) -> Value:
+        """(B, C r^2, H, W) -> (B, C, rH, rW)."""
+        height, width = x.spatial
+        channels = divided(x.channels, factor * factor, self.require, "channels", "upscale_factor squared")
+        split = ((x.batch,), (channels, factor, factor), (height,), (width,))
+        return self.rearrange(x, split, (0, 1, 4, 2, 5, 3), (1, 1, 2, 2))
+
+
+def _open(holds: object) -> bool:
+    """Whether a relation between symbols is neither true nor false yet."""
+    return is_symbol(holds) and str(holds) not in ("True", "False")
+
+
+def _rank(x: Value) -> int:
+    if len(x.shape) < 3:
+        raise ShapeError(f"this layer needs spatial axes, but its input is {show(x.shape[1:])}")
+    return len(x.shape) - 2

@@ -1,0 +1,56 @@
+"""What convcalc can say in one line: the error family, and the nearest word to a typo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class ConvcalcError(Exception):
+    """Something the caller can be told in one clear line."""
+
+
+class SpecError(ConvcalcError):
+    """The words cannot be understood; `spot` says which piece of them."""
+
+    def __init__(self, message: str, spot: Spot | None = None) -> None:
+        super().__init__(message)
+        self.spot = spot
+
+
+class ShapeError(ConvcalcError):
+    """The sizes do not fit together; `spot` is filled in where the layer's words are known."""
+
+    def __init__(self, message: str, spot: Spot | None = None) -> None:
+        super().__init__(message)
+        self.spot = spot
+
+
+class UnsupportedError(ConvcalcError):
+    """This step cannot be read, run, or seen through."""
+
+
+class UnavailableError(ConvcalcError):
+    """A device or an optional package is missing here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A piece of the user's text: `line[start:end]`, and where that line came from."""
+
+    line: str
+    start: int
+    end: int
+    origin: str = ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for the known word nearest to a typo, or nothing.
+
+    >>> nearest("dilaton", ["stride", "dilation"])
+    "; did you mean 'dilation'?"
+    """
+    from difflib import get_close_matches
+
+    found = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]!r}?" if found else ""

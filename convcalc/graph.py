@@ -1,0 +1,95 @@
+"""The written program: steps in the order they were written. Reading one is a for-loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from convcalc.ops import Input, Op
+from convcalc.sizes import Shape, Size
+
+Path: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What step number `index` makes: (batch, channels, *spatial) unless the op says otherwise."""
+
+    index: int
+    shape: Shape
+
+    @property
+    def batch(self) -> Size:
+        """The first axis."""
+        return self.shape[0]
+
+    @property
+    def channels(self) -> Size:
+        """The second axis."""
+        return self.shape[1]
+
+    @property
+    def spatial(self) -> Shape:
+        """The axes after batch and channels."""
+        return self.shape[2:]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One step: the op, what it reads, what it makes, and the scope it was written in."""
+
+    op: Op
+    inputs: tuple[Value, ...]
+    output: Value
+    scope: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A named stretch of steps: a layer of a spec, a part of a recipe, a module of a model."""
+
+    path: Path
+    kind: str = ""
+    text: str = ""
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """Something assumed: a mask of valid rows in a sweep, or a relation between symbols."""
+
+    message: str
+    holds: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A whole program: nodes in order, the values it gives, its scopes, and what it assumes."""
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[Value, ...]
+    scopes: tuple[Scope, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        """The values of the Input steps, in order."""
+        return tuple(node.output for node in self.nodes if isinstance(node.op, Input))
+
+    @property
+    def valid(self) -> Any:
+        """True, or for a sweep the mask of rows in which every requirement holds."""
+        mask: Any = True
+        for constraint in self.constraints:
+            mask = mask & constraint.holds
+        return mask
+
+    def last_reader(self) -> dict[int, int]:
+        """Return for each value the index of the last step that reads it (its own where nobody does)."""
+        last = {node.output.index: node.output.index for node in self.nodes}
+        for node in self.nodes:
+            for value in node.inputs:
+                last[value.index] = node.output.index
+        for value in self.outputs:
+            last[value.index] = len(self.nodes)
+        return last

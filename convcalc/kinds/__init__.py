@@ -1,0 +1,123 @@
+"""Every kind of layer by name, and the family (one file) whose import defines it.
+
+Adding a kind: its recipe in the family's file, its name here, a golden line, the paper's formula in its test.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from typing import Final
+
+from convcalc.errors import SpecError, nearest
+from convcalc.registry import KINDS, Kind
+
+FAMILIES: Final[dict[str, tuple[str, ...]]] = {
+    "convolution": (
+        "conv", "conv_transpose", "pointwise", "dilated", "grouped", "depthwise", "depthwise_separable",
+    ),
+    "pooling": (
+        "max_pool", "avg_pool", "adaptive_max_pool", "adaptive_avg_pool", "global_max_pool", "global_avg_pool",
+    ),
+    "norms": ("batch_norm", "layer_norm", "group_norm", "instance_norm"),
+    "activations": (
+        "relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "sigmoid", "tanh",
+        "hardswish", "hardsigmoid", "hardtanh", "softplus", "softsign", "logsigmoid", "softmax", "log_softmax",
+        "dropout", "alpha_dropout", "identity",
+    ),
+    "shaping": (
+        "linear", "flatten", "upsample", "upsampling_nearest", "upsampling_bilinear", "pixel_shuffle",
+        "channel_shuffle", "zero_pad", "constant_pad", "reflection_pad", "replication_pad", "circular_pad",
+        "unfold", "concat", "add", "multiply", "slice",
+    ),
+}  # fmt: skip
+
+ALIASES: Final[dict[str, str]] = {
+    "convolution": "conv", "vanilla": "conv", "standard_conv": "conv", "卷积": "conv", "常规卷积": "conv",
+    "标准卷积": "conv", "原始卷积": "conv",
+    "conv_transposed": "conv_transpose", "transposed": "conv_transpose", "transposed_conv": "conv_transpose",
+    "deconv": "conv_transpose", "deconvolution": "conv_transpose", "转置卷积": "conv_transpose",
+    "反卷积": "conv_transpose",
+    "pointwise_conv": "pointwise", "conv1x1": "pointwise", "逐点卷积": "pointwise", "1x1卷积": "pointwise",
+    "atrous": "dilated", "dilated_conv": "dilated", "空洞卷积": "dilated", "扩张卷积": "dilated",
+    "膨胀卷积": "dilated",
+    "grouped_conv": "grouped", "group_conv": "grouped", "分组卷积": "grouped", "组卷积": "grouped",
+    "depthwise_conv": "depthwise", "dw": "depthwise", "逐通道卷积": "depthwise", "深度卷积": "depthwise",
+    "separable": "depthwise_separable", "separable_conv": "depthwise_separable", "dwsep": "depthwise_separable",
+    "深度可分离卷积": "depthwise_separable",
+    "average_pool": "avg_pool", "最大池化": "max_pool", "平均池化": "avg_pool", "gap": "global_avg_pool",
+    "全局平均池化": "global_avg_pool",
+    "bn": "batch_norm", "批归一化": "batch_norm", "swish": "silu", "cat": "concat", "interpolate": "upsample",
+    "上采样": "upsample", "像素重排": "pixel_shuffle", "通道混洗": "channel_shuffle", "fc": "linear",
+    "dense": "linear", "全连接": "linear", "mul": "multiply",
+}  # fmt: skip
+
+REFUSED: Final[dict[str, str]] = {
+    "deformconv": "the offsets of DeformConv2d are an input of their own: use the kind `deformable`",
+    "maxunpool": "its output depends on the indices of a pool, not on sizes alone",
+    "fold": "convcalc has no fold yet: conv_transpose does the same sum with a kernel",
+}
+
+
+def plain(name: str) -> str:
+    """Return a name as lookup sees it: lower case, without `-` and `_`."""
+    return name.lower().replace("_", "").replace("-", "")
+
+
+HOME: Final[dict[str, tuple[str, str]]] = {
+    plain(name): (family, name) for family, names in FAMILIES.items() for name in names
+}
+_RANKED = re.compile(r"^(.*?)([123])d$")
+
+
+def find(word: str) -> tuple[Kind, int | None]:
+    """Return the kind a word names and the rank its ending fixes (`conv2d`: 2), or None.
+
+    Raises SpecError for a name that is no kind, saying which is nearest, and for Keras spellings.
+    """
+    name = plain(word)
+    if word.endswith(("1D", "2D", "3D")) and not word.isupper():
+        raise SpecError(f"{word} is Keras's name: {_translated(word)}")
+    aliases = {plain(alias): plain(target) for alias, target in ALIASES.items()}
+    ranked = _RANKED.match(name)
+    bases = [(name, None)] + ([(ranked[1], int(ranked[2]))] if ranked else [])
+    for base, rank in bases:
+        if base in REFUSED:
+            raise SpecError(f"{word} cannot be a layer here: {REFUSED[base]}")
+        place = HOME.get(aliases.get(base, base))
+        if place:
+            importlib.import_module(f"convcalc.kinds.{place[0]}")
+            found = KINDS[place[1]]
+            if rank is not None and found.ranks and rank not in found.ranks:
+                listed = ", ".join(f"{found.torch or found.name}{r}d" for r in found.ranks)
+                raise SpecError(f"there is no {word}: torch has {listed}")
+            return found, rank
+    raise SpecError(
+        f"there is no kind {word!r}{nearest(name, [*HOME, *aliases])} (`convcalc kinds` lists them)"
+    )
+
+
+def _translated(word: str) -> str:
+    known = {
+        "Conv": "Conv{r}d(in_channels, filters, kernel_size, stride=strides, dilation=dilation_rate)",
+        "Conv{r}DTranspose": "ConvTranspose{r}d(in_channels, filters, kernel_size, stride=strides)",
+        "MaxPooling": "MaxPool{r}d(pool_size, strides)",
+        "AveragePooling": "AvgPool{r}d(pool_size, strides)",
+        "DepthwiseConv": "depthwise kernel_size=... multiplier=depth_multiplier",
+        "SeparableConv": "depthwise_separable out_channels=filters kernel_size=...",
+        "UpSampling": "upsample scale_factor=...",
+        "ZeroPadding": "ZeroPad{r}d(padding)",
+        "GlobalAveragePooling": "global_avg_pool",
+        "GlobalMaxPooling": "global_max_pool",
+    }
+    rank = word[-2]
+    return "write " + known.get(word[:-2], word[:-2] + "{r}d(...) with torch's arguments").replace(
+        "{r}", rank
+    )
+
+
+def all_kinds() -> dict[str, Kind]:
+    """Import every family and return every kind by name."""
+    for family in FAMILIES:
+        importlib.import_module(f"convcalc.kinds.{family}")
+    return {name: KINDS[name] for names in FAMILIES.values() for name in names}

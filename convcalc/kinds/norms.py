@@ -1,0 +1,80 @@
+"""Normalisation layers. Batch norm is read as in inference: a scale and a shift per channel."""
+
+from convcalc.builder import Builder
+from convcalc.errors import ShapeError
+from convcalc.graph import Value
+from convcalc.registry import kind
+from convcalc.shapes import divided, show
+from convcalc.sizes import PerAxis, Size, equal
+
+
+@kind(source="arXiv:1502.03167", channels="num_features", torch="BatchNorm", ranks=(1, 2, 3))
+def batch_norm(
+    b: Builder,
+    x: Value,
+    *,
+    eps: float = 1e-5,
+    momentum: float | None = 0.1,
+    affine: bool = True,
+    track_running_stats: bool = True,
+) -> Value:
+    """Scale and shift each channel; 2 C parameters when affine, its running statistics are buffers."""
+    return b.batch_norm(x, affine=affine, eps=eps)
+
+
+@kind(
+    source="arXiv:1607.06450",
+    channels="",
+    torch="LayerNorm",
+    order=("normalized_shape", "eps", "elementwise_affine", "bias"),
+)
+def layer_norm(
+    b: Builder,
+    x: Value,
+    *,
+    normalized_shape: tuple[int, ...] | Size,
+    eps: float = 1e-5,
+    elementwise_affine: bool = True,
+    bias: bool = True,
+) -> Value:
+    """Normalise over the last axes, whose sizes are `normalized_shape`, with a scale and shift of that shape."""
+    features = (
+        tuple(normalized_shape) if isinstance(normalized_shape, (tuple, PerAxis)) else (normalized_shape,)
+    )
+    start = len(x.shape) - len(features)
+    if start < 1:
+        raise ShapeError(f"normalized_shape {show(features)} has as many axes as the input {show(x.shape)}")
+    for have, wanted in zip(x.shape[start:], features, strict=True):
+        b.require(equal(have, wanted), "normalized_shape has {w} where the input has {h}", w=wanted, h=have)
+    axes = tuple(range(start, len(x.shape)))
+    return b.norm("layer_norm", x, features, affine=elementwise_affine, bias=bias, axes=axes, eps=eps)
+
+
+@kind(
+    source="arXiv:1803.08494",
+    channels="num_channels",
+    torch="GroupNorm",
+    order=("num_groups", "num_channels", "eps", "affine"),
+)
+def group_norm(b: Builder, x: Value, *, num_groups: Size, eps: float = 1e-5, affine: bool = True) -> Value:
+    """Normalise over the channels of a group and the whole map, with a scale and shift per channel."""
+    divided(x.channels, num_groups, b.require, "num_channels", "num_groups")
+    axes = tuple(range(1, len(x.shape)))
+    return b.norm("group_norm", x, (x.channels,), affine=affine, axes=axes, eps=eps, num_groups=num_groups)
+
+
+@kind(source="arXiv:1607.08022", channels="num_features", torch="InstanceNorm", ranks=(1, 2, 3))
+def instance_norm(
+    b: Builder,
+    x: Value,
+    *,
+    eps: float = 1e-5,
+    momentum: float | None = 0.1,
+    affine: bool = False,
+    track_running_stats: bool = False,
+) -> Value:
+    """Normalise each channel over the whole map; no parameters unless affine."""
+    axes = () if track_running_stats else tuple(range(2, len(x.shape)))
+    return b.norm(
+        "instance_norm", x, (x.channels,), affine=affine, axes=axes, eps=eps, running=track_running_stats
+    )

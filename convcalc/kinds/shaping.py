@@ -1,0 +1,202 @@
+"""Layers that move, join, resize or flatten tensors, and the linear layer that usually ends them."""
+
+import math
+from typing import Any, Literal
+
+from convcalc.builder import Builder
+from convcalc.errors import ShapeError
+from convcalc.graph import Value
+from convcalc.padding import windows
+from convcalc.registry import kind
+from convcalc.sizes import Factors, Sides, Size, Sizes, is_array, is_symbol, known, per_axis
+
+Mode = Literal["nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic"]
+RANK_OF_MODE = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
+
+
+@kind(source="torch.nn.Linear", channels="in_features", torch="Linear", axis=-1)
+def linear(b: Builder, x: Value, *, out_features: Size, bias: bool = True) -> Value:
+    """Multiply the last axis by a weight (out_features, in_features)."""
+    return b.linear(x, out_features, bias=bias)
+
+
+@kind(source="torch.nn.Flatten", channels="", torch="Flatten")
+def flatten(b: Builder, x: Value, *, start_dim: int = 1, end_dim: int = -1) -> Value:
+    """Merge the axes start_dim..end_dim into one."""
+    rank = len(x.shape)
+    for dim in (start_dim, end_dim):
+        b.require(-rank <= dim < rank, "axis {dim} is not one of {rank}", dim=dim, rank=rank)
+    b.require(
+        start_dim % rank <= end_dim % rank,
+        "start_dim ({s}) comes after end_dim ({e})",
+        s=start_dim,
+        e=end_dim,
+    )
+    return b.flatten(x, start_dim % rank, end_dim)
+
+
+@kind(source="torch.nn.Upsample", channels="", torch="Upsample")
+def upsample(
+    b: Builder,
+    x: Value,
+    *,
+    size: Sizes | None = None,
+    scale_factor: Factors | None = None,
+    mode: Mode = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+) -> Value:
+    """Interpolate to `size`, or by `scale_factor`: floor(i * factor)."""
+    rank = len(x.spatial)
+    if (size is None) == (scale_factor is None):
+        raise ShapeError("upsample takes either size or scale_factor")
+    if RANK_OF_MODE.get(mode, rank) != rank:
+        fits = [name for name, needs in RANK_OF_MODE.items() if needs == rank]
+        raise ShapeError(
+            f"{mode} needs {RANK_OF_MODE[mode]} spatial axes, not {rank}; here use {', '.join(fits)}"
+        )
+    if align_corners is not None and mode.startswith("nearest"):
+        raise ShapeError("align_corners goes with linear, bilinear, trilinear and bicubic only")
+    if size is not None:
+        return b.resize(x, per_axis(size, rank, "size"), mode, align_corners=bool(align_corners))
+    factors = per_axis(scale_factor, rank, "scale_factor")
+    for factor in factors:
+        b.require(factor > 0, "scale_factor ({f}) must be positive", f=factor)
+    sizes = tuple(_scaled(have, factor) for have, factor in zip(x.spatial, factors, strict=True))
+    scale = None if recompute_scale_factor else factors
+    return b.resize(x, sizes, mode, scale, bool(align_corners))
+
+
+def _scaled(size: Size, factor: Any) -> Size:
+    """floor(size * factor), in double precision as torch computes it."""
+    if not known(size):
+        return size
+    if is_symbol(size) or is_symbol(factor):
+        import sympy
+
+        scaled: Size = sympy.floor(size * sympy.nsimplify(factor))
+        return scaled
+    if is_array(size) or is_array(factor):
+        import numpy
+
+        rows: Size = numpy.floor(numpy.asarray(size * factor, dtype=float)).astype(int)
+        return rows
+    return math.floor(float(size) * float(factor))
+
+
+@kind(source="torch.nn.UpsamplingNearest2d", channels="", torch="UpsamplingNearest", ranks=(2,))
+def upsampling_nearest(
+    b: Builder, x: Value, *, size: Sizes | None = None, scale_factor: Factors | None = None
+) -> Value:
+    """Upsample by repeating the nearest value."""
+    return upsample(b, x, size=size, scale_factor=scale_factor)
+
+
+@kind(source="torch.nn.UpsamplingBilinear2d", channels="", torch="UpsamplingBilinear", ranks=(2,))
+def upsampling_bilinear(
+    b: Builder, x: Value, *, size: Sizes | None = None, scale_factor: Factors | None = None
+) -> Value:
+    """Upsample by bilinear interpolation with the corners aligned."""
+    return upsample(b, x, size=size, scale_factor=scale_factor, mode="bilinear", align_corners=True)
+
+
+@kind(source="arXiv:1609.05158", channels="", torch="PixelShuffle")
+def pixel_shuffle(b: Builder, x: Value, *, upscale_factor: Size) -> Value:
+    """Move channels into space: (C r^2, H, W) -> (C, rH, rW)."""
+    if len(x.spatial) != 2:
+        raise ShapeError(f"pixel_shuffle needs 2 spatial axes, but its input has {len(x.spatial)}")
+    return b.pixel_shuffle(x, upscale_factor)
+
+
+@kind(source="arXiv:1707.01083", channels="", torch="ChannelShuffle")
+def channel_shuffle(b: Builder, x: Value, *, groups: Size) -> Value:
+    """Interleave the channels of the groups: out[j g + i] = in[i n + j], n = C/g."""
+    return b.channel_shuffle(x, groups)
+
+
+def _sides(x: Value, padding: Sides) -> list[tuple[Size, Size]]:
+    """One (before, after) pair per spatial axis; a flat tuple is torch's: the last axis first."""
+    rank = len(x.spatial)
+    if isinstance(padding, tuple):
+        if len(padding) != 2 * rank:
+            raise ShapeError(f"padding has {len(padding)} numbers, but {rank} spatial axes need {2 * rank}")
+        return [(padding[2 * axis], padding[2 * axis + 1]) for axis in reversed(range(rank))]
+    return [side if isinstance(side, tuple) else (side, side) for side in per_axis(padding, rank, "padding")]
+
+
+@kind(source="torch.nn.ZeroPad2d", channels="", torch="ZeroPad", ranks=(1, 2, 3))
+def zero_pad(b: Builder, x: Value, *, padding: Sides) -> Value:
+    """Add zeros around the map; in a call the order is torch's (left, right, top, bottom)."""
+    return b.pad(x, _sides(x, padding))
+
+
+@kind(source="torch.nn.ConstantPad2d", channels="", torch="ConstantPad", ranks=(1, 2, 3))
+def constant_pad(b: Builder, x: Value, *, padding: Any, value: float = 0.0) -> Value:
+    """Add a constant around the map."""
+    return b.pad(x, _sides(x, padding), value=value)
+
+
+@kind(source="torch.nn.ReflectionPad2d", channels="", torch="ReflectionPad", ranks=(1, 2, 3))
+def reflection_pad(b: Builder, x: Value, *, padding: Sides) -> Value:
+    """Continue the map by its mirror image."""
+    return b.pad(x, _sides(x, padding), mode="reflect")
+
+
+@kind(source="torch.nn.ReplicationPad2d", channels="", torch="ReplicationPad", ranks=(1, 2, 3))
+def replication_pad(b: Builder, x: Value, *, padding: Sides) -> Value:
+    """Continue the map by its border values."""
+    return b.pad(x, _sides(x, padding), mode="replicate")
+
+
+@kind(source="torch.nn.CircularPad2d", channels="", torch="CircularPad", ranks=(1, 2, 3))
+def circular_pad(b: Builder, x: Value, *, padding: Sides) -> Value:
+    """Continue the map by its far side: the borders join."""
+    return b.pad(x, _sides(x, padding), mode="circular")
+
+
+@kind(source="torch.nn.Unfold", channels="", torch="Unfold")
+def unfold(
+    b: Builder, x: Value, *, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1
+) -> Value:
+    """Lay out every window as a column: (C, H, W) -> (C kh kw, positions)."""
+    if len(x.spatial) != 2:
+        raise ShapeError(f"unfold needs 2 spatial axes, but its input has {len(x.spatial)}")
+    laid = b.unfold(x, windows(x.spatial, kernel_size, stride, padding, dilation))
+    return b.rearrange(laid, tuple((size,) for size in laid.shape), tuple(range(6)), (1, 3, 2))
+
+
+@kind(source="join of branches", channels="")
+def concat(b: Builder, *inputs: Value, axis: int = 1) -> Value:
+    """Join its inputs along the channels (axis=1), or along another axis."""
+    _branches(inputs)
+    return b.concat(*inputs, axis=axis)
+
+
+@kind(source="arXiv:1512.03385 (residual)", channels="")
+def add(b: Builder, *inputs: Value) -> Value:
+    """Add its inputs, which must have one shape."""
+    _branches(inputs)
+    return b.add(*inputs)
+
+
+@kind(source="arXiv:1709.01507 (gating)", channels="")
+def multiply(b: Builder, *inputs: Value) -> Value:
+    """Multiply its inputs: a map by a gate of the same shape, or of 1 per spatial axis."""
+    _branches(inputs)
+    return b.multiply(*inputs)
+
+
+def _branches(inputs: tuple[Value, ...]) -> None:
+    if len(inputs) < 2:
+        raise ShapeError(
+            "this joins two or more branches: name them with from=a,b (`last` is the layer before)"
+        )
+
+
+@kind(source="torch indexing", channels="")
+def slice_(
+    b: Builder, x: Value, *, start: int = 0, stop: int | None = None, step: int = 1, axis: int = 1
+) -> Value:
+    """Keep positions start, start+step, ... before stop of the channels (axis=1), or of another axis."""
+    end = x.shape[axis] if stop is None else stop
+    return b.slice(x, axis, start, end, step)

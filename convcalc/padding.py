@@ -1,0 +1,60 @@
+"""From the arguments of a layer to one window per axis: what `padding` may be, and what it means."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeAlias, cast
+
+from convcalc.errors import ShapeError
+from convcalc.sizes import Shape, Size, Sizes, ceil_div, largest, per_axis
+from convcalc.window import Window
+
+Padding: TypeAlias = Annotated[int | str, "padding"]
+"""A number, one per axis, a (before, after) pair per axis, or a word: `same`, `valid`, `tf_same`."""
+WORDS = ("same", "valid", "tf_same")
+
+
+def windows(
+    spatial: Shape, kernel_size: Sizes, stride: Sizes, padding: Padding, dilation: Sizes
+) -> tuple[Window, ...]:
+    """Return one window per spatial axis of an input with these sizes.
+
+    `same` is torch's: d(k-1) positions, the odd one after. `tf_same` is TensorFlow's: as many as give
+    ceil(size / stride) outputs, the odd one after. Raises ShapeError for tuples of the wrong length, an unknown
+    word, and `same` with a stride, which torch refuses too.
+    """
+    rank = len(spatial)
+    if rank < 1:
+        raise ShapeError("this layer needs spatial axes, but its input has none")
+    kernels = per_axis(kernel_size, rank, "kernel_size")
+    strides = per_axis(stride, rank, "stride")
+    dilations = per_axis(dilation, rank, "dilation")
+    if isinstance(padding, str):
+        sides = [_word(padding, *axis) for axis in zip(spatial, kernels, strides, dilations, strict=True)]
+    else:
+        sides = [_pair(side) for side in per_axis(padding, rank, "padding")]
+    return tuple(
+        Window(kernel=k, stride=s, dilation=d, before=before, after=after)
+        for k, s, d, (before, after) in zip(kernels, strides, dilations, sides, strict=True)
+    )
+
+
+def _pair(side: Any) -> tuple[Size, Size]:
+    return side if isinstance(side, tuple) else (side, side)
+
+
+def _word(word: str, size: Size, kernel: Size, stride: Size, dilation: Size) -> tuple[Size, Size]:
+    if word == "valid":
+        return 0, 0
+    if word == "same":
+        if not (isinstance(stride, int) and stride == 1):
+            raise ShapeError(
+                f"padding='same' needs stride 1, not {stride}: torch has no such layer"
+                " (padding='tf_same' is TensorFlow's, or give a number)"
+            )
+        spread = dilation * (kernel - 1)
+    elif word == "tf_same":
+        spread = largest((ceil_div(size, stride) - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
+    else:
+        raise ShapeError(f"padding is a number, {', '.join(WORDS)}, not {word!r}")
+    before = spread // 2
+    return cast("Size", before), spread - before

@@ -1,0 +1,292 @@
+"""What a kind of layer is: a recipe over the builder, and everything its signature says.
+
+The signature is the command line: parameters between the builder and `*` are inputs (default None: optional),
+those after `*` are arguments. The docstring's first line is the help.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin
+
+from convcalc.builder import Builder
+from convcalc.errors import ShapeError, SpecError, nearest
+from convcalc.graph import Graph, Value
+from convcalc.sizes import PerAxis, Shape, Size, equal, is_array, is_symbol
+
+Recipe = Callable[..., Any]
+REQUIRED: Any = inspect.Parameter.empty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """One keyword of a recipe: what it may be (`size`, `sizes`, `padding`, `bool`, ...) and its default."""
+
+    name: str
+    takes: tuple[str, ...]
+    default: Any = REQUIRED
+    choices: tuple[str, ...] = ()
+
+    @property
+    def required(self) -> bool:
+        """Whether the recipe has no default for it."""
+        return self.default is REQUIRED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of layer: its name, its recipe and source, and how it is called.
+
+    `channels` is the argument that states the input's channels and is checked against it; `torch` is the class
+    in torch.nn (without its rank where `ranks` lists several).
+    """
+
+    name: str
+    recipe: Recipe
+    source: str
+    channels: str = "in_channels"
+    torch: str = ""
+    ranks: tuple[int, ...] = ()
+    axis: int = 1
+    order: tuple[str, ...] = field(default=())
+
+    @property
+    def help(self) -> str:
+        """The docstring's first line."""
+        return (self.recipe.__doc__ or "").strip().splitlines()[0]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the input tensors."""
+        return tuple(name for name, _ in _signature(self.recipe)[0])
+
+    @property
+    def variadic(self) -> bool:
+        """Whether it takes any number of inputs (concat, add, multiply)."""
+        return any(p.kind is p.VAR_POSITIONAL for p in inspect.signature(self.recipe).parameters.values())
+
+    @property
+    def arguments(self) -> dict[str, Argument]:
+        """Every argument by name, the channels of the input first."""
+        own = _signature(self.recipe)[1]
+        if not self.channels or self.channels in own:
+            return own
+        stated = Argument(name=self.channels, takes=("size", "none"), default=None)
+        return {self.channels: stated, **own}
+
+    @property
+    def positional(self) -> tuple[str, ...]:
+        """Argument names in the order a call gives them: torch's own, or the field's usual four."""
+        if self.order:
+            return self.order
+        if self.torch:
+            return tuple(self.arguments)
+        usual = ("in_channels", "out_channels", "kernel_size", "stride")
+        return tuple(name for name in usual if name in self.arguments)
+
+    def torch_class(self, rank: int) -> str:
+        """Return the name of the class in torch.nn, or nothing where torch has none for this rank."""
+        if not self.ranks:
+            return self.torch
+        return f"{self.torch}{rank}d" if self.torch and rank in self.ranks else ""
+
+    def write(self, b: Builder, *inputs: Value, **arguments: Any) -> tuple[Value, ...]:
+        """Write the recipe's steps and return its outputs.
+
+        Raises SpecError for an argument that is unknown, missing or of the wrong sort, ShapeError where sizes do
+        not fit.
+        """
+        self.check(arguments)
+        stated = arguments.pop(self.channels, None) if self.channels else None
+        if stated is not None and inputs:
+            x = inputs[0]
+            have = x.shape[self.axis] if -len(x.shape) <= self.axis < len(x.shape) else 0
+            b.require(
+                equal(stated, have),
+                "{name} is {stated}, but the input has {have}",
+                name=self.channels,
+                stated=stated,
+                have=have,
+            )
+        made = self.recipe(b, *inputs, **arguments)
+        return made if isinstance(made, tuple) else (made,)
+
+    def build(self, *shapes: Shape, **arguments: Any) -> Graph:
+        """Return the graph of this kind alone on inputs (batch, channels, *spatial) of these shapes.
+
+        Raises SpecError and ShapeError as `write` does.
+        """
+        b = Builder()
+        names = [f"input_{i}" for i in range(len(shapes))] if self.variadic else self.inputs
+        values = [b.input(shape, name) for shape, name in zip(shapes, names, strict=False)]
+        if len(values) < len(shapes):
+            raise ShapeError(f"{self.name} takes {len(self.inputs)} inputs, not {len(shapes)}")
+        with b.scope("0", kind=self.name, text=self.name):
+            outputs = self.write(b, *values, **arguments)
+        return b.graph(*outputs)
+
+    def check(self, arguments: dict[str, Any]) -> None:
+        """Raise SpecError for an argument that is unknown, missing, or of the wrong sort."""
+        known = self.arguments
+        for name, value in arguments.items():
+            if name not in known:
+                listed = ", ".join(known) or "none"
+                raise SpecError(
+                    f"{self.name} has no argument {name!r}{nearest(name, known)} (it takes {listed})"
+                )
+            check_value(known[name], value)
+        for name, argument in known.items():
+            if argument.required and name not in arguments:
+                raise SpecError(f"{self.name} needs {name}")
+
+
+def kind(
+    *,
+    source: str,
+    name: str = "",
+    channels: str = "in_channels",
+    torch: str = "",
+    ranks: tuple[int, ...] = (),
+    axis: int = 1,
+    order: tuple[str, ...] = (),
+) -> Callable[[Recipe], Recipe]:
+    """Register a recipe as a kind. Its name is the function's, without the trailing underscore of `pass_`."""
+
+    def register(recipe: Recipe) -> Recipe:
+        called = name or recipe.__name__.rstrip("_")
+        if called in KINDS:
+            raise ValueError(f"two recipes are called {called}")
+        KINDS[called] = Kind(
+            name=called,
+            recipe=recipe,
+            source=source,
+            channels=channels,
+            torch=torch,
+            ranks=ranks,
+            axis=axis,
+            order=order,
+        )
+        return recipe
+
+    return register
+
+
+KINDS: dict[str, Kind] = {}
+"""The kinds imported so far; `convcalc.kinds.find` imports the family of a name on demand."""
+
+
+@cache
+def _signature(recipe: Recipe) -> tuple[tuple[tuple[str, bool], ...], dict[str, Argument]]:
+    parameters = list(inspect.signature(recipe).parameters.values())[1:]
+    inputs = tuple(
+        (parameter.name, parameter.default is None)
+        for parameter in parameters
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+    )
+    keywords = (parameter for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY)
+    return inputs, {parameter.name: _argument(parameter) for parameter in keywords}
+
+
+def _argument(parameter: inspect.Parameter) -> Argument:
+    takes, choices = _sorts(parameter.annotation)
+    return Argument(name=parameter.name, takes=takes, default=parameter.default, choices=choices)
+
+
+def _sorts(annotation: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    metadata = getattr(annotation, "__metadata__", None)
+    if metadata:
+        return (metadata[0],), ()
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return ("word",), get_args(annotation)
+    if origin is tuple:
+        return ("tuple",), ()
+    arguments = get_args(annotation)
+    if arguments and (origin is Union or type(annotation).__name__ == "UnionType"):
+        parts = [_sorts(part) for part in arguments]
+        return tuple(s for sorts, _ in parts for s in sorts), tuple(c for _, words in parts for c in words)
+    return ("none" if annotation is type(None) else annotation.__name__,), ()
+
+
+def check_value(argument: Argument, value: Any) -> None:
+    """Raise SpecError when a value is not of a sort its argument takes."""
+    if any(_fits(sort, argument, value) for sort in argument.takes):
+        return
+    if argument.choices and isinstance(value, str):
+        raise SpecError(
+            f"{argument.name} is one of {', '.join(argument.choices)}, not {value!r}{nearest(value, argument.choices)}"
+        )
+    raise SpecError(f"{argument.name} takes {describe(argument)}, not {value!r}")
+
+
+SORTS = {
+    "size": "a whole number",
+    "int": "a whole number",
+    "sizes": "a whole number or one per axis",
+    "padding": "a number, one per axis, a before+after pair, or same, valid, tf_same",
+    "factors": "a factor or one per axis",
+    "sides": "a number, one per axis, or a before+after pair",
+    "bool": "true or false",
+    "float": "a number",
+    "tuple": "a list of whole numbers",
+    "str": "a word",
+    "word": "a word",
+    "none": "none",
+}
+
+
+def describe(argument: Argument) -> str:
+    """Return in words what an argument takes."""
+    if argument.choices:
+        return "one of " + ", ".join(argument.choices)
+    return " or ".join(dict.fromkeys(SORTS[sort] for sort in argument.takes if sort != "none"))
+
+
+def _fits(sort: str, argument: Argument, value: Any) -> bool:
+    match sort:
+        case "size" | "int":
+            return is_size(value)
+        case "sizes":
+            return is_size(value) or (isinstance(value, PerAxis) and all(map(is_size_or_none, value)))
+        case "padding":
+            sides = value if isinstance(value, PerAxis) else (value,)
+            return isinstance(value, str) or all(is_size(side) or _is_pair(side) for side in sides)
+        case "factors":
+            return all(
+                _fits("float", argument, part) for part in (value if isinstance(value, PerAxis) else (value,))
+            )
+        case "sides":
+            parts = value if isinstance(value, (tuple, PerAxis)) else (value,)
+            return all(is_size(part) or _is_pair(part) for part in parts)
+        case "bool":
+            return isinstance(value, bool)
+        case "float":
+            return isinstance(value, (int, float)) and not isinstance(value, bool)
+        case "tuple":
+            return isinstance(value, (tuple, PerAxis)) and all(map(is_size, value))
+        case "str":
+            return isinstance(value, str)
+        case "word":
+            return value in argument.choices
+        case _:
+            return value is None
+
+
+def is_size(value: object) -> bool:
+    """Whether a value may stand for a number of things: an int, an array, a symbol; never a bool."""
+    return (isinstance(value, int) and not isinstance(value, bool)) or is_array(value) or is_symbol(value)
+
+
+def is_size_or_none(value: object) -> bool:
+    """Whether a value is a size, or None (keep this axis as it is)."""
+    return value is None or is_size(value)
+
+
+def _is_pair(side: object) -> bool:
+    return isinstance(side, tuple) and len(side) == 2 and all(map(is_size, side))
+
+
+__all__ = ["KINDS", "REQUIRED", "Argument", "Kind", "Size", "check_value", "describe", "kind"]

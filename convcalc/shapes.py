@@ -1,0 +1,305 @@
+"""The shape rule of each op, and what its inputs must satisfy.
+
+`require(holds, message, **numbers)` is the builder's: it refuses an int that breaks a rule, masks the rows of a
+sweep, and records an assumption about symbols.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable
+from typing import assert_never
+
+from convcalc import ops
+from convcalc.errors import ShapeError
+from convcalc.ops import FIRST_INPUT_ONLY, Op
+from convcalc.sizes import UNKNOWN, Shape, Size, equal, exact, known, largest, product, total
+from convcalc.window import Window
+
+Require = Callable[..., None]
+
+
+def output_shape(op: Op, inputs: tuple[Shape, ...], require: Require) -> Shape:
+    """Return the shape a step makes from the shapes it reads. Raises ShapeError through `require`."""
+    match op:
+        case ops.Input() | ops.Parameter() | ops.Constant() | ops.Opaque() | ops.Sample():
+            return op.shape
+        case ops.Conv():
+            return _conv(op, inputs[0], inputs[1], require)
+        case ops.ConvTranspose():
+            return _conv_transpose(op, inputs[0], inputs[1], require)
+        case ops.Pool():
+            return _pool(op, inputs[0], require)
+        case ops.Unfold():
+            sizes = _walk(op.windows, inputs[0], require)
+            return (*inputs[0][:2], *(window.kernel for window in op.windows), *sizes)
+        case ops.Einsum():
+            return _einsum(op, inputs, require)
+        case ops.Resample():
+            for size in op.size:
+                require(size >= 1, "the resized map would be {size} wide", size=size)
+            return (*inputs[0][:2], *op.size)
+        case ops.Pad():
+            return _pad(op, inputs[0], require)
+        case ops.Reduce():
+            kept = enumerate(inputs[0])
+            if op.keep:
+                return tuple(1 if axis in op.axes else size for axis, size in kept)
+            return tuple(size for axis, size in kept if axis not in op.axes)
+        case ops.Concat():
+            return _concat(op, inputs, require)
+        case ops.Slice():
+            return _slice(op, inputs[0], require)
+        case ops.Rearrange():
+            return _rearrange(op, inputs[0], require)
+        case ops.Elementwise():
+            return inputs[0] if op.function in FIRST_INPUT_ONLY else broadcast(inputs, require)
+    assert_never(op)
+
+
+def show(shape: Shape) -> str:
+    """Return a shape as it is written on the command line, 1x3x224x224."""
+    return "x".join(map(str, shape))
+
+
+def _check_windows(windows: tuple[Window, ...], x: Shape, require: Require) -> None:
+    if len(x) != len(windows) + 2:
+        have = show(x[1:])
+        raise ShapeError(
+            f"this layer walks {len(windows)} spatial axes, but its input {have} has {max(len(x) - 2, 0)}"
+        )
+    for window in windows:
+        require(window.kernel >= 1, "kernel_size ({k}) must be at least 1", k=window.kernel)
+        require(window.stride >= 1, "stride ({s}) must be at least 1", s=window.stride)
+        require(window.dilation >= 1, "dilation ({d}) must be at least 1", d=window.dilation)
+        require(window.before >= 0, "padding ({p}) must not be negative", p=window.before)
+        require(window.after >= 0, "padding ({p}) must not be negative", p=window.after)
+
+
+def _walk(windows: tuple[Window, ...], x: Shape, require: Require) -> Shape:
+    _check_windows(windows, x, require)
+    for size, window in zip(x[2:], windows, strict=True):
+        padded = size + window.before + window.after
+        require(
+            padded >= window.span,
+            "the kernel reaches over {span} positions, but the input has {size}{with_padding}",
+            span=window.span,
+            size=size,
+            with_padding=f" ({padded} with padding)" if padded is not size and known(padded) else "",
+        )
+    return tuple(window.size_out(size) for size, window in zip(x[2:], windows, strict=True))
+
+
+def _check_kernel(windows: tuple[Window, ...], weight: Shape, require: Require) -> None:
+    for window, kernel in zip(windows, weight[2:], strict=True):
+        require(
+            equal(window.kernel, kernel), "a kernel of {w} walks as one of {k}", w=kernel, k=window.kernel
+        )
+
+
+def _conv(op: ops.Conv, x: Shape, weight: Shape, require: Require) -> Shape:
+    sizes = _walk(op.windows, x, require)
+    _check_kernel(op.windows, weight, require)
+    require(
+        equal(weight[1] * op.groups, x[1]),
+        "the kernel reads {reads} channels, but the input has {have}",
+        reads=weight[1] * op.groups,
+        have=x[1],
+    )
+    require(
+        equal(weight[0] % op.groups, 0),
+        "out_channels ({o}) must be divisible by groups ({g})",
+        o=weight[0],
+        g=op.groups,
+    )
+    return (x[0], weight[0], *sizes)
+
+
+def _conv_transpose(op: ops.ConvTranspose, x: Shape, weight: Shape, require: Require) -> Shape:
+    _check_windows(op.windows, x, require)
+    _check_kernel(op.windows, weight, require)
+    require(
+        equal(weight[0], x[1]),
+        "the kernel reads {reads} channels, but the input has {have}",
+        reads=weight[0],
+        have=x[1],
+    )
+    extra = op.output_padding or (0,) * len(op.windows)
+    sizes = []
+    for size, window, more in zip(x[2:], op.windows, extra, strict=True):
+        require(more >= 0, "output_padding ({a}) must not be negative", a=more)
+        limit = largest(window.stride, window.dilation)
+        require(
+            more < limit,
+            "output_padding ({a}) must be smaller than the stride ({s}) or the dilation ({d})",
+            a=more,
+            s=window.stride,
+            d=window.dilation,
+        )
+        out = window.size_in(size) + more
+        require(out >= 1, "the output would have {out} positions: padding removes them all", out=out)
+        sizes.append(out)
+    return (x[0], weight[1] * op.groups, *sizes)
+
+
+def _pool(op: ops.Pool, x: Shape, require: Require) -> Shape:
+    if op.output_size:
+        if len(op.output_size) != len(x) - 2:
+            raise ShapeError(f"output_size names {len(op.output_size)} axes, but the input has {len(x) - 2}")
+        for size in op.output_size:
+            require(size >= 1, "output_size ({o}) must be at least 1", o=size)
+        return (*x[:2], *op.output_size)
+    _check_windows(op.windows, x, require)
+    sizes = []
+    for size, window in zip(x[2:], op.windows, strict=True):
+        reach = window.span if op.function == "max" else window.kernel
+        require(
+            window.before * 2 <= reach,
+            "padding ({p}) must be at most half of the kernel ({k})",
+            p=window.before,
+            k=reach,
+        )
+        out = window.pooled_size(size, ceil_mode=op.ceil_mode)
+        require(
+            out >= 1,
+            "the pool reaches over {span} positions, but the input has {size}",
+            span=window.span,
+            size=size,
+        )
+        sizes.append(out)
+    return (*x[:2], *sizes)
+
+
+def _einsum(op: ops.Einsum, inputs: tuple[Shape, ...], require: Require) -> Shape:
+    sizes = letter_sizes(op.equation, inputs, require)
+    return tuple(sizes[letter] for letter in op.equation.split("->")[1])
+
+
+def letter_sizes(equation: str, inputs: tuple[Shape, ...], require: Require) -> dict[str, Size]:
+    """Return the size of each letter of an equation such as `bi,oi->bo`."""
+    sizes: dict[str, Size] = {}
+    for letters, shape in zip(equation.split("->")[0].split(","), inputs, strict=True):
+        for letter, size in zip(letters, shape, strict=True):
+            if letter in sizes:
+                require(
+                    equal(sizes[letter], size),
+                    "this multiplies {a} features by a weight made for {b}",
+                    a=sizes[letter],
+                    b=size,
+                )
+            if known(size):
+                sizes[letter] = size
+            else:
+                sizes.setdefault(letter, size)
+    return sizes
+
+
+def linear_equation(rank: int) -> str:
+    """Return the equation of a linear layer on a tensor with `rank` axes: the last one is summed."""
+    free = string.ascii_lowercase[: rank - 1].replace("i", "I").replace("o", "O")
+    return f"{free}i,oi->{free}o"
+
+
+def _pad(op: ops.Pad, x: Shape, require: Require) -> Shape:
+    sizes = []
+    for axis, (size, before, after) in enumerate(zip(x, op.before, op.after, strict=True)):
+        out = size + before + after
+        require(
+            out >= 1, "padding leaves {out} positions of {size} on axis {axis}", out=out, size=size, axis=axis
+        )
+        if op.mode in ("reflect", "circular"):
+            limit = size if op.mode == "circular" else size - 1
+            require(
+                largest(before, after) <= limit,
+                "{mode} padding of {p} needs a larger input than {size}",
+                mode=op.mode,
+                p=largest(before, after),
+                size=size,
+            )
+        sizes.append(out)
+    return tuple(sizes)
+
+
+def _concat(op: ops.Concat, inputs: tuple[Shape, ...], require: Require) -> Shape:
+    first = inputs[0]
+    for shape in inputs[1:]:
+        if len(shape) != len(first):
+            raise ShapeError(
+                f"cannot join {show(first)} and {show(shape)}: they have different numbers of axes"
+            )
+        for axis, (a, b) in enumerate(zip(first, shape, strict=True)):
+            if axis != op.axis:
+                require(
+                    equal(a, b),
+                    "cannot join {a} and {b}: they differ on axis {axis}",
+                    a=show(first),
+                    b=show(shape),
+                    axis=axis,
+                )
+    joined = total(shape[op.axis] for shape in inputs)
+    return (*first[: op.axis], joined, *first[op.axis + 1 :])
+
+
+def _slice(op: ops.Slice, x: Shape, require: Require) -> Shape:
+    size = x[op.axis]
+    require(op.step >= 1, "the step ({step}) must be at least 1", step=op.step)
+    require(op.start >= 0, "a slice starts at {start}, before the first position", start=op.start)
+    require(
+        op.stop <= size,
+        "a slice ends at {stop}, but axis {axis} has {size}",
+        stop=op.stop,
+        axis=op.axis,
+        size=size,
+    )
+    kept = -(-(op.stop - op.start) // op.step)
+    require(kept >= 1, "a slice from {start} to {stop} is empty", start=op.start, stop=op.stop)
+    return (*x[: op.axis], kept, *x[op.axis + 1 :])
+
+
+def _rearrange(op: ops.Rearrange, x: Shape, require: Require) -> Shape:
+    for axis, (size, factors) in enumerate(zip(x, op.split, strict=True)):
+        require(
+            equal(size, product(factors)),
+            "axis {axis} has {size}, which is not {factors}",
+            axis=axis,
+            size=size,
+            factors=show(factors),
+        )
+    factors = tuple(factor for axis in op.split for factor in axis)
+    ordered = iter(factors[place] for place in op.order)
+    return tuple(product(next(ordered) for _ in range(count)) for count in op.merge)
+
+
+def broadcast(inputs: tuple[Shape, ...], require: Require) -> Shape:
+    """Return the common shape: aligned at the last axis, and only a literal 1 stretches."""
+    rank = max(map(len, inputs))
+    shapes = [(1,) * (rank - len(shape)) + shape for shape in inputs]
+    out = []
+    for axis, sizes in enumerate(zip(*shapes, strict=True)):
+        wide = [size for size in sizes if not (isinstance(size, int) and size == 1)]
+        for size in wide[1:]:
+            require(
+                equal(wide[0], size),
+                "{a} and {b} differ on axis {axis}",
+                a=show(inputs[0]),
+                b=show(inputs[-1]),
+                axis=axis,
+            )
+        out.append(next((size for size in wide if size is not UNKNOWN), wide[0]) if wide else 1)
+    return tuple(out)
+
+
+def divided(size: Size, parts: Size, require: Require, name: str, by: str) -> Size:
+    """Return size / parts, requiring that it comes out even."""
+    from convcalc.sizes import divides
+
+    require(parts >= 1, "{by} ({parts}) must be at least 1", by=by, parts=parts)
+    require(
+        divides(parts, size),
+        "{name} ({size}) must be divisible by {by} ({parts})",
+        name=name,
+        size=size,
+        by=by,
+        parts=parts,
+    )
+    return exact(size, parts)

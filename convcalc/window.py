@@ -1,0 +1,52 @@
+"""One kernel walking one axis. A convolution and its transpose are the same walk read in two directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convcalc.sizes import Size, ceil_div, is_array, largest, smallest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Output `i`, tap `t` reads position `stride*i + dilation*t - before`.
+
+    `before` and `after` are the positions added at each end for a convolution, and removed for a transposed one.
+    Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", arXiv:1603.07285.
+    """
+
+    kernel: Size
+    stride: Size = 1
+    dilation: Size = 1
+    before: Size = 0
+    after: Size = 0
+
+    @property
+    def span(self) -> Size:
+        """Positions from the first tap to the last, both included: the effective kernel."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether as much is added before as after (ints only)."""
+        return self.before is self.after or bool(self.before == self.after)
+
+    def size_out(self, size: Size) -> Size:
+        """Return how many outputs a convolution has on an axis of `size` positions: floor((i+2p-k^)/s)+1."""
+        stride = largest(self.stride, 1) if is_array(self.stride) else self.stride
+        return (size + self.before + self.after - self.span) // stride + 1
+
+    def size_in(self, outputs: Size) -> Size:
+        """Return the least size a convolution with this many outputs came from: (o-1)s-2p+k^.
+
+        It is the output size of the transposed convolution on `outputs` positions.
+        """
+        return (outputs - 1) * self.stride - self.before - self.after + self.span
+
+    def pooled_size(self, size: Size, *, ceil_mode: bool) -> Size:
+        """Return the outputs of a pool: with `ceil_mode` rounded up, less one that would start past the input."""
+        if not ceil_mode:
+            return self.size_out(size)
+        stride = largest(self.stride, 1) if is_array(self.stride) else self.stride
+        rounded = (size + self.before + self.after - self.span + stride - 1) // stride + 1
+        return smallest(rounded, ceil_div(size + self.before, stride))
