@@ -95,9 +95,7 @@ class Builder:
         return self.write(ops.Input(shape, name))
 
     def parameter(self, name: str, shape: Shape, role: Role = "weight") -> Value:
-        """Write a learned tensor. Raises ShapeError when its size depends on an input that was not given."""
-        if not known(*shape):
-            raise ShapeError("how many weights there are depends on the input: give -i, or state in_channels")
+        """Write a learned tensor."""
         return self.write(ops.Parameter(shape=shape, name=name, role=role))
 
     def constant(self, name: str, shape: Shape, value: float = 0.0) -> Value:
@@ -200,8 +198,6 @@ class Builder:
         """Multiply the last axis of x (..., in) by a weight (out_features, in) of its own."""
         self.require(out_features >= 1, "out_features ({o}) must be at least 1", o=out_features)
         with self.scope("linear"):
-            if not known(x.shape[-1]):
-                raise ShapeError("in_features depends on the input: give -i, or state in_features")
             weight = self.parameter("weight", (out_features, x.shape[-1]))
             y = self.write(ops.Einsum(linear_equation(len(x.shape))), x, weight)
             if not bias:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -40,8 +40,9 @@ class Argument:
 class Kind:
     """One kind of layer: its name, its recipe and source, and how it is called.
 
-    `channels` is the argument that states the input's channels and is checked against it; `torch` is the class
-    in torch.nn (without its rank where `ranks` lists several).
+    `channels` is the argument that states the input's channels (on `axis`) and is checked against it: first in a
+    call, or where it is empty the keyword in_channels. `torch` is the class in torch.nn, without its rank where
+    `ranks` lists several; `spatial` is the number of spatial axes it asks for where its name does not say.
     """
 
     name: str
@@ -50,8 +51,9 @@ class Kind:
     channels: str = "in_channels"
     torch: str = ""
     ranks: tuple[int, ...] = ()
+    spatial: int | None = None
     axis: int = 1
-    order: tuple[str, ...] = field(default=())
+    order: tuple[str, ...] = ()
 
     @property
     def help(self) -> str:
@@ -72,10 +74,8 @@ class Kind:
     def arguments(self) -> dict[str, Argument]:
         """Every argument by name, the channels of the input first."""
         own = _signature(self.recipe)[1]
-        if not self.channels or self.channels in own:
-            return own
-        stated = Argument(name=self.channels, takes=("size", "none"), default=None)
-        return {self.channels: stated, **own}
+        stated = Argument(name=self.channels or "in_channels", takes=("size", "none"), default=None)
+        return {stated.name: stated, **own} if self.channels else {**own, stated.name: stated}
 
     @property
     def positional(self) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ class Kind:
         if self.order:
             return self.order
         if self.torch:
-            return tuple(self.arguments)
+            return tuple(self.arguments) if self.channels else tuple(_signature(self.recipe)[1])
         usual = ("in_channels", "out_channels", "kernel_size", "stride")
         return tuple(name for name in usual if name in self.arguments)
 
@@ -100,14 +100,14 @@ class Kind:
         not fit.
         """
         self.check(arguments)
-        stated = arguments.pop(self.channels, None) if self.channels else None
+        stated = arguments.pop(self.channels or "in_channels", None)
         if stated is not None and inputs:
             x = inputs[0]
             have = x.shape[self.axis] if -len(x.shape) <= self.axis < len(x.shape) else 0
             b.require(
                 equal(stated, have),
                 "{name} is {stated}, but the input has {have}",
-                name=self.channels,
+                name=self.channels or "in_channels",
                 stated=stated,
                 have=have,
             )
@@ -150,6 +150,7 @@ def kind(
     channels: str = "in_channels",
     torch: str = "",
     ranks: tuple[int, ...] = (),
+    spatial: int | None = None,
     axis: int = 1,
     order: tuple[str, ...] = (),
 ) -> Callable[[Recipe], Recipe]:
@@ -166,6 +167,7 @@ def kind(
             channels=channels,
             torch=torch,
             ranks=ranks,
+            spatial=spatial,
             axis=axis,
             order=order,
         )

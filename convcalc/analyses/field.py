@@ -198,10 +198,10 @@ def _padded(field: Field, op: ops.Pad, node: Node) -> Field:
     out = _each(field, moved)
     if op.mode != "circular":
         return out
-    wrapped = {
+    wrapped: Field = {
         (i, axis, None): "circular padding joins the borders"
         for (i, axis, own) in field
-        if own is not None and (op.before[own] is not 0 or op.after[own] is not 0)  # noqa: F632
+        if own is not None and not (_is_zero(op.before[own]) and _is_zero(op.after[own]))
     }
     return {**out, **wrapped}
 
@@ -280,6 +280,10 @@ def _rearranged(field: Field, op: ops.Rearrange, node: Node) -> Field:
             gathered = gathered.resized(Fraction(1, repeats), lambda n, r=repeats: (n // r,), size)  # type: ignore[misc]
         out = _join(out, {(i, axis, target): gathered}, size_of=node.output)
     return out
+
+
+def _is_zero(size: Size) -> bool:
+    return isinstance(size, int) and size == 0
 
 
 def _is_one(size: Size) -> bool:

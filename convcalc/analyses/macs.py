@@ -16,7 +16,7 @@ from convcalc.shapes import letter_sizes
 from convcalc.sizes import Size, product, total
 
 TAPS = {"nearest": 1, "nearest-exact": 1, "linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4}
-FREE = frozenset({"identity", "dropout"})
+FREE = frozenset({"identity", "dropout", "expand"})
 
 
 def macs_of(node: Node) -> Size:

@@ -36,7 +36,6 @@ def rows(graph: Graph, depth: int = 1) -> list[Row]:
     for node in graph.nodes:
         if not isinstance(node.op, Input):
             groups.setdefault(node.scope[:depth], []).append(node)
-    last = graph.last_reader()
     readers: dict[int, list[Path]] = {}
     for node in graph.nodes:
         for value in node.inputs:
@@ -55,6 +54,6 @@ def rows(graph: Graph, depth: int = 1) -> list[Row]:
             or any(path != reader for reader in readers.get(node.output.index, ()))
         )
         if not outputs:
-            outputs = tuple(node.output for node in nodes[-1:] if last[node.output.index] >= 0)
+            outputs = (nodes[-1].output,)
         made.append(Row(scopes.get(path, Scope(path)), tuple(nodes), tuple(inputs), outputs))
     return made

@@ -1,0 +1,1 @@
+"""Words in, text out: one thin command a file."""

@@ -14,7 +14,7 @@ Mode = Literal["nearest", "nearest-exact", "linear", "bilinear", "trilinear", "b
 RANK_OF_MODE = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
 
 
-@kind(source="torch.nn.Linear", channels="in_features", torch="Linear", axis=-1)
+@kind(source="torch.nn.Linear", channels="in_features", torch="Linear", spatial=0, axis=-1)
 def linear(b: Builder, x: Value, *, out_features: Size, bias: bool = True) -> Value:
     """Multiply the last axis by a weight (out_features, in_features)."""
     return b.linear(x, out_features, bias=bias)
@@ -100,7 +100,7 @@ def upsampling_bilinear(
     return upsample(b, x, size=size, scale_factor=scale_factor, mode="bilinear", align_corners=True)
 
 
-@kind(source="arXiv:1609.05158", channels="", torch="PixelShuffle")
+@kind(source="arXiv:1609.05158", channels="", torch="PixelShuffle", spatial=2)
 def pixel_shuffle(b: Builder, x: Value, *, upscale_factor: Size) -> Value:
     """Move channels into space: (C r^2, H, W) -> (C, rH, rW)."""
     if len(x.spatial) != 2:
@@ -154,7 +154,7 @@ def circular_pad(b: Builder, x: Value, *, padding: Sides) -> Value:
     return b.pad(x, _sides(x, padding), mode="circular")
 
 
-@kind(source="torch.nn.Unfold", channels="", torch="Unfold")
+@kind(source="torch.nn.Unfold", channels="", torch="Unfold", spatial=2)
 def unfold(
     b: Builder, x: Value, *, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1
 ) -> Value:

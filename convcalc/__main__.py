@@ -1,0 +1,5 @@
+"""`python -m convcalc` is the same as `convcalc`."""
+
+from convcalc.cli.app import main
+
+main()

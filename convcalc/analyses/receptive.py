@@ -1,0 +1,64 @@
+"""The receptive field of a row in the words people use: size, jump, start and centre per axis; local and global."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from convcalc.analyses.field import Field
+from convcalc.analyses.reach import Reach
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receptive:
+    """What one value sees of one input: a local reach per axis (None: all of it), and why anything is global."""
+
+    axes: tuple[Reach | None, ...]
+    everything: str | None = None
+
+    @property
+    def size_min(self) -> list[int | None]:
+        """The smallest field over the phases, per axis; None where the whole axis is seen."""
+        return [None if axis is None else axis.sizes[0] for axis in self.axes]
+
+    @property
+    def size_max(self) -> list[int | None]:
+        """The largest field over the phases, per axis; None where the whole axis is seen."""
+        return [None if axis is None else axis.sizes[1] for axis in self.axes]
+
+    @property
+    def jump(self) -> list[Fraction | None]:
+        """Input positions per output position, per axis; None where it varies or the whole axis is seen."""
+        return [None if axis is None else axis.stride for axis in self.axes]
+
+    @property
+    def start(self) -> list[int | None]:
+        """The first input position output 0 sees, per axis; negative in the padding."""
+        return [None if axis is None else axis.first[0] for axis in self.axes]
+
+    @property
+    def centre(self) -> list[Fraction | None]:
+        """The middle of what output 0 sees, per axis."""
+        return [_middle(axis) for axis in self.axes]
+
+
+def _middle(axis: Reach | None) -> Fraction | None:
+    if axis is None or axis.first[0] is None or axis.last[0] is None:
+        return None
+    return Fraction(axis.first[0] + axis.last[0], 2)
+
+
+def receptive(field: Field, rank: int, source: int = 0) -> Receptive | None:
+    """Return what a value sees of input number `source`, which has `rank` spatial axes; None where nothing of it."""
+    mine = {key[1:]: reach for key, reach in field.items() if key[0] == source}
+    if not mine:
+        return None
+    axes = []
+    reasons = []
+    for axis in range(2, rank + 2):
+        local = [reach for (of, own), reach in mine.items() if of == axis and own is not None]
+        whole = mine.get((axis, None))
+        axes.append(local[0] if local and isinstance(local[0], Reach) else None)
+        if isinstance(whole, str):
+            reasons.append(whole)
+    return Receptive(axes=tuple(axes), everything=reasons[0] if reasons else None)

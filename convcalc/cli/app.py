@@ -1,0 +1,170 @@
+"""The program: commands loaded on demand, and the one place where errors become exit codes.
+
+Typer's parser, help and completion are used as they are; only the group is ours, so that `convcalc shape` imports
+one command and not all of them, and `--help` imports none.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from convcalc.errors import ConvcalcError, ShapeError, SpecError, Spot, UnavailableError
+
+if TYPE_CHECKING:
+    from typer import Context
+
+COMMANDS: Final[dict[str, str]] = {
+    "shape": "Output shape after each layer and at the end.",
+    "params": "Weights, biases and norm parameters per layer.",
+    "macs": "Multiply-adds per layer, and the other work beside them.",
+    "rf": "Receptive field: size, jump, start and centre per layer.",
+    "hdc-check": "Do dilated convolutions leave holes? The paper's rules and the exact answer.",
+    "summary": "Shapes, parameters, multiply-adds and receptive field in one table.",
+    "profile": "Run the layers here and time them.",
+    "verify": "Our numbers beside torch's own and fvcore's.",
+    "kinds": "Every kind of layer, or one kind's arguments, defaults and source.",
+    "examples": "The spec files that come with convcalc.",
+    "completion": "A completion script for your shell.",
+}
+ANSWERED, FAILED, MISUSED, UNAVAILABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
+CARET_WIDTH = 100
+
+
+class CommandGroup(TyperGroup):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """Return the names in the order of the table above."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Any:
+        """Import one command and return it."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"convcalc.cli.{cmd_name.replace('-', '_')}")
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(cmd_name, context_settings={"help_option_names": ["-h", "--help"]})(module.command)
+        return typer.main.get_command(single)
+
+    def format_commands(self, ctx: Context, formatter: Any) -> None:
+        """List the commands in `--help` without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> Any:
+        """Find the command a word names. Raises SpecError with the nearest one."""
+        from convcalc.errors import nearest
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise SpecError(f"there is no command {args[0]!r}{nearest(args[0], COMMANDS)}", _under(args[0]))
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=CommandGroup,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with: convcalc summary @resnet_stem    (convcalc COMMAND -h says more)",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"convcalc {version('convcalc')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def program(
+    ctx: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version.", callback=_version, is_eager=True),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+) -> None:
+    """Convolution arithmetic you can check, and kernels you can time.
+
+    A layer is a PyTorch call, "Conv2d(3, 64, 7, stride=2)", or words: conv2d out_channels=64 k=7 s=2. Layers
+    follow one another; @FILE reads them from a file, - from standard input; -i 3x224x224 is the input.
+    """
+    if ctx.invoked_subcommand is None:
+        print(ctx.get_help())
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command line and return the exit code; every error is one line, with a caret where it has a place."""
+    argv = list(argv)
+    _ARGV[:] = argv
+    try:
+        result = app(args=argv, prog_name="convcalc", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else ANSWERED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ANSWERED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if "--debug" in argv:
+            import traceback
+
+            traceback.print_exc()
+        return _explained(error)
+
+
+_ARGV: list[str] = []
+
+
+def _explained(error: Exception) -> int:
+    if isinstance(error, ConvcalcError):
+        spot = error.spot if isinstance(error, (SpecError, ShapeError)) else None
+        _say(str(error), spot)
+        return UNAVAILABLE if isinstance(error, UnavailableError) else MISUSED
+    if isinstance(error, typer.TyperException):
+        option = getattr(error, "option_name", None) or ""
+        message = getattr(error, "format_message", error.__str__)()
+        _say(message[:1].lower() + message[1:].rstrip("."), _under(option))
+        return MISUSED
+    if isinstance(error, OSError):
+        _say(f"{error.filename or 'the output'} cannot be written: {error.strerror or error}")
+        return MISUSED
+    _say(f"this is a bug in convcalc: {type(error).__name__}: {error} (run again with --debug and report it)")
+    return BUG
+
+
+def _under(word: str) -> Spot | None:
+    """Return the place of a word (or of the word that begins with it) on the command line."""
+    start = 0
+    for item in _ARGV:
+        if word and (item == word or item.startswith(word)):
+            return Spot(" ".join(_ARGV), start, start + len(item))
+        start += len(item) + 1
+    return None
+
+
+def _say(message: str, spot: Spot | None = None) -> None:
+    where = f"{spot.origin}: " if spot and spot.origin else ""
+    print(f"convcalc: {where}{message}", file=sys.stderr)
+    if spot and spot.line.strip():
+        start = max(0, min(spot.start, spot.end - 1) - CARET_WIDTH // 2) if len(spot.line) > CARET_WIDTH else 0
+        piece = spot.line[start : start + CARET_WIDTH].replace("\t", " ")
+        width = max(1, min(spot.end, start + CARET_WIDTH) - spot.start)
+        print(f"  {piece}\n  {' ' * (spot.start - start)}{'^' * width}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""`convcalc examples`: the spec files that come with convcalc."""
+
+from __future__ import annotations
+
+from convcalc.cli.options import AsFormat, Format, Out, emit
+from convcalc.cli.read.source import examples_folder
+from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
+
+
+def command(form: AsFormat = Format.table, out: Out = None) -> int:
+    """The spec files that come with convcalc; each is read with @NAME. Example: convcalc summary @resnet_stem."""
+    rows = []
+    for path in sorted(examples_folder().glob("*.txt")):
+        first = path.read_text(encoding="utf-8").splitlines()[0]
+        rows.append({"name": f"@{path.stem}", "about": first.lstrip("# ")})
+    table = Table(columns=(Column("name", "name"), Column("about", "about")), rows=rows)
+    document = {"schema_version": SCHEMA_VERSION, "command": "examples", "examples": rows}
+    return emit(Answer(document=document, tables=[table]), form, out)

@@ -1,0 +1,92 @@
+"""`convcalc kinds`: what can be written."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from convcalc.cli.options import AsFormat, Format, Out, emit
+from convcalc.kinds import ALIASES, FAMILIES, all_kinds, find, plain
+from convcalc.registry import Argument, Kind, describe
+from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
+
+
+def command(
+    kind: Annotated[str | None, typer.Argument(help="One kind, to see its arguments.")] = None,
+    form: AsFormat = Format.table,
+    out: Out = None,
+) -> int:
+    """Every kind of layer, or one kind's arguments, defaults, call form and source.
+
+    Example: convcalc kinds depthwise_separable
+    """
+    return emit(_all() if kind is None else _one(find(kind)[0]), form, out)
+
+
+def _all() -> Answer:
+    known = all_kinds()
+    rows = [
+        {
+            "name": name,
+            "family": family,
+            "torch": _torch(known[name]),
+            "about": known[name].help,
+            "source": known[name].source,
+        }
+        for family, names in FAMILIES.items()
+        for name in names
+    ]
+    columns = (
+        Column("name", "kind"),
+        Column("torch", "torch.nn"),
+        Column("about", "what it does"),
+        Column("source", "source"),
+    )
+    table = Table(
+        columns=columns,
+        rows=rows,
+        foot=[f"{len(rows)} kinds; names ignore case, - and _; `convcalc kinds NAME` says more"],
+    )
+    return Answer(document={"schema_version": SCHEMA_VERSION, "command": "kinds", "kinds": rows}, tables=[table])
+
+
+def _torch(kind: Kind) -> str:
+    if not kind.ranks:
+        return kind.torch
+    return kind.torch + "/".join(f"{rank}d" for rank in kind.ranks)
+
+
+def _one(kind: Kind) -> Answer:
+    rows = [_argument(argument) for argument in kind.arguments.values()]
+    called = plain(kind.name)
+    aliases = [alias for alias, target in ALIASES.items() if plain(target) == called]
+    usual = ", ".join(kind.positional)
+    name = kind.torch_class(2) or kind.torch or kind.name
+    required = " ".join(f"{row['name']}=..." for row in rows if row["default"] == "required")
+    head = [
+        f"{kind.name}: {kind.help}",
+        f"source: {kind.source}",
+        f"as words: {kind.name} {required}".rstrip(),
+        f"as a call: {name}({usual})",
+    ]
+    if aliases:
+        head.append("also called: " + ", ".join(aliases))
+    columns = (Column("name", "argument"), Column("takes", "takes"), Column("default", "default"))
+    document: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "command": "kinds",
+        "name": kind.name,
+        "about": kind.help,
+        "source": kind.source,
+        "torch": _torch(kind),
+        "aliases": aliases,
+        "positional": list(kind.positional),
+        "arguments": rows,
+    }
+    return Answer(document=document, tables=[Table(columns=columns, rows=rows, head=head)])
+
+
+def _argument(argument: Argument) -> dict[str, str]:
+    default = "required" if argument.required else "none" if argument.default is None else str(argument.default)
+    return {"name": argument.name, "takes": describe(argument), "default": default}

@@ -1,0 +1,74 @@
+"""The options that commands share, said once, and how an answer leaves the program."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from convcalc.errors import ConvcalcError
+from convcalc.render.table import Answer, to_csv, to_json, to_jsonl, to_markdown
+
+
+class Format(StrEnum):
+    """How an answer is written."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+    markdown = "markdown"
+
+
+class InputLayout(StrEnum):
+    """The order of an image's sizes in -i."""
+
+    chw = "chw"
+    hwc = "hwc"
+
+
+Spec: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="LAYERS...", help="Layers: calls, kinds with key=value words, @FILE, or - for stdin."),
+]
+Inputs: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--input", "-i", metavar="SIZES", help="Input sizes joined by x, such as 3x224x224; repeatable."),
+]
+Layout: TypeAlias = Annotated[InputLayout, typer.Option("--input-layout", help="Order of the sizes given with -i.")]
+AsFormat: TypeAlias = Annotated[Format, typer.Option("--format", "-f", help="How to write the answer.")]
+Out: TypeAlias = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the answer to FILE instead.")
+]
+Depth: TypeAlias = Annotated[
+    int, typer.Option("--depth", min=1, max=32, help="How deep into the parts of a layer rows go.")
+]
+
+WRITERS = {Format.json: to_json, Format.jsonl: to_jsonl, Format.csv: to_csv, Format.markdown: to_markdown}
+
+
+def emit(answer: Answer, form: Format, out: str | None) -> int:
+    """Write an answer where it was asked for and return the exit code: 1 where what was asked does not hold."""
+    if out is None:
+        _write(answer, form, sys.stdout)
+    else:
+        try:
+            with Path(out).open("w", encoding="utf-8") as file:
+                _write(answer, form, file)
+        except OSError as error:
+            raise ConvcalcError(f"{out} cannot be written: {error.strerror or error}") from None
+    for hint in answer.hints:
+        print(f"convcalc: {hint}", file=sys.stderr)
+    return 0 if answer.holds else 1
+
+
+def _write(answer: Answer, form: Format, stream: object) -> None:
+    if form in WRITERS:
+        stream.write(WRITERS[form](answer))  # type: ignore[attr-defined]
+        return
+    from convcalc.render.terminal import print_answer
+
+    print_answer(answer, stream)  # type: ignore[arg-type]

@@ -1,0 +1,110 @@
+"""A layer written as a PyTorch call, `Conv2d(3, 64, 7, stride=2)`: literals only, parsed and never evaluated."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from convcalc.errors import SpecError, Spot, UnsupportedError
+from convcalc.registry import Argument
+from convcalc.sizes import PerAxis
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A name with positional and keyword values; a value is a literal, a `Name` or a nested `Call`."""
+
+    name: str
+    positional: tuple[Any, ...]
+    keywords: dict[str, Any]
+    spot: Spot
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A bare name: a symbol in a size's place, a word elsewhere."""
+
+    text: str
+
+
+def parse_call(text: str, spot: Spot) -> Call:
+    """Return a call as data. Raises SpecError for anything but literals, names and nested calls."""
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        where = spot
+        if error.lineno == 1 and error.offset and "\n" not in text:
+            at = spot.start + len(text.encode()[: error.offset - 1].decode(errors="ignore"))
+            where = Spot(spot.line, min(at, spot.end - 1), spot.end, spot.origin)
+        raise SpecError(f"this call cannot be read: {error.msg}", where) from None
+    except (MemoryError, RecursionError, ValueError):
+        raise SpecError("this call is too long or too deep to read", spot) from None
+    if not isinstance(tree, ast.Call):
+        raise SpecError("this is no layer", spot)
+    return _call(tree, text, spot)
+
+
+def _call(tree: ast.Call, text: str, spot: Spot) -> Call:
+    name = _dotted(tree.func)
+    if name is None:
+        raise SpecError("a layer's name is a word such as Conv2d or nn.Conv2d", spot)
+    keywords: dict[str, Any] = {}
+    for keyword in tree.keywords:
+        if keyword.arg is None:
+            raise SpecError("** cannot be read here: write the arguments out", spot)
+        keywords[keyword.arg] = _value(keyword.value, text, spot)
+    source = (ast.get_source_segment(text, tree) or text) if text else name
+    short = re.sub(r"^(torch\.)?(nn\.)?(modules\.\w+\.)?", "", name)
+    return Call(short, tuple(_value(node, text, spot) for node in tree.args), keywords, spot, " ".join(source.split()))
+
+
+def _dotted(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        head = _dotted(node.value)
+        return None if head is None else f"{head}.{node.attr}"
+    return None
+
+
+def _value(node: ast.expr, text: str, spot: Spot) -> Any:
+    match node:
+        case ast.Constant(value=value) if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=value)) if isinstance(value, (int, float)):
+            return -value
+        case ast.UnaryOp(op=ast.UAdd(), operand=ast.Constant(value=value)) if isinstance(value, (int, float)):
+            return value
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            return tuple(_value(part, text, spot) for part in parts)
+        case ast.Name(id=name):
+            return Name(name)
+        case ast.Call():
+            return _call(node, text, spot)
+        case _:
+            piece = ast.get_source_segment(text, node) or "this"
+            where = spot
+            if "\n" not in text and piece in text:
+                start = spot.start + text.index(piece)
+                where = Spot(spot.line, start, start + len(piece), spot.origin)
+            raise SpecError(f"{piece!r} is code: only numbers, words, tuples and names are read here", where)
+
+
+def convert(argument: Argument, value: Any, spot: Spot) -> Any:
+    """Turn a literal of a call into the value its argument takes: a flat tuple is per axis, as in torch."""
+    takes = set(argument.takes)
+    if isinstance(value, Call):
+        raise SpecError(f"{argument.name} cannot be a call", spot)
+    if isinstance(value, Name):
+        if takes & {"size", "sizes"} and value.text[:1].isupper():
+            raise UnsupportedError(f"{argument.name}={value.text}: a symbol makes a formula, which is not built yet")
+        return value.text
+    if isinstance(value, tuple):
+        parts = tuple(convert(argument, part, spot) if isinstance(part, Name) else part for part in value)
+        if takes & {"sizes", "padding", "factors"} or (takes & {"sides"} and any(isinstance(p, tuple) for p in parts)):
+            return PerAxis(parts)
+        return parts
+    return value

@@ -1,0 +1,177 @@
+"""From tokens to layers: which kind each is, and what it was told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from convcalc.cli.read.calls import Call, convert, parse_call
+from convcalc.cli.read.lexer import Token
+from convcalc.cli.read.values import checked, from_word
+from convcalc.errors import SpecError, Spot, nearest
+from convcalc.kinds import find
+from convcalc.registry import Kind
+
+SHORT = {
+    "k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation", "g": "groups", "c": "out_channels",
+}  # fmt: skip
+RESERVED = ("repeat", "times", "as", "from", "name", "input", "last")
+COUNT_LIMIT = 10_000
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_ASSIGNED = re.compile(r"(self\.)?[A-Za-z_][\w.]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer as written: its kind, the rank its name fixes, its arguments, and how it is wired."""
+
+    kind: Kind
+    rank: int | None
+    text: str
+    spot: Spot
+    arguments: dict[str, Any] = field(default_factory=dict)
+    called: str = ""
+    sources: tuple[str, ...] = ()
+    repeat: int = 1
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class InputLine:
+    """A line `input SHAPE` of a file."""
+
+    text: str
+    spot: Spot
+
+
+def layers(tokens: Iterable[Token]) -> list[Layer | InputLine]:
+    """Return the layers and input lines of a spec, in order. Raises SpecError where a word makes no sense."""
+    items: list[Layer | InputLine] = []
+    stream = _unassigned(list(tokens))
+    place = 0
+    while place < len(stream):
+        token = stream[place]
+        place += 1
+        if token.text == "input" and place < len(stream) and stream[place].line == token.line:
+            items.append(InputLine(stream[place].text, stream[place].spot))
+            place += 1
+        elif token.is_call:
+            items += _from_call(parse_call(token.text, token.spot))
+        elif "=" in token.text:
+            items[-1:] = [_told(items, token)]
+        else:
+            items.append(_from_word(token))
+    return items
+
+
+def _unassigned(tokens: list[Token]) -> list[Token]:
+    """Drop the `self.conv1 =` of code lines and the commas that end items of a list."""
+    out: list[Token] = []
+    for token in tokens:
+        text = token.text.rstrip(",") if token.text.rstrip(",").endswith(")") else token.text
+        if text == "=" and out and _ASSIGNED.fullmatch(out[-1].text):
+            out.pop()
+            continue
+        joined = re.match(r"(self\.[\w.]+)=(?=[\w.]+\()", text)
+        if joined:
+            text = text[joined.end() :]
+        if text:
+            out.append(replace(token, text=text))
+    return out
+
+
+def _find(name: str, spot: Spot) -> tuple[Kind, int | None]:
+    try:
+        return find(name)
+    except SpecError as error:
+        raise SpecError(str(error), spot) from None
+
+
+def _from_word(token: Token) -> Layer:
+    if token.text in RESERVED:
+        raise SpecError(f"{token.text!r} is a key: write {token.text}=...", token.spot)
+    if re.fullmatch(r"[\dx.,:+-]+", token.text):
+        raise SpecError(f"{token.text!r} is no layer; an input's size is given with -i {token.text}", token.spot)
+    kind, rank = _find(token.text, token.spot)
+    return Layer(kind, rank, token.text, token.spot)
+
+
+def _from_call(call: Call) -> list[Layer | InputLine]:
+    if call.name == "Sequential":
+        if call.keywords:
+            raise SpecError("Sequential takes layers only", call.spot)
+        nested: list[Layer | InputLine] = []
+        for part in call.positional:
+            if not isinstance(part, Call):
+                raise SpecError("Sequential takes layers only", call.spot)
+            nested += _from_call(part)
+        return nested
+    kind, rank = _find(call.name, call.spot)
+    order = kind.positional
+    if len(call.positional) > len(order):
+        takes = ", ".join(order) or "nothing"
+        raise SpecError(
+            f"{call.name} takes {len(order)} positional values ({takes}), not {len(call.positional)}", call.spot
+        )
+    given = dict(zip(order, call.positional, strict=False))
+    for key, value in call.keywords.items():
+        name = _argument_name(kind, key, call.spot)
+        if name in given:
+            raise SpecError(f"{call.name} is given {name} twice", call.spot)
+        given[name] = value
+    known = kind.arguments
+    arguments = {
+        name: checked(known[name], convert(known[name], value, call.spot), call.spot)
+        for name, value in given.items()
+    }
+    return [Layer(kind, rank, call.text, call.spot, arguments)]
+
+
+def _argument_name(kind: Kind, key: str, spot: Spot) -> str:
+    """Return an argument's full name. Raises SpecError with the nearest one."""
+    known = kind.arguments
+    if key in known:
+        return key
+    if key == "in_channels" and kind.channels:
+        return kind.channels
+    if SHORT.get(key) in known:
+        return SHORT[key]
+    listed = ", ".join(known)
+    raise SpecError(f"{kind.name} has no argument {key!r}{nearest(key, known)} (it takes {listed})", spot)
+
+
+def _told(items: list[Layer | InputLine], token: Token) -> Layer:
+    """Return the last layer with one more key=value."""
+    key, _, text = token.text.partition("=")
+    spot = token.spot
+    if not items or isinstance(items[-1], InputLine):
+        raise SpecError(f"{key}= comes before any layer: name one first, such as conv2d {token.text}", spot)
+    layer = items[-1]
+    if not text:
+        raise SpecError(f"{key}= has no value (an unset shell variable?)", spot)
+    after = replace(layer, text=f"{layer.text} {token.text}")
+    match key:
+        case "repeat" | "times":
+            if not (text.isdigit() and 1 <= int(text) <= COUNT_LIMIT):
+                raise SpecError(f"{key} takes a whole number from 1 to {COUNT_LIMIT:,}, not {text!r}", spot)
+            return replace(after, repeat=int(text)) if key == "repeat" else replace(after, times=int(text))
+        case "as" | "name":
+            if not _NAME.fullmatch(text) or text in RESERVED:
+                raise SpecError(f"a name is letters, digits and _, not {text!r}", spot)
+            if layer.called:
+                raise SpecError(f"this layer is already called {layer.called!r}", spot)
+            return replace(after, called=text)
+        case "from":
+            if layer.sources:
+                raise SpecError("from is given twice: join the names with a comma, from=a,b", spot)
+            return replace(after, sources=tuple(text.split(",")))
+        case "input" | "last":
+            raise SpecError(f"{key!r} is a name for from=, not a key", spot)
+    name = _argument_name(layer.kind, key, spot)
+    if name in layer.arguments:
+        plural = " (for several values write k=3,5)" if key in SHORT else ""
+        raise SpecError(f"{name} is given twice to {layer.kind.name}{plural}", spot)
+    value = from_word(layer.kind.arguments[name], text, Spot(spot.line, spot.start + len(key) + 1, spot.end, spot.origin))
+    return replace(after, arguments={**layer.arguments, name: value})

@@ -1,0 +1,169 @@
+"""Where a spec comes from: words, `@file`, `-` for standard input, or a shipped example; and its blocks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from convcalc.cli.read.layers import InputLine, Layer, layers
+from convcalc.cli.read.lexer import Token, normal, tokens, words
+from convcalc.cli.read.printed import HIDES_WEIGHTS, WRITTEN_AS, Printed, looks_printed, parse_printed
+from convcalc.cli.read.tensors import Tensor, tensor
+from convcalc.errors import SpecError, UnsupportedError, nearest
+
+FILE_LIMIT = 2**20
+WORDS_LIMIT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One stack of layers and its inputs; `hidden` names modules whose weights the text does not show."""
+
+    inputs: tuple[Tensor, ...]
+    layers: tuple[Layer, ...]
+    hidden: tuple[str, ...] = ()
+
+
+def blocks(spec: Sequence[str], inputs: Sequence[str] = (), *, printed: bool = False) -> list[Block]:
+    """Return the blocks a command was given. `-i` replaces the `input` lines of a file.
+
+    `printed` says that the command can read a model printed in any nesting (params). Raises SpecError for words
+    that make no sense, and for files that are missing, empty, binary or huge.
+    """
+    given = [tensor(text) for text in inputs]
+    if not spec:
+        raise SpecError("no layers given: name them, such as conv2d out_channels=64 k=3, or @file, or - for stdin")
+    items: list[Layer | InputLine] = []
+    hidden: list[str] = []
+    plain: list[str] = []
+    for word in (*spec, None):
+        if word is not None and word != "-" and not word.startswith("@"):
+            plain.append(word)
+            continue
+        if plain:
+            items += layers(words(plain))
+            plain = []
+        if word is None:
+            break
+        origin, text = ("stdin", _stdin()) if word == "-" else _file(word)
+        if not looks_printed(text):
+            items += layers(_limited(text, origin))
+            continue
+        head, model = _printed(text, origin)
+        found = list(_leaves(model, hidden))
+        unclear = model.not_sequential()
+        if unclear and printed:
+            return [Block((), (replace(layer, times=count),), tuple(hidden)) for layer, count in found]
+        if unclear:
+            raise UnsupportedError(
+                f"a printed {unclear} shows its modules, not what forward() does with them: only params can read"
+                " it; list the layers instead"
+            )
+        items += [*head, *(replace(layer, repeat=count) for layer, count in found)]
+    return _split(items, given, tuple(hidden))
+
+
+def _limited(text: str, origin: str) -> list[Token]:
+    found = []
+    for token in tokens(normal(text), origin):
+        found.append(token)
+        if len(found) > WORDS_LIMIT:
+            raise SpecError(f"{origin} has over {WORDS_LIMIT:,} words: this is no list of layers")
+    if not found:
+        raise SpecError(f"{origin} holds no layers")
+    return found
+
+
+def _split(items: list[Layer | InputLine], given: list[Tensor], hidden: tuple[str, ...]) -> list[Block]:
+    found: list[tuple[list[Tensor], list[Layer]]] = [([], [])]
+    for item in items:
+        if isinstance(item, InputLine):
+            if found[-1][1]:
+                found.append(([], []))
+            found[-1][0].append(tensor(item.text, item.spot))
+        else:
+            found[-1][1].append(item)
+    for lines, stack in found:
+        if not stack:
+            raise SpecError("no layers follow this input", lines[-1].spot if lines else None)
+    if given:
+        if len(found) > 1:
+            raise SpecError(f"-i would replace the inputs of {len(found)} blocks: leave it out, or give one block")
+        found[0] = (given, found[0][1])
+    return [Block(tuple(lines), tuple(stack), hidden) for lines, stack in found]
+
+
+def _stdin() -> str:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise SpecError("- reads layers from standard input, but that is a terminal: pipe them in")
+    return _text(sys.stdin.buffer.read(FILE_LIMIT + 1), "stdin")
+
+
+def examples_folder() -> Path:
+    """Return where the shipped examples lie: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[2]
+    inside = package / "examples"
+    return inside if inside.is_dir() else package.parent / "examples"
+
+
+def _file(word: str) -> tuple[str, str]:
+    path = Path(word[1:])
+    if not path.name:
+        raise SpecError("@ is followed by the name of a file, such as @examples/resnet_stem.txt")
+    shipped = examples_folder() / f"{word[1:].removesuffix('.txt')}.txt"
+    try:
+        if not path.exists() and path.name == word[1:] and shipped.is_file():
+            path = shipped
+        if path.is_dir():
+            raise SpecError(f"{path} is a folder, not a file of layers")
+        with path.open("rb") as file:
+            return str(path), _text(file.read(FILE_LIMIT + 1), str(path))
+    except FileNotFoundError:
+        beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        known = [*beside, *(entry.stem for entry in examples_folder().glob("*.txt"))]
+        raise SpecError(f"there is no file {str(path)!r}{nearest(path.name, known)}") from None
+    except OSError as error:
+        raise SpecError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _text(raw: bytes, origin: str) -> str:
+    if len(raw) > FILE_LIMIT:
+        raise SpecError(f"{origin} is over 1 MiB: this is no list of layers")
+    if b"\0" in raw:
+        raise SpecError(f"{origin} is a binary file, not a list of layers")
+    try:
+        text = raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError:
+        raise SpecError(f"{origin} is not text in UTF-8") from None
+    if not text.strip():
+        raise SpecError(f"{origin} is empty")
+    return text
+
+
+def _printed(text: str, origin: str) -> tuple[list[Layer | InputLine], Printed]:
+    """Return the input lines above a pasted model, and its tree."""
+    lines = normal(text).split("\n")
+    head = [line if line.strip().startswith(("input ", "#")) else "" for line in lines]
+    body = ["" if above else line for above, line in zip(head, lines, strict=True)]
+    return layers(tokens("\n".join(head), origin)), parse_printed("\n".join(body), origin)
+
+
+def _leaves(model: Printed, hidden: list[str]) -> Iterator[tuple[Layer, int]]:
+    """Yield each layer of a printed model and how often it stands there; note those whose weights do not show."""
+    for name, count, module in model.leaves():
+        kind = WRITTEN_AS.get(module.kind, module.kind)
+        if not HIDES_WEIGHTS.match(kind):
+            call = module.text.replace(module.kind, kind, 1)
+            call = call if call.endswith(")") else f"{call}()"
+            try:
+                layer = layers([Token(call, module.spot)])[0]
+            except SpecError as error:
+                if "there is no kind" not in str(error):
+                    raise
+            else:
+                if isinstance(layer, Layer):
+                    yield replace(layer, text=f"{name}: {call}" if name else call), count
+                continue
+        hidden.append(f"{name} ({module.kind})" if name else module.kind)

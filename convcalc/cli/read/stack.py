@@ -1,0 +1,184 @@
+"""From a block of layers to a graph: ranks and batches decided, branches wired, errors placed under their layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from convcalc.builder import Builder
+from convcalc.cli.read.layers import Layer
+from convcalc.cli.read.source import Block
+from convcalc.cli.read.tensors import Tensor, batched, looks_channels_last
+from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError, nearest
+from convcalc.graph import Graph, Value
+from convcalc.kinds import HOME, plain
+from convcalc.shapes import show
+from convcalc.sizes import UNKNOWN, PerAxis, Shape, known
+
+RANK_OF_MODE = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A block as a graph, with how its input was read and what the reader may want to know."""
+
+    graph: Graph
+    block: Block
+    reading: str
+    hint: str = ""
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Modules of a printed model whose weights do not show."""
+        return self.block.hidden
+
+
+def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> Stack:
+    """Write a block's layers one after another and return the stack.
+
+    Without an input its sizes are Unknown but for the channels the first layer states. Raises SpecError and
+    ShapeError with the layer's name and place.
+    """
+    if not block.inputs and needs_input:
+        raise SpecError("the input's size is missing: give it with -i, such as -i 3x224x224 (or an `input` line)")
+    rank, decided_by = _rank(block.layers)
+    b = Builder()
+    values: dict[str, tuple[Value, ...]] = {}
+    readings = []
+    for place, given in enumerate(block.inputs):
+        shape, reading = batched(given, rank, decided_by, layout)
+        name = given.name or ("input" if place == 0 else f"input_{place}")
+        if name in values:
+            raise SpecError(f"two inputs are called {name!r}", given.spot)
+        values[name] = (b.input(shape, name),)
+        readings.append(f"input {show(shape[1:])} {reading}")
+    if not block.inputs:
+        values["input"] = (b.input(_unknown(block.layers[0], rank), "input"),)
+        readings.append(f"no input size given: {'2-D' if rank is None else f'{rank}-D'}, sizes print as ?")
+    everything = tuple(value[0] for value in values.values())
+    values["input"] = everything
+    outputs = _write(b, block.layers, values, everything)
+    hint = ""
+    if layout == "chw" and any(looks_channels_last(given) for given in block.inputs):
+        hint = "the last size looks like channels: --input-layout hwc reads it so"
+    return Stack(b.graph(*outputs), block, "; ".join(readings), hint)
+
+
+def _unknown(first: Layer, rank: int | None) -> Shape:
+    """The input of a stack whose sizes were not given: only the channels its first layer states are known."""
+    stated = first.arguments.get(first.kind.channels, first.arguments.get("in_channels", UNKNOWN))
+    if first.kind.axis == -1 or rank == 0:
+        return (UNKNOWN, stated)
+    return (UNKNOWN, UNKNOWN if stated is None else stated, *(UNKNOWN,) * (2 if rank is None else rank))
+
+
+def _rank(layers: tuple[Layer, ...]) -> tuple[int | None, str]:
+    """Return the spatial rank the first layer that fixes one asks for, and that layer's text."""
+    for number, layer in enumerate(layers):
+        if layer.kind.name == "flatten":
+            break
+        if layer.kind.spatial == 0 and not all(_pointless(before) for before in layers[:number]):
+            break
+        if layer.rank is not None:
+            return layer.rank, layer.text
+        if layer.kind.spatial is not None:
+            return layer.kind.spatial, layer.text
+        if layer.arguments.get("mode") in RANK_OF_MODE:
+            return RANK_OF_MODE[layer.arguments["mode"]], layer.text
+        for value in layer.arguments.values():
+            if isinstance(value, PerAxis):
+                return len(value), layer.text
+    return None, ""
+
+
+def _pointless(layer: Layer) -> bool:
+    """Whether a layer takes any shape and keeps it: an activation."""
+    return HOME[plain(layer.kind.name)][0] == "activations"
+
+
+def _write(
+    b: Builder, layers: tuple[Layer, ...], values: dict[str, tuple[Value, ...]], last: tuple[Value, ...]
+) -> tuple[Value, ...]:
+    makers: dict[int, str] = {}
+    for number, layer in enumerate(layers):
+        inputs = _inputs(layer, values, last)
+        from_text = _made_by(inputs, makers)
+        with b.scope(str(number), kind=layer.kind.name, text=layer.text, times=layer.times):
+            for turn in range(layer.repeat):
+                with _placed(layer, number, inputs, from_text):
+                    _check_rank(layer, inputs)
+                    if layer.repeat == 1:
+                        last = layer.kind.write(b, *inputs, **layer.arguments)
+                    else:
+                        with b.scope(str(turn), kind=layer.kind.name):
+                            last = layer.kind.write(b, *inputs, **layer.arguments)
+                inputs = last
+        for value in last:
+            makers[value.index] = f"layer {number} ({layer.text})"
+        if layer.called:
+            if layer.called in values:
+                raise SpecError(f"two layers are called {layer.called!r}", layer.spot)
+            values[layer.called] = last
+    return last
+
+
+def _check_rank(layer: Layer, inputs: tuple[Value, ...]) -> None:
+    """A name such as Conv2d takes exactly that many spatial axes (BatchNorm1d also takes none)."""
+    rank = layer.rank
+    if rank is None or (layer.kind.name in ("batch_norm",) and rank == 1 and len(inputs[0].shape) == 2):
+        return
+    if len(inputs[0].shape) - 2 != rank:
+        raise ShapeError(f"it walks {rank} spatial axes, but the input has {max(len(inputs[0].shape) - 2, 0)}")
+
+
+def _inputs(layer: Layer, values: dict[str, tuple[Value, ...]], last: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Return what a layer reads. Raises SpecError where a name or a number of inputs does not fit."""
+    wanted = layer.kind.inputs
+    if layer.sources:
+        found = tuple(value for name in layer.sources for value in _named(name, layer, values, last))
+    else:
+        found = last
+    if layer.kind.variadic:
+        return found
+    if len(found) > len(wanted):
+        names = ", ".join(f"{name}" for name in values)
+        raise SpecError(
+            f"{layer.kind.name} takes {len(wanted)} input, but {len(found)} arrive: choose with from= ({names})",
+            layer.spot,
+        )
+    return found
+
+
+def _named(
+    name: str, layer: Layer, values: dict[str, tuple[Value, ...]], last: tuple[Value, ...]
+) -> tuple[Value, ...]:
+    if name == "last":
+        return last
+    if name in values:
+        return values[name]
+    at = layer.spot.line.find(name, layer.spot.start)
+    spot = Spot(layer.spot.line, at, at + len(name), layer.spot.origin) if at >= 0 and name else layer.spot
+    listed = ", ".join(dict.fromkeys([*values, "last"]))
+    raise SpecError(f"no layer before this one is called {name!r}{nearest(name, values)} (there are {listed})", spot)
+
+
+def _made_by(inputs: tuple[Value, ...], makers: dict[int, str]) -> str:
+    places = [makers.get(value.index, "the input") for value in inputs]
+    return " and ".join(dict.fromkeys(places))
+
+
+@contextmanager
+def _placed(layer: Layer, number: int, inputs: tuple[Value, ...], made_by: str) -> Iterator[None]:
+    """Say under which layer, on what, an error happened."""
+    try:
+        yield
+    except (ShapeError, SpecError, UnsupportedError) as error:
+        sizes = " and ".join(show(value.shape[1:]) for value in inputs if known(*value.shape[1:]))
+        on = f" on {sizes}" if sizes else ""
+        message = f"layer {number} ({layer.text}){on} from {made_by}: {error}"
+        if isinstance(error, UnsupportedError):
+            raise UnsupportedError(message) from None
+        raise type(error)(message, layer.spot) from None
+
+

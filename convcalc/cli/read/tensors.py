@@ -1,0 +1,92 @@
+"""What `-i` says: sizes joined by x, an optional name before and dtype after; and how many of them are the batch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError
+from convcalc.sizes import Shape
+
+DTYPES = ("float32", "float16", "bfloat16", "float64", "int64", "int32", "bool")
+SIZE_LIMIT = 2**40
+_SYMBOLIC = re.compile(r"[A-Z][A-Za-z0-9_]*|\d+:\d+(:\w+)?|\?")
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An input as written: its sizes, and a name and dtype where given."""
+
+    sizes: Shape
+    text: str
+    spot: Spot
+    name: str = ""
+    dtype: str = ""
+
+
+def tensor(text: str, spot: Spot | None = None) -> Tensor:
+    """Read `3x224x224`, `high=32x64x64`, `10x3:int64`. Raises SpecError."""
+    from convcalc.cli.read.lexer import normal
+
+    spot = spot or Spot(f"-i {text}", 3, 3 + len(text))
+    name, equals, sizes = normal(text).rpartition("=")
+    body, colon, dtype = sizes.rpartition(":")
+    if colon and dtype in DTYPES:
+        sizes = body
+    elif colon and not _SYMBOLIC.fullmatch(sizes.split("x")[-1]):
+        raise SpecError(f"{dtype!r} is no dtype (one of {', '.join(DTYPES)})", spot)
+    else:
+        dtype = ""
+    if "," in sizes or " " in sizes.strip():
+        parts = "x".join(re.split(r"[,\s]+", sizes.strip(" ,()[]")))
+        raise SpecError(f"sizes are joined by x: -i {parts}", spot)
+    if equals and not re.fullmatch(r"[A-Za-z_]\w*", name):
+        raise SpecError(f"{name!r} is no name for an input", spot)
+    return Tensor(tuple(_size(part, text, spot) for part in sizes.split("x")), text, spot, name, dtype)
+
+
+def _size(part: str, text: str, spot: Spot) -> int:
+    if part.isdecimal():
+        if len(part) > 13 or int(part) > SIZE_LIMIT:
+            raise SpecError(f"a size of {part[:16]} is past any tensor", spot)
+        if int(part) == 0:
+            raise ShapeError("an input size must be at least 1, not 0", spot)
+        return int(part)
+    if _SYMBOLIC.fullmatch(part):
+        raise UnsupportedError(f"-i {text}: ranges and symbols make sweeps and formulas, which are not built yet")
+    if part.startswith("-"):
+        raise ShapeError(f"an input size must be at least 1, not {part}", spot)
+    raise SpecError(f"an input is sizes joined by x, such as 3x224x224, not {text!r}", spot)
+
+
+def batched(given: Tensor, rank: int | None, decided_by: str, layout: str) -> tuple[Shape, str]:
+    """Return (batch, channels, *spatial) and how the sizes were read.
+
+    `rank` is the number of spatial axes the first layer that fixes one asks for, or None. Raises ShapeError when
+    the sizes are neither one sample nor a batch.
+    """
+    sizes, count = given.sizes, len(given.sizes)
+    if rank is None:
+        rank = {1: 0, 2: 1, 3: 2, 4: 2, 5: 3}.get(count)
+        if rank is None:
+            raise ShapeError(f"an input of {count} sizes cannot be read: give 1 to 5", given.spot)
+        decided_by = ""
+    one, names = rank + 1, ("N", "C" if rank else "F", *{0: "", 1: "L", 2: "HW", 3: "DHW"}[rank])
+    if rank == 0 and count > 2:
+        return sizes, f"read as a batch of {sizes[0]}, features last"
+    if count not in (one, one + 1):
+        short, full = "x".join(names[1:]), "x".join(names)
+        raise ShapeError(f"{decided_by} takes {short} or {full}, but {given.text} has {count} sizes", given.spot)
+    shape = sizes if count == one + 1 else (1, *sizes)
+    if layout == "hwc" and rank:
+        shape = (shape[0], shape[-1], *shape[1:-1])
+    order = "x".join(names if count == one + 1 else names[1:])
+    if layout == "hwc" and rank:
+        order = ("Nx" if count == one + 1 else "") + "x".join((*names[2:], "C"))
+    batch = f"a batch of {shape[0]}" if count == one + 1 else "one sample"
+    return shape, f"read as {order}, {batch}"
+
+
+def looks_channels_last(given: Tensor) -> bool:
+    """Whether the sizes end like an image's channels and do not begin like them."""
+    return len(given.sizes) == 3 and given.sizes[-1] in (1, 3, 4) and given.sizes[0] not in (1, 3, 4)

@@ -1,0 +1,85 @@
+"""From the text of one value to a number, one number per axis, a pair per side, a word.
+
+Alternatives (`1,3,5`), ranges (`32:512:32`) and symbols (`C_in`) are recognised and refused by name: they are
+sweeps and formulas.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from convcalc.errors import SpecError, Spot, UnsupportedError
+from convcalc.registry import Argument, check_value, describe
+from convcalc.sizes import PerAxis
+
+_INT = re.compile(r"[+-]?\d+")
+_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_PAIR = re.compile(r"(-?\d+)\+(-?\d+)")
+_SYMBOL = re.compile(r"[A-Z][A-Za-z0-9_]*")
+_RANGE = re.compile(r"\d+:\d+(:(\d+|pow2))?")
+WORDS = {"true": True, "yes": True, "false": False, "no": False, "none": None}
+SIZED = frozenset({"size", "sizes", "padding", "sides", "factors", "int", "tuple"})
+DIGITS = 18
+
+
+def from_word(argument: Argument, text: str, spot: Spot) -> Any:
+    """Return the value of `name=text` for an argument. Raises SpecError, or UnsupportedError for a sweep."""
+    value = _read(argument, text, spot)
+    return checked(argument, value, spot)
+
+
+def checked(argument: Argument, value: Any, spot: Spot) -> Any:
+    """Return the value if its argument takes it. Raises SpecError under this spot."""
+    try:
+        check_value(argument, value)
+    except SpecError as error:
+        raise SpecError(str(error), spot) from None
+    return value
+
+
+def _read(argument: Argument, text: str, spot: Spot) -> Any:
+    takes = set(argument.takes)
+    bare = text.strip("()[]") if text[:1] in "([" else text
+    if "," in bare:
+        if "tuple" in takes:
+            return tuple(number(part.strip(), argument, spot) for part in bare.split(",") if part.strip())
+        if text != bare:
+            return PerAxis(number(part.strip(), argument, spot) for part in bare.split(",") if part.strip())
+        per_axis = " (per axis is written 3x5)" if takes & {"sizes", "padding", "sides", "factors"} else ""
+        raise UnsupportedError(f"{argument.name}={text}: several values are a sweep, which is not built yet{per_axis}")
+    if takes & SIZED and _RANGE.fullmatch(bare):
+        raise UnsupportedError(f"{argument.name}={text}: a range is a sweep, which is not built yet")
+    low = bare.strip("'\"").lower()
+    if "bool" in takes and low in ("0", "1"):
+        return low == "1"
+    if low in WORDS and not (argument.choices and low in argument.choices):
+        return WORDS[low]
+    if takes & {"word", "str"}:
+        return bare.strip("'\"")
+    if low in ("same", "valid", "tf_same") and "padding" in takes:
+        return low
+    if "x" in bare and takes & {"sizes", "padding", "sides", "factors", "tuple"}:
+        parts = [_side(part, argument, spot) for part in bare.split("x")]
+        return tuple(parts) if takes == {"tuple"} else PerAxis(parts)
+    return _side(bare, argument, spot)
+
+
+def _side(text: str, argument: Argument, spot: Spot) -> Any:
+    pair = _PAIR.fullmatch(text)
+    if pair and {"padding", "sides"} & set(argument.takes):
+        return int(pair[1]), int(pair[2])
+    return number(text, argument, spot)
+
+
+def number(text: str, argument: Argument, spot: Spot) -> Any:
+    """Return an int or (where the argument takes one) a float. Raises SpecError."""
+    if _INT.fullmatch(text):
+        if len(text) > DIGITS:
+            raise SpecError(f"{argument.name}={text[:12]}... has {len(text)} digits", spot)
+        return int(text)
+    if _FLOAT.fullmatch(text) and {"float", "factors"} & set(argument.takes):
+        return float(text)
+    if _SYMBOL.fullmatch(text) and {"size", "sizes"} & set(argument.takes):
+        raise UnsupportedError(f"{argument.name}={text}: a symbol makes a formula, which is not built yet")
+    raise SpecError(f"{argument.name} takes {describe(argument)}, not {text!r}", spot)

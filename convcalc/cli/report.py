@@ -1,0 +1,129 @@
+"""What shape, params, macs, rf and summary have in common: stacks, their rows, and the JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from convcalc.analyses import macs as work
+from convcalc.analyses.params import Params, params
+from convcalc.analyses.report import Row, rows
+from convcalc.cli.options import InputLayout
+from convcalc.cli.read.source import blocks
+from convcalc.cli.read.stack import Stack, assemble
+from convcalc.graph import Value
+from convcalc.render.table import SCHEMA_VERSION
+from convcalc.render.units import plain
+from convcalc.shapes import show
+from convcalc.sizes import Size, known, total
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of a report with its counts."""
+
+    row: Row
+    params: Params
+    macs: Size
+    other: dict[str, Size]
+
+    @property
+    def times(self) -> int:
+        """How often the row counts in totals."""
+        return self.row.scope.times
+
+
+def stacks(
+    spec: Sequence[str] | None,
+    inputs: Sequence[str] | None,
+    layout: InputLayout,
+    *,
+    needs_input: bool = True,
+    printed: bool = False,
+) -> list[Stack]:
+    """Read a spec and write each of its blocks as a graph. Raises SpecError and ShapeError."""
+    found = blocks(spec or (), inputs or (), printed=printed)
+    return [assemble(block, layout=layout.value, needs_input=needs_input) for block in found]
+
+
+def lines(stack: Stack, depth: int = 1) -> list[Line]:
+    """Return the rows of a stack with their counts."""
+    return [
+        Line(row, params(row.nodes), work.macs(row.nodes), work.other(row.nodes)) for row in rows(stack.graph, depth)
+    ]
+
+
+def label(line: Line, stack: Stack) -> str:
+    """Return what a row is called in a table: the layer as typed, or its part of a layer."""
+    scope = line.row.scope
+    text = scope.text or ".".join(scope.path[1:]) or scope.kind
+    return ("  " * (len(scope.path) - 1)) + text
+
+
+def shape_of(values: tuple[Value, ...]) -> str:
+    """Return shapes without the batch, as a table shows them."""
+    return " + ".join(show(value.shape[1:]) for value in values)
+
+
+def shapes(values: Sequence[Value]) -> Any:
+    """Return a shape as JSON holds it: a list of ints for one tensor, a list of lists for several."""
+    found = [plain(value.shape) for value in values]
+    return found[0] if len(found) == 1 else found
+
+
+def totals(parts: Sequence[Line]) -> tuple[Params, Size, dict[str, Size]]:
+    """Return the sums over rows, each as often as it stands there."""
+    held = sum((line.params * line.times for line in parts), Params())
+    extra: dict[str, Size] = {}
+    for line in parts:
+        for name, count in line.other.items():
+            extra[name] = extra.get(name, 0) + count * line.times
+    return held, total(line.macs * line.times for line in parts), extra
+
+
+def missing(stack: Stack) -> list[str]:
+    """Return the names of what could not be counted: with any, totals are `at least`."""
+    return [*stack.hidden, *work.at_least(stack.graph)]
+
+
+def warning(names: Sequence[str], what: str) -> list[str]:
+    """Return the foot line that says why a total is only a lower bound."""
+    return [f"at least: {what} of {', '.join(dict.fromkeys(names))} could not be read"] if names else []
+
+
+def part(stack: Stack, found: list[Line], extras: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """Return one block as JSON holds it; `extras` are more keys for each layer."""
+    held, count, _ = totals(found)
+    layers = []
+    for number, line in enumerate(found):
+        row = {
+            "name": line.row.name,
+            "kind": line.row.scope.kind,
+            "text": line.row.scope.text,
+            "input": shapes(line.row.inputs),
+            "output": shapes(line.row.outputs),
+            "params": line.params.total,
+            "macs": line.macs if known(line.macs) else None,
+        }
+        if line.times > 1:
+            row["times"] = line.times
+        layers.append({**row, **(extras[number] if extras else {})})
+    document = {
+        "input": shapes(stack.graph.inputs),
+        "output": shapes(stack.graph.outputs),
+        "params": held.total,
+        "macs": count,
+        "layers": layers,
+    }
+    names = missing(stack)
+    return {**document, "at_least": names} if names else document
+
+
+def document(command: str, parts: Sequence[dict[str, Any]], **sums: Any) -> dict[str, Any]:
+    """Return the JSON object of a command: one block at the top, several under `blocks` with their sums."""
+    head: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "command": command}
+    if len(parts) == 1:
+        return {**head, **parts[0], **sums}
+    both = {key: total(part[key] for part in parts) for key in ("params", "macs")}
+    return {**head, **both, **sums, "blocks": list(parts)}

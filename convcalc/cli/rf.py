@@ -1,0 +1,133 @@
+"""`convcalc rf`: receptive fields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from convcalc.analyses.field import Field, fields
+from convcalc.analyses.receptive import Receptive, receptive
+from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
+from convcalc.cli.read.stack import Stack
+from convcalc.cli.report import Line, document, label, lines, part, shape_of, stacks
+from convcalc.graph import Value
+from convcalc.render.table import Answer, Column, Table
+from convcalc.sizes import known
+
+COLUMNS = (
+    Column("name", "#"),
+    Column("layer", "layer"),
+    Column("output", "output"),
+    Column("size", "field", right=True),
+    Column("jump", "jump", right=True),
+    Column("start", "start", right=True),
+    Column("centre", "centre", right=True),
+    Column("global", "also sees"),
+)
+
+
+def command(
+    spec: Spec = None,
+    inputs: Inputs = None,
+    layout: Layout = InputLayout.chw,
+    depth: Depth = 1,
+    form: AsFormat = Format.table,
+    out: Out = None,
+) -> int:
+    """Receptive field of one output: size, jump (input positions per output), start and centre of output 0.
+
+    Where the field differs by phase (after a transposed or resized layer) the least and the greatest are given.
+    Needs no -i unless branches of different strides meet. Example: convcalc rf @resnet_stem
+    """
+    found = [(stack, lines(stack, depth)) for stack in stacks(spec, inputs, layout, needs_input=False)]
+    tables, parts = [], []
+    for stack, rows in found:
+        seen = fields(stack.graph)
+        body = [row for line in rows for row in _rows(line, stack, seen)]
+        extras = [_extra(line, stack, seen) for line in rows]
+        columns = COLUMNS if any(row["global"] for row in body) else COLUMNS[:-1]
+        foot = [text for text in (_end(stack, seen),) if text]
+        tables.append(Table(columns=columns, rows=body, head=[stack.reading], foot=foot))
+        parts.append({**part(stack, rows, extras), **_document_of(stack.graph.outputs, stack, seen)})
+    answer = Answer(
+        document=document("rf", parts), tables=tables, hints=[stack.hint for stack, _ in found if stack.hint]
+    )
+    return emit(answer, form, out)
+
+
+def found_in(values: Sequence[Value], stack: Stack, seen: dict[int, Field]) -> list[tuple[str, Receptive]]:
+    """Return (input name, field) for each input that the last of these values sees."""
+    field = seen[values[-1].index]
+    found = []
+    for number, value in enumerate(stack.graph.inputs):
+        one = receptive(field, len(value.shape) - 2, number)
+        if one is not None:
+            op = stack.graph.nodes[value.index].op
+            found.append((getattr(op, "name", ""), one))
+    return found
+
+
+def sized(one: Receptive) -> str:
+    """Return the size of a field as people write it, 43x43, or 5..16 where it varies."""
+    spans = []
+    for low, high in zip(one.size_min, one.size_max, strict=True):
+        spans.append("all" if low is None else str(low) if low == high else f"{low}..{high}")
+    return "x".join(spans)
+
+
+def joined(values: Sequence[Any], missing: str = "-") -> str:
+    """Return one value per axis, once where they are all the same."""
+    texts = [missing if value is None else str(value) for value in values]
+    return texts[0] if len(set(texts)) == 1 else ", ".join(texts)
+
+
+def _rows(line: Line, stack: Stack, seen: dict[int, Field]) -> list[dict[str, Any]]:
+    rows = []
+    for name, one in found_in(line.row.outputs, stack, seen):
+        several = len(stack.graph.inputs) > 1
+        rows.append(
+            {
+                "name": line.row.name,
+                "layer": label(line, stack) + (f" of {name}" if several else ""),
+                "output": shape_of(line.row.outputs),
+                "size": sized(one),
+                "jump": joined(one.jump, "varies" if any(one.axes) else "-"),
+                "start": joined(one.start),
+                "centre": joined(one.centre),
+                "global": f"everything ({one.everything})" if one.everything else "",
+            }
+        )
+    return rows
+
+
+def _json(one: Receptive) -> dict[str, Any]:
+    same = one.size_min == one.size_max
+    size = {"size": one.size_max} if same else {"size_min": one.size_min, "size_max": one.size_max}
+    return {**size, "jump": one.jump, "start": one.start, "centre": one.centre, "global": one.everything}
+
+
+def _document_of(values: Sequence[Value], stack: Stack, seen: dict[int, Field]) -> dict[str, Any]:
+    found = found_in(values, stack, seen)
+    if len(stack.graph.inputs) == 1:
+        return _json(found[0][1]) if found else {}
+    return {"fields": {name: _json(one) for name, one in found}}
+
+
+def _extra(line: Line, stack: Stack, seen: dict[int, Field]) -> dict[str, Any]:
+    return _document_of(line.row.outputs, stack, seen)
+
+
+def _end(stack: Stack, seen: dict[int, Field]) -> str:
+    given = stack.graph.inputs[0].spatial
+    found = found_in(stack.graph.outputs, stack, seen)
+    if not found or not given:
+        return ""
+    one = found[0][1]
+    if not any(one.axes):
+        return f"one output sees the whole input ({one.everything})"
+    text = f"one output sees {sized(one)} input positions, one step is {joined(one.jump, 'uneven')}"
+    if all(known(size) for size in given) and all(
+        high is None or high >= size for high, size in zip(one.size_max, given, strict=True)
+    ):
+        text += "; that is as large as the input or larger"
+    return text

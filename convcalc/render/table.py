@@ -1,0 +1,108 @@
+"""A result as rows and columns, and the text forms that need no terminal: CSV, markdown, JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from convcalc.render.units import plain
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: the key of its value in a row, its heading, and how the value reads in a table."""
+
+    key: str
+    title: str
+    show: Callable[[Any], str] = str
+    right: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows under columns, with lines above and below; `total` is a last row set apart."""
+
+    columns: Sequence[Column]
+    rows: Sequence[dict[str, Any]]
+    total: dict[str, Any] | None = None
+    head: Sequence[str] = ()
+    foot: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a command found: the JSON object, the tables, hints for stderr, and whether what was asked holds."""
+
+    document: dict[str, Any]
+    tables: Sequence[Table]
+    hints: Sequence[str] = field(default=())
+    holds: bool = True
+
+
+def cells(table: Table, row: dict[str, Any]) -> list[str]:
+    """Return one row as text; a value that is missing is an empty cell."""
+    return [column.show(row[column.key]) if column.key in row else "" for column in table.columns]
+
+
+def to_json(answer: Answer) -> str:
+    """Return the document, indented, with lists of plain values on one line."""
+    import json
+    import re
+
+    text = json.dumps(plain(answer.document), indent=2, ensure_ascii=False)
+    lists = re.compile(r"\[\n\s+([^\[\]{}\"]*?)\n\s+\]")
+    return lists.sub(lambda found: "[" + re.sub(r"\s*\n\s*", " ", found[1]) + "]", text) + "\n"
+
+
+def to_jsonl(answer: Answer) -> str:
+    """Return one object per line: the layers where there are some, else the whole document."""
+    import json
+
+    document = plain(answer.document)
+    parts = document.get("blocks", [document])
+    lines = [row for part in parts for row in part.get("layers", part.get("groups", part.get("kinds", [part])))]
+    stamp = {"schema_version": document["schema_version"], "command": document["command"]}
+    return "".join(json.dumps({**stamp, **row}, ensure_ascii=False) + "\n" for row in lines)
+
+
+def to_csv(answer: Answer) -> str:
+    """Return every table's rows under its keys, with exact numbers and no totals."""
+    import csv
+    import io
+
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    header: list[str] = []
+    for table in answer.tables:
+        keys = [column.key for column in table.columns]
+        if keys != header:
+            writer.writerow(keys)
+            header = keys
+        for row in table.rows:
+            writer.writerow([_flat(plain(row.get(key, ""))) for key in keys])
+    return out.getvalue()
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, list):
+        return "x".join("?" if part is None else str(part) for part in value)
+    if isinstance(value, dict):
+        return " ".join(f"{key}={part}" for key, part in value.items())
+    return "" if value is None else value
+
+
+def to_markdown(answer: Answer) -> str:
+    """Return every table as a markdown table, its lines above and below as paragraphs."""
+    parts = []
+    for table in answer.tables:
+        rows = [cells(table, row) for row in table.rows]
+        if table.total is not None:
+            rows.append([f"**{cell}**" if cell else "" for cell in cells(table, table.total)])
+        rules = ["---:" if column.right else "---" for column in table.columns]
+        lines = [[column.title for column in table.columns], rules, *rows]
+        body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        parts += ["  \n".join(table.head), body if table.columns else "", "  \n".join(table.foot)]
+    return "\n\n".join(part for part in parts if part) + "\n"

@@ -1,0 +1,100 @@
+"""Numbers as people read them: SI for counts, IEC for bytes, exact where it fits; JSON gets base units."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from convcalc.sizes import UNKNOWN
+
+SI = ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"))
+IEC = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
+
+
+def count(value: Any) -> str:
+    """Return a count: every digit below a million, four figures and an SI letter above.
+
+    >>> count(9408), count(118013952)
+    ('9,408', '118.0 M')
+    """
+    if value is None or value is UNKNOWN:
+        return "?"
+    for size, letter in SI:
+        if value >= size:
+            return f"{figures(value / size)} {letter}"
+    return f"{value:,}"
+
+
+def exactly(value: Any) -> str:
+    """Return a count with every digit."""
+    return "?" if value is None or value is UNKNOWN else f"{value:,}"
+
+
+def figures(value: float) -> str:
+    """Return four significant figures without an exponent.
+
+    >>> figures(118.013), figures(1.2288), figures(0.04392)
+    ('118.0', '1.229', '0.04392')
+    """
+    if value >= 1000 or value == 0:
+        return f"{value:.0f}"
+    whole = len(str(int(value))) if value >= 1 else -len(f"{value:.9f}"[2:]) + len(f"{value:.9f}"[2:].lstrip("0"))
+    return f"{value:.{max(4 - whole, 0)}f}"
+
+
+def share(part: Any, whole: Any) -> float | None:
+    """Return part / whole, or None where either is unknown or the whole is nothing."""
+    if part in (None, UNKNOWN) or whole in (None, UNKNOWN) or not whole:
+        return None
+    return float(part / whole)
+
+
+def percent(value: float | None) -> str:
+    """Return a share in percent, or `-`.
+
+    >>> percent(1 / 3)
+    '33.3%'
+    """
+    return "-" if value is None else f"{100 * value:.1f}%"
+
+
+def size_of(value: float) -> str:
+    """Return bytes in IEC units.
+
+    >>> size_of(4 * 2**20)
+    '4.000 MiB'
+    """
+    for size, letter in IEC:
+        if value >= size:
+            return f"{figures(value / size)} {letter}"
+    return f"{value:.0f} B"
+
+
+def seconds(value: float) -> str:
+    """Return a time with four figures.
+
+    >>> seconds(0.00123)
+    '1.230 ms'
+    """
+    for size, letter in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if value >= size:
+            return f"{figures(value / size)} {letter}"
+    return f"{value * 1e9:.0f} ns"
+
+
+def fraction(value: Fraction | int | None) -> str:
+    """Return a whole number, or a fraction such as 1/2, or `varies`."""
+    return "varies" if value is None else str(value)
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON holds it: exact ints, fractions as strings, unknown sizes as null."""
+    if value is UNKNOWN:
+        return None
+    if isinstance(value, Fraction):
+        return int(value) if value.denominator == 1 else str(value)
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    return value

@@ -1,0 +1,231 @@
+"""One step of a graph as torch computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, assert_never
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from convcalc import ops
+from convcalc.errors import UnsupportedError
+from convcalc.ops import NORMS
+from convcalc.shapes import linear_equation
+from convcalc.window import Window
+
+CONV: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+CONV_TRANSPOSE: dict[int, Callable[..., Tensor]] = {
+    1: F.conv_transpose1d,
+    2: F.conv_transpose2d,
+    3: F.conv_transpose3d,
+}
+MAX_POOL: dict[int, Callable[..., Tensor]] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+AVG_POOL: dict[int, Callable[..., Tensor]] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+ADAPTIVE: dict[tuple[str, int], Callable[..., Tensor]] = {
+    ("max", 1): F.adaptive_max_pool1d,
+    ("max", 2): F.adaptive_max_pool2d,
+    ("max", 3): F.adaptive_max_pool3d,
+    ("avg", 1): F.adaptive_avg_pool1d,
+    ("avg", 2): F.adaptive_avg_pool2d,
+    ("avg", 3): F.adaptive_avg_pool3d,
+}
+ONE_INPUT: dict[str, Callable[..., Tensor]] = {
+    "relu": F.relu,
+    "relu6": F.relu6,
+    "leaky_relu": F.leaky_relu,
+    "elu": F.elu,
+    "selu": F.selu,
+    "celu": F.celu,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "mish": F.mish,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "hardswish": F.hardswish,
+    "hardsigmoid": F.hardsigmoid,
+    "hardtanh": F.hardtanh,
+    "softplus": F.softplus,
+    "softsign": F.softsign,
+    "logsigmoid": F.logsigmoid,
+    "softmax": torch.softmax,
+    "log_softmax": torch.log_softmax,
+    "identity": lambda x: x,
+    "negative": torch.neg,
+    "exp": torch.exp,
+    "sqrt": torch.sqrt,
+}
+TWO_INPUTS: dict[str, Callable[..., Tensor]] = {
+    "add": torch.add,
+    "add_bias": torch.add,
+    "subtract": torch.sub,
+    "multiply": torch.mul,
+    "divide": torch.div,
+    "prelu": F.prelu,
+    "expand": lambda x, like: x.expand(like.shape),
+    "weight_norm": lambda v, g: torch._weight_norm(v, g, 0),
+}
+
+
+def compute(op: ops.Op, inputs: list[Tensor], *, training: bool = False) -> Tensor:
+    """Compute one step. Raises UnsupportedError for steps that cannot be run."""
+    match op:
+        case ops.Input() | ops.Parameter() | ops.Constant():
+            raise AssertionError("tensors that are there from the start are not computed")
+        case ops.Conv():
+            return _conv(op, inputs)
+        case ops.ConvTranspose():
+            return _conv_transpose(op, inputs)
+        case ops.Pool():
+            return _pool(op, inputs[0])
+        case ops.Unfold():
+            return _unfold(op, inputs[0])
+        case ops.Einsum():
+            if op.equation == linear_equation(inputs[0].dim()) and inputs[1].dim() == 2:
+                return F.linear(*inputs)
+            return torch.einsum(op.equation, *inputs)
+        case ops.Resample():
+            return _resample(op, inputs[0])
+        case ops.Pad():
+            return _pad(op, inputs[0])
+        case ops.Reduce():
+            function: Callable[..., Tensor] = {
+                "mean": torch.mean,
+                "sum": torch.sum,
+                "max": torch.amax,
+                "min": torch.amin,
+            }[op.function]
+            return function(inputs[0], dim=op.axes, keepdim=op.keep)
+        case ops.Concat():
+            return torch.cat(inputs, dim=op.axis)
+        case ops.Slice():
+            return inputs[0][(slice(None),) * op.axis + (slice(op.start, op.stop, op.step),)]
+        case ops.Rearrange():
+            return _rearrange(op, inputs[0])
+        case ops.Elementwise():
+            return _elementwise(op, inputs, training=training)
+        case ops.Sample() | ops.Opaque():
+            raise UnsupportedError(f"a {type(op).__name__.lower()} step cannot be run here")
+    assert_never(op)
+
+
+def _sides(windows: tuple[Window, ...]) -> list[int]:
+    """The windows' padding as F.pad takes it: the last axis first."""
+    return [side for window in reversed(windows) for side in (window.before, window.after)]
+
+
+def _conv(op: ops.Conv, inputs: list[Tensor]) -> Tensor:
+    x, weight, *bias = inputs
+    padding: Any = tuple(window.before for window in op.windows)
+    if not all(window.symmetric for window in op.windows):
+        x, padding = F.pad(x, _sides(op.windows)), 0
+    return CONV[len(op.windows)](
+        x,
+        weight,
+        bias[0] if bias else None,
+        stride=tuple(window.stride for window in op.windows),
+        padding=padding,
+        dilation=tuple(window.dilation for window in op.windows),
+        groups=op.groups,
+    )
+
+
+def _conv_transpose(op: ops.ConvTranspose, inputs: list[Tensor]) -> Tensor:
+    x, weight, *bias = inputs
+    even = all(window.symmetric for window in op.windows)
+    y = CONV_TRANSPOSE[len(op.windows)](
+        x,
+        weight,
+        bias[0] if bias else None,
+        stride=tuple(window.stride for window in op.windows),
+        padding=tuple(window.before for window in op.windows) if even else 0,
+        output_padding=op.output_padding or 0,
+        groups=op.groups,
+        dilation=tuple(window.dilation for window in op.windows),
+    )
+    return y if even else F.pad(y, [-side for side in _sides(op.windows)])
+
+
+def _pool(op: ops.Pool, x: Tensor) -> Tensor:
+    rank = x.dim() - 2
+    if not op.windows:
+        return ADAPTIVE[op.function, rank](x, op.output_size)
+    stride = tuple(window.stride for window in op.windows)
+    padding = tuple(window.before for window in op.windows)
+    kernel = tuple(window.kernel for window in op.windows)
+    if op.function == "max":
+        dilation = tuple(window.dilation for window in op.windows)
+        return MAX_POOL[rank](x, kernel, stride, padding, dilation, ceil_mode=op.ceil_mode)
+    return AVG_POOL[rank](x, kernel, stride, padding, ceil_mode=op.ceil_mode, count_include_pad=op.count_padding)
+
+
+def _unfold(op: ops.Unfold, x: Tensor) -> Tensor:
+    """Windows of every rank: one strided view per axis, the taps moved before the positions."""
+    rank = len(op.windows)
+    y = F.pad(x, _sides(op.windows))
+    for axis, window in enumerate(op.windows):
+        y = y.unfold(2 + axis, window.span, window.stride)[..., :: window.dilation]
+    order = (0, 1, *range(2 + rank, 2 + 2 * rank), *range(2, 2 + rank))
+    return y.permute(order)
+
+
+def _resample(op: ops.Resample, x: Tensor) -> Tensor:
+    corners = op.align_corners if op.mode in ("linear", "bilinear", "trilinear", "bicubic") else None
+    if op.scale is not None:
+        return F.interpolate(x, scale_factor=op.scale, mode=op.mode, align_corners=corners)
+    return F.interpolate(x, size=op.size, mode=op.mode, align_corners=corners)
+
+
+def _pad(op: ops.Pad, x: Tensor) -> Tensor:
+    pairs = list(zip(op.before, op.after, strict=True))
+    while pairs and pairs[0] == (0, 0):
+        pairs.pop(0)
+    sides = [side for pair in reversed(pairs) for side in pair]
+    if op.mode == "constant":
+        return F.pad(x, sides, value=op.value)
+    sides = [side for pair in reversed(list(zip(op.before, op.after, strict=True))[2:]) for side in pair]
+    return F.pad(x, sides, mode=op.mode)
+
+
+def _rearrange(op: ops.Rearrange, x: Tensor) -> Tensor:
+    flat = [factor for factors in op.split for factor in factors]
+    ordered = [flat[place] for place in op.order]
+    sizes = []
+    for count in op.merge:
+        size = 1
+        for factor in ordered[:count]:
+            size *= factor
+        sizes.append(size)
+        ordered = ordered[count:]
+    return x.reshape(flat).permute(op.order).reshape(sizes)
+
+
+def _elementwise(op: ops.Elementwise, inputs: list[Tensor], *, training: bool) -> Tensor:
+    settings = dict(op.settings)
+    if op.function == "dropout":
+        return F.dropout(inputs[0], float(settings["p"] or 0), training=training)
+    if op.function in NORMS:
+        return _norm(op, settings, inputs)
+    if op.function in ONE_INPUT:
+        return ONE_INPUT[op.function](*inputs, **settings)
+    if op.function in TWO_INPUTS:
+        return TWO_INPUTS[op.function](*inputs)
+    raise UnsupportedError(f"{op.function} cannot be run here")
+
+
+def _norm(op: ops.Elementwise, settings: dict[str, Any], inputs: list[Tensor]) -> Tensor:
+    """Normalise with running statistics where there are some; inputs are x, [mean, variance], [weight, [bias]]."""
+    x, *rest = inputs
+    mean, variance = (rest.pop(0), rest.pop(0)) if settings["running"] else (None, None)
+    weight, bias = (*rest, None, None)[:2]
+    eps = settings["eps"]
+    match op.function:
+        case "batch_norm":
+            return F.batch_norm(x, mean, variance, weight, bias, training=False, eps=eps)
+        case "instance_norm":
+            return F.instance_norm(x, mean, variance, weight, bias, use_input_stats=mean is None, eps=eps)
+        case "group_norm":
+            return F.group_norm(x, settings["num_groups"], weight, bias, eps)
+        case _:
+            return F.layer_norm(x, tuple(x.shape[axis] for axis in op.axes), weight, bias, eps)
