@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from convcalc import ops
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.graph import Constraint, Graph, Node, Path, Scope, Value
-from convcalc.ops import Op, Role, Scalar
 from convcalc.padding import Padding, windows
 from convcalc.shapes import divided, linear_equation, output_shape, show
 from convcalc.sizes import Shape, Size, Sizes, is_array, is_symbol, known, per_axis
 from convcalc.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convcalc.ops import Op, Role, Scalar
 
 
 class Builder:
@@ -40,9 +43,7 @@ class Builder:
 
     def graph(self, *outputs: Value) -> Graph:
         """Return everything written so far as a graph with these outputs."""
-        return Graph(
-            tuple(self.nodes), outputs, tuple(self._scopes.values()), tuple(self._constraints.values())
-        )
+        return Graph(tuple(self.nodes), outputs, tuple(self._scopes.values()), tuple(self._constraints.values()))
 
     @contextmanager
     def scope(self, name: str, *, kind: str = "", text: str = "", times: int = 1) -> Iterator[None]:
@@ -58,6 +59,8 @@ class Builder:
     def inside(self, path: Path, *, kind: str = "", text: str = "", times: int = 1) -> Iterator[None]:
         """Write under exactly this path, whether or not it was there before (a module called twice)."""
         outer, self.path = self.path, path
+        for above in range(1, len(path)):
+            self._scopes.setdefault(path[:above], Scope(path[:above]))
         self._scopes.setdefault(path, Scope(path, kind, text, times))
         try:
             yield
@@ -131,9 +134,7 @@ class Builder:
                 x, walks = self._padded(x, walks, padding_mode)
             return self.convolve(x, weight, *biases, walks=walks, groups=groups)
 
-    def convolve(
-        self, x: Value, weight: Value, *bias: Value, walks: tuple[Window, ...], groups: Size = 1
-    ) -> Value:
+    def convolve(self, x: Value, weight: Value, *bias: Value, walks: tuple[Window, ...], groups: Size = 1) -> Value:
         """Convolve x with a weight that is any value: learned, generated, folded, shared."""
         return self.write(ops.Conv(walks, groups), x, weight, *bias)
 
@@ -218,7 +219,7 @@ class Builder:
     ) -> Value:
         """Normalise x; `features` is the shape of the scale and shift, `axes` are those the statistics span."""
         with self.scope("norm"):
-            statistics = ()
+            statistics: tuple[Value, ...] = ()
             if running:
                 statistics = (
                     self.constant("running_mean", features),
@@ -238,13 +239,9 @@ class Builder:
 
     # -- layers without weights --------------------------------------------------------------------------------
 
-    def elementwise(
-        self, function: str, *values: Value, axes: tuple[int, ...] = (), **settings: Scalar
-    ) -> Value:
+    def elementwise(self, function: str, *values: Value, axes: tuple[int, ...] = (), **settings: Scalar) -> Value:
         """Apply a function position by position; sizes must be equal but for a literal 1."""
-        return self.write(
-            ops.Elementwise(function=function, axes=axes, settings=tuple(settings.items())), *values
-        )
+        return self.write(ops.Elementwise(function=function, axes=axes, settings=tuple(settings.items())), *values)
 
     def relu(self, x: Value) -> Value:
         """max(x, 0)."""
@@ -264,9 +261,7 @@ class Builder:
     ) -> Value:
         """Pool by windows, `max` or `avg`; the stride is the kernel where none is given."""
         walks = windows(x.spatial, kernel_size, kernel_size if stride is None else stride, padding, dilation)
-        op = ops.Pool(
-            function=cast("Any", function), windows=walks, ceil_mode=ceil_mode, count_padding=count_padding
-        )
+        op = ops.Pool(function=cast("Any", function), windows=walks, ceil_mode=ceil_mode, count_padding=count_padding)
         return self.write(op, x)
 
     def adaptive_pool(self, function: str, x: Value, output_size: Sizes) -> Value:
@@ -290,9 +285,7 @@ class Builder:
         """Interpolate the spatial axes to `size`."""
         return self.write(ops.Resample(size=size, mode=mode, scale=scale, align_corners=align_corners), x)
 
-    def pad(
-        self, x: Value, sides: list[tuple[Size, Size]], *, mode: str = "constant", value: float = 0.0
-    ) -> Value:
+    def pad(self, x: Value, sides: list[tuple[Size, Size]], *, mode: str = "constant", value: float = 0.0) -> Value:
         """Pad the last axes of x, one (before, after) pair each."""
         left = ((0, 0),) * (len(x.shape) - len(sides))
         pairs = (*left, *sides)
@@ -329,9 +322,7 @@ class Builder:
         """Reduce whole axes by sum, mean, max or min."""
         return self.write(ops.Reduce(axes=axes, function=function, keep=keep), x)
 
-    def rearrange(
-        self, x: Value, split: tuple[Shape, ...], order: tuple[int, ...], merge: tuple[int, ...]
-    ) -> Value:
+    def rearrange(self, x: Value, split: tuple[Shape, ...], order: tuple[int, ...], merge: tuple[int, ...]) -> Value:
         """Split each axis into factors, reorder them all, merge runs of them (reshape, permute, flatten)."""
         return self.write(ops.Rearrange(split=split, order=order, merge=merge), x)
 

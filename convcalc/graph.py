@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from convcalc.ops import Input, Op
-from convcalc.sizes import Shape, Size
+
+if TYPE_CHECKING:
+    from convcalc.sizes import Shape, Size
 
 Path: TypeAlias = tuple[str, ...]
 

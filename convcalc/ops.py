@@ -8,10 +8,11 @@ an op that is forgotten is a type error, never a silent zero.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from convcalc.sizes import Shape, Size
-from convcalc.window import Window
+if TYPE_CHECKING:
+    from convcalc.sizes import Shape, Size
+    from convcalc.window import Window
 
 Role: TypeAlias = Literal["weight", "bias", "norm", "other"]
 Scalar: TypeAlias = int | float | bool | str | None

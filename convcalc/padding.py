@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias, cast
+from typing import Annotated, Any, TypeAlias
 
 from convcalc.errors import ShapeError
 from convcalc.sizes import Shape, Size, Sizes, ceil_div, largest, per_axis
@@ -13,9 +13,7 @@ Padding: TypeAlias = Annotated[int | str, "padding"]
 WORDS = ("same", "valid", "tf_same")
 
 
-def windows(
-    spatial: Shape, kernel_size: Sizes, stride: Sizes, padding: Padding, dilation: Sizes
-) -> tuple[Window, ...]:
+def windows(spatial: Shape, kernel_size: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> tuple[Window, ...]:
     """Return one window per spatial axis of an input with these sizes.
 
     `same` is torch's: d(k-1) positions, the odd one after. `tf_same` is TensorFlow's: as many as give
@@ -57,4 +55,4 @@ def _word(word: str, size: Size, kernel: Size, stride: Size, dilation: Size) -> 
     else:
         raise ShapeError(f"padding is a number, {', '.join(WORDS)}, not {word!r}")
     before = spread // 2
-    return cast("Size", before), spread - before
+    return before, spread - before

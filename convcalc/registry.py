@@ -10,14 +10,17 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError, SpecError, nearest
-from convcalc.graph import Graph, Value
-from convcalc.sizes import PerAxis, Shape, Size, equal, is_array, is_symbol
+from convcalc.sizes import PerAxis, Shape, equal, is_array, is_symbol
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph, Value
 
 Recipe = Callable[..., Any]
+R = TypeVar("R", bound=Recipe)
 REQUIRED: Any = inspect.Parameter.empty
 
 
@@ -134,9 +137,7 @@ class Kind:
         for name, value in arguments.items():
             if name not in known:
                 listed = ", ".join(known) or "none"
-                raise SpecError(
-                    f"{self.name} has no argument {name!r}{nearest(name, known)} (it takes {listed})"
-                )
+                raise SpecError(f"{self.name} has no argument {name!r}{nearest(name, known)} (it takes {listed})")
             check_value(known[name], value)
         for name, argument in known.items():
             if argument.required and name not in arguments:
@@ -153,11 +154,11 @@ def kind(
     spatial: int | None = None,
     axis: int = 1,
     order: tuple[str, ...] = (),
-) -> Callable[[Recipe], Recipe]:
+) -> Callable[[R], R]:
     """Register a recipe as a kind. Its name is the function's, without the trailing underscore of `pass_`."""
 
-    def register(recipe: Recipe) -> Recipe:
-        called = name or recipe.__name__.rstrip("_")
+    def register(recipe: R) -> R:
+        called = name or str(recipe.__name__).rstrip("_")
         if called in KINDS:
             raise ValueError(f"two recipes are called {called}")
         KINDS[called] = Kind(
@@ -257,9 +258,7 @@ def _fits(sort: str, argument: Argument, value: Any) -> bool:
             sides = value if isinstance(value, PerAxis) else (value,)
             return isinstance(value, str) or all(is_size(side) or _is_pair(side) for side in sides)
         case "factors":
-            return all(
-                _fits("float", argument, part) for part in (value if isinstance(value, PerAxis) else (value,))
-            )
+            return all(_fits("float", argument, part) for part in (value if isinstance(value, PerAxis) else (value,)))
         case "sides":
             parts = value if isinstance(value, (tuple, PerAxis)) else (value,)
             return all(is_size(part) or _is_pair(part) for part in parts)
@@ -289,6 +288,3 @@ def is_size_or_none(value: object) -> bool:
 
 def _is_pair(side: object) -> bool:
     return isinstance(side, tuple) and len(side) == 2 and all(map(is_size, side))
-
-
-__all__ = ["KINDS", "REQUIRED", "Argument", "Kind", "Size", "check_value", "describe", "kind"]

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from convcalc import ops
 from convcalc.errors import ShapeError
 from convcalc.ops import FIRST_INPUT_ONLY, Op
 from convcalc.sizes import UNKNOWN, Shape, Size, equal, exact, known, largest, product, total
-from convcalc.window import Window
+
+if TYPE_CHECKING:
+    from convcalc.window import Window
 
 Require = Callable[..., None]
 
@@ -65,9 +67,7 @@ def show(shape: Shape) -> str:
 def _check_windows(windows: tuple[Window, ...], x: Shape, require: Require) -> None:
     if len(x) != len(windows) + 2:
         have = show(x[1:])
-        raise ShapeError(
-            f"this layer walks {len(windows)} spatial axes, but its input {have} has {max(len(x) - 2, 0)}"
-        )
+        raise ShapeError(f"this layer walks {len(windows)} spatial axes, but its input {have} has {max(len(x) - 2, 0)}")
     for window in windows:
         require(window.kernel >= 1, "kernel_size ({k}) must be at least 1", k=window.kernel)
         require(window.stride >= 1, "stride ({s}) must be at least 1", s=window.stride)
@@ -92,9 +92,7 @@ def _walk(windows: tuple[Window, ...], x: Shape, require: Require) -> Shape:
 
 def _check_kernel(windows: tuple[Window, ...], weight: Shape, require: Require) -> None:
     for window, kernel in zip(windows, weight[2:], strict=True):
-        require(
-            equal(window.kernel, kernel), "a kernel of {w} walks as one of {k}", w=kernel, k=window.kernel
-        )
+        require(equal(window.kernel, kernel), "a kernel of {w} walks as one of {k}", w=kernel, k=window.kernel)
 
 
 def _conv(op: ops.Conv, x: Shape, weight: Shape, require: Require) -> Shape:
@@ -178,7 +176,7 @@ def _einsum(op: ops.Einsum, inputs: tuple[Shape, ...], require: Require) -> Shap
 def letter_sizes(equation: str, inputs: tuple[Shape, ...], require: Require) -> dict[str, Size]:
     """Return the size of each letter of an equation such as `bi,oi->bo`."""
     sizes: dict[str, Size] = {}
-    for letters, shape in zip(equation.split("->")[0].split(","), inputs, strict=True):
+    for letters, shape in zip(equation.split("->", maxsplit=1)[0].split(","), inputs, strict=True):
         for letter, size in zip(letters, shape, strict=True):
             if letter in sizes:
                 require(
@@ -204,9 +202,7 @@ def _pad(op: ops.Pad, x: Shape, require: Require) -> Shape:
     sizes = []
     for axis, (size, before, after) in enumerate(zip(x, op.before, op.after, strict=True)):
         out = size + before + after
-        require(
-            out >= 1, "padding leaves {out} positions of {size} on axis {axis}", out=out, size=size, axis=axis
-        )
+        require(out >= 1, "padding leaves {out} positions of {size} on axis {axis}", out=out, size=size, axis=axis)
         if op.mode in ("reflect", "circular"):
             limit = size if op.mode == "circular" else size - 1
             require(
@@ -224,9 +220,7 @@ def _concat(op: ops.Concat, inputs: tuple[Shape, ...], require: Require) -> Shap
     first = inputs[0]
     for shape in inputs[1:]:
         if len(shape) != len(first):
-            raise ShapeError(
-                f"cannot join {show(first)} and {show(shape)}: they have different numbers of axes"
-            )
+            raise ShapeError(f"cannot join {show(first)} and {show(shape)}: they have different numbers of axes")
         for axis, (a, b) in enumerate(zip(first, shape, strict=True)):
             if axis != op.axis:
                 require(

@@ -8,10 +8,12 @@ in an array or a symbol has already done so.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
 
 from convcalc.errors import ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
 Size: TypeAlias = Annotated[int, "size"]
 """One number: it may be an array or a symbol. An argument marked so may be swept or named."""
@@ -165,13 +167,15 @@ def _fold(sizes: Iterable[Size], ints: Callable[..., Any], array: str, symbol: s
     if any(map(is_symbol, sizes)):
         import sympy
 
-        return cast("Size", getattr(sympy, symbol)(*sizes))
+        answer: Size = getattr(sympy, symbol)(*sizes)
+        return answer
     if any(map(is_array, sizes)):
         import functools
 
         import numpy
 
-        return cast("Size", functools.reduce(getattr(numpy, array), sizes))
+        rows: Size = functools.reduce(getattr(numpy, array), sizes)
+        return rows
     return cast("Size", ints(sizes))
 
 

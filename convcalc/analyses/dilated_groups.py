@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from convcalc import ops
 from convcalc.analyses.gridding import Gridding, check
 from convcalc.errors import UnsupportedError
-from convcalc.graph import Graph, Node, Path
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph, Node, Path
 
 TRANSPARENT = frozenset({"add_bias", "batch_norm", "identity", "dropout"})
 

@@ -7,15 +7,17 @@ several inputs, branches without a special case.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TypeAlias, assert_never
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from convcalc import ops
 from convcalc.analyses.reach import Reach
 from convcalc.analyses.resampling import ratio, reader
 from convcalc.errors import UnsupportedError
-from convcalc.graph import Graph, Node, Value
-from convcalc.sizes import Shape, Size
 from convcalc.window import Window
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph, Node, Value
+    from convcalc.sizes import Shape, Size
 
 Key: TypeAlias = tuple[int, int, int | None]
 Field: TypeAlias = dict[Key, "Reach | str"]
@@ -46,15 +48,11 @@ def _through(node: Node, seen: list[Field]) -> Field:
         case ops.Input() | ops.Parameter() | ops.Constant():
             return {}
         case ops.Conv():
-            return _join(
-                _walk(seen[0], op.windows, node), *(_whole(f, "a generated kernel") for f in seen[1:])
-            )
+            return _join(_walk(seen[0], op.windows, node), *(_whole(f, "a generated kernel") for f in seen[1:]))
         case ops.ConvTranspose():
             spread = _each(
                 seen[0],
-                lambda axis, reach: reach.back_through(
-                    _plain(op.windows[axis - 2]), _size(node.output, axis)
-                ),
+                lambda axis, reach: reach.back_through(_plain(op.windows[axis - 2]), _size(node.output, axis)),
             )
             return _join(spread, *(_whole(f, "a generated kernel") for f in seen[1:]))
         case ops.Pool():
@@ -63,16 +61,12 @@ def _through(node: Node, seen: list[Field]) -> Field:
             rank = len(op.windows)
             walked = _each(
                 seen[0],
-                lambda axis, reach: reach.through(
-                    _plain(op.windows[axis - 2]), _size(node.output, axis + rank)
-                ),
+                lambda axis, reach: reach.through(_plain(op.windows[axis - 2]), _size(node.output, axis + rank)),
             )
             return {(i, a, own + rank if own is not None else None): r for (i, a, own), r in walked.items()}
         case ops.Sample():
             nominal = _walk(seen[0], op.windows, node) if op.windows else _whole(seen[0], "sampling")
-            return _join(
-                nominal, _whole(seen[0], "anywhere by offset"), *(_whole(f, "offsets") for f in seen[1:])
-            )
+            return _join(nominal, _whole(seen[0], "anywhere by offset"), *(_whole(f, "offsets") for f in seen[1:]))
         case ops.Einsum():
             return _join(*(_letters(f, op.equation, place) for place, f in enumerate(seen)))
         case ops.Resample():
@@ -139,9 +133,7 @@ def _plain(window: Window) -> Window:
 
 
 def _walk(field: Field, windows: tuple[Window, ...], node: Node) -> Field:
-    return _each(
-        field, lambda axis, reach: reach.through(_plain(windows[axis - 2]), _size(node.output, axis))
-    )
+    return _each(field, lambda axis, reach: reach.through(_plain(windows[axis - 2]), _size(node.output, axis)))
 
 
 def _adaptive(field: Field, node: Node) -> Field:

@@ -6,12 +6,15 @@ neither necessary nor, alone, sufficient; the exact check enumerates which input
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
+from typing import TYPE_CHECKING
 
 from convcalc.errors import ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FIELD_LIMIT = 50_000_000
 

@@ -6,14 +6,16 @@ on padding count, as in papers, torch and fvcore. FLOPs = 2 x MACs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from convcalc import ops
 from convcalc.graph import Graph, Node
 from convcalc.ops import NORMS
 from convcalc.shapes import letter_sizes
 from convcalc.sizes import Size, product, total
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 TAPS = {"nearest": 1, "nearest-exact": 1, "linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4}
 FREE = frozenset({"identity", "dropout", "expand"})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from convcalc.graph import Graph, Node
 from convcalc.ops import Parameter
 from convcalc.sizes import Size, product, total
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,4 @@ def params(steps: Graph | Iterable[Node]) -> Params:
 def unused(graph: Graph) -> tuple[Node, ...]:
     """Return the parameters that no step reads."""
     read = {value.index for node in graph.nodes for value in node.inputs}
-    return tuple(
-        node for node in graph.nodes if isinstance(node.op, Parameter) and node.output.index not in read
-    )
+    return tuple(node for node in graph.nodes if isinstance(node.op, Parameter) and node.output.index not in read)

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeAlias, assert_never
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from convcalc import ops
 from convcalc.analyses.resampling import ratio, reader
 from convcalc.errors import UnsupportedError
-from convcalc.graph import Graph, Node
-from convcalc.sizes import Shape
-from convcalc.window import Window
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph, Node
+    from convcalc.sizes import Shape
+    from convcalc.window import Window
 
 Row: TypeAlias = dict[int, int]
 """Input position -> number of ways."""
@@ -68,9 +70,7 @@ def paths(graph: Graph) -> dict[int, Paths]:
     for node in graph.nodes:
         if isinstance(node.op, ops.Input):
             axes = tuple(
-                Axis(axis, tuple({i: 1} for i in range(size)))
-                for axis, size in enumerate(node.op.shape)
-                if axis > 1
+                Axis(axis, tuple({i: 1} for i in range(size))) for axis, size in enumerate(node.op.shape) if axis > 1
             )
             found[node.output.index] = ((inputs, axes),)
             inputs += 1
@@ -116,9 +116,7 @@ def _through(node: Node, seen: list[Paths]) -> Paths:
             step, start = op.step, op.start
             return _each(
                 seen[0],
-                lambda axis: (
-                    axis.after(out[op.axis], lambda i: (start + step * i,)) if axis.own == op.axis else axis
-                ),
+                lambda axis: axis.after(out[op.axis], lambda i: (start + step * i,)) if axis.own == op.axis else axis,
             )
         case ops.Rearrange():
             return _each(seen[0], lambda axis: _rearranged(axis, op))
@@ -140,9 +138,7 @@ def _no_generated(seen: list[Paths]) -> None:
 
 def _walked(axis: Axis, windows: tuple[Window, ...], out: Shape) -> Axis:
     w = windows[_own(axis) - 2]
-    return axis.after(
-        out[_own(axis)], lambda i: (w.stride * i + w.dilation * t - w.before for t in range(w.kernel))
-    )
+    return axis.after(out[_own(axis)], lambda i: (w.stride * i + w.dilation * t - w.before for t in range(w.kernel)))
 
 
 def _spread(axis: Axis, windows: tuple[Window, ...], out: Shape) -> Axis:
@@ -269,8 +265,6 @@ def reached(terms: Paths, source: int, position: tuple[int, ...]) -> set[tuple[i
     found: set[tuple[int, ...]] = set()
     for i, axes in terms:
         if i == source:
-            picked = [
-                axis.rows[0] if axis.own is None else axis.rows[position[axis.own - 2]] for axis in axes
-            ]
+            picked = [axis.rows[0] if axis.own is None else axis.rows[position[axis.own - 2]] for axis in axes]
             found.update(product(*picked))
     return found

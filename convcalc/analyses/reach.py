@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
+from typing import TYPE_CHECKING
 
 from convcalc.errors import UnsupportedError
-from convcalc.window import Window
+
+if TYPE_CHECKING:
+    from convcalc.window import Window
 
 Interval = tuple[int, int]
 Reads = Callable[[int], Iterable[int]]
@@ -43,9 +46,7 @@ class Reach:
     @property
     def sizes(self) -> Interval:
         """The least and the greatest number of positions from first to last."""
-        spans = [
-            0 if a is None or b is None else b - a + 1 for a, b in zip(self.first, self.last, strict=True)
-        ]
+        spans = [0 if a is None or b is None else b - a + 1 for a, b in zip(self.first, self.last, strict=True)]
         return min(spans), max(spans)
 
     def at(self, output: int) -> Interval | None:
@@ -54,9 +55,7 @@ class Reach:
             return None
         turns, phase = divmod(output, self.period)
         first, last = self.first[phase], self.last[phase]
-        return (
-            None if first is None or last is None else (self.jump * turns + first, self.jump * turns + last)
-        )
+        return None if first is None or last is None else (self.jump * turns + first, self.jump * turns + last)
 
     def through(self, window: Window, size: int | None = None) -> Reach:
         """Append a convolution or pool: what one more layer sees of the same input (`size` outputs)."""
@@ -112,9 +111,7 @@ class Reach:
             return self
         if self.stride is None or self.stride != other.stride:
             if size is None:
-                raise UnsupportedError(
-                    "branches of different strides meet here: give the input's size with -i"
-                )
+                raise UnsupportedError("branches of different strides meet here: give the input's size with -i")
             return _reach(0, [_union((self.at(i), other.at(i))) for i in range(size)], size)
         period = lcm(self.period, other.period)
         seen = [_union((self.at(i), other.at(i))) for i in range(period)]

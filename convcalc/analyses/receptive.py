@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from convcalc.analyses.field import Field
 from convcalc.analyses.reach import Reach
+
+if TYPE_CHECKING:
+    from convcalc.analyses.field import Field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

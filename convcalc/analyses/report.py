@@ -50,8 +50,7 @@ def rows(graph: Graph, depth: int = 1) -> list[Row]:
         outputs = tuple(
             node.output
             for node in nodes
-            if node.output.index in given
-            or any(path != reader for reader in readers.get(node.output.index, ()))
+            if node.output.index in given or any(path != reader for reader in readers.get(node.output.index, ()))
         )
         if not outputs:
             outputs = (nodes[-1].output,)

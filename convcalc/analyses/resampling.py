@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from convcalc.errors import UnsupportedError
-from convcalc.ops import Resample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from convcalc.ops import Resample
 
 
 def ratio(op: Resample, axis: int, size: int) -> Fraction:

@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from convcalc.errors import ConvcalcError, ShapeError, SpecError, Spot, UnavailableError
 
 if TYPE_CHECKING:
-    from typer import Context
+    from typer._click import Context
 
 COMMANDS: Final[dict[str, str]] = {
     "shape": "Output shape after each layer and at the end.",

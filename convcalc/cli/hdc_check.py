@@ -24,7 +24,8 @@ def command(
         typer.Argument(metavar="RATES...", help="Dilation rates, 1,2,5 or 1 2 5, nearest the input first; or layers."),
     ] = None,
     kernel: Annotated[
-        str | None, typer.Option("--kernel-size", "-k", metavar="K", help="Kernel size (default 3), or one per rate: 3,5,3.")
+        str | None,
+        typer.Option("--kernel-size", "-k", metavar="K", help="Kernel size (default 3), or one per rate: 3,5,3."),
     ] = None,
     inputs: Inputs = None,
     form: AsFormat = Format.table,
@@ -143,9 +144,9 @@ def _table(found: Gridding, title: str) -> Table:
 def _disagreement(found: Gridding) -> list[str]:
     rule = found.m2_within_kernel
     if rule is True and not found.exact.full:
-        return ["the paper's M_2 rule passes this stack although it has holes: it never looks at r_1; the exact line decides"]
+        return ["the paper's M_2 rule passes this stack although it has holes (it never looks at r_1); exact decides"]
     if rule is False and found.exact.full:
-        return ["the paper's M_2 rule fails this stack although every input is reached; the exact line decides"]
+        return ["the paper's M_2 rule fails this stack although every input is reached; exact decides"]
     return []
 
 

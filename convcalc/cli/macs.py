@@ -50,7 +50,7 @@ def command(
         ]
         last = number == len(found) - 1
         foot = [
-            f"{exactly(work)} MACs = {exactly(2 * work)} FLOPs (2 x MACs); a bias, norm, activation or pool is other work",
+            f"{exactly(work)} MACs = {exactly(2 * work)} FLOPs (2 x MACs); biases, norms, pools are other work",
             *warning(names, "the work"),
         ]
         tables.append(

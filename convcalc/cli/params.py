@@ -27,15 +27,14 @@ def command(
 
     Example: convcalc params "Conv3d(3, 10, (6, 5, 4))"
     """
-    found = [
-        (stack, lines(stack, depth)) for stack in stacks(spec, inputs, layout, needs_input=False, printed=True)
-    ]
+    found = [(stack, lines(stack, depth)) for stack in stacks(spec, inputs, layout, needs_input=False, printed=True)]
     everything = [(stack, line) for stack, rows in found for line in rows]
     for stack, line in everything:
         if not known(line.params.total):
             spot = stack.block.layers[int(line.row.scope.path[0])].spot
             raise SpecError(
-                f"how many weights layer {line.row.name} has depends on the input: give -i, or state its channels", spot
+                f"how many weights layer {line.row.name} has depends on the input: give -i, or state its channels",
+                spot,
             )
     held, _, _ = totals([line for _, line in everything])
     body = [_row(line, label(line, stack), held) for stack, line in everything]

@@ -24,9 +24,7 @@ def command(
     found = [(stack, lines(stack, depth)) for stack in stacks(spec, inputs, layout)]
     tables = []
     for stack, rows in found:
-        body = [
-            {"name": row.row.name, "layer": label(row, stack), "output": shape_of(row.row.outputs)} for row in rows
-        ]
+        body = [{"name": row.row.name, "layer": label(row, stack), "output": shape_of(row.row.outputs)} for row in rows]
         given = stack.graph.outputs
         end = [f"output {shape_of(given)} (batch {given[0].batch})"]
         tables.append(Table(columns=COLUMNS, rows=body, head=[stack.reading], foot=end))

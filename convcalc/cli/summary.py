@@ -78,7 +78,11 @@ def command(
         ]
         tables.append(
             Table(
-                columns=COLUMNS, rows=body, total=sums if last else None, head=[stack.reading], foot=foot if last else []
+                columns=COLUMNS,
+                rows=body,
+                total=sums if last else None,
+                head=[stack.reading],
+                foot=foot if last else [],
             )
         )
         extras = [

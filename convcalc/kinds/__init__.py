@@ -92,9 +92,7 @@ def find(word: str) -> tuple[Kind, int | None]:
                 listed = ", ".join(f"{found.torch or found.name}{r}d" for r in found.ranks)
                 raise SpecError(f"there is no {word}: torch has {listed}")
             return found, rank
-    raise SpecError(
-        f"there is no kind {word!r}{nearest(name, [*HOME, *aliases])} (`convcalc kinds` lists them)"
-    )
+    raise SpecError(f"there is no kind {word!r}{nearest(name, [*HOME, *aliases])} (`convcalc kinds` lists them)")
 
 
 def _translated(word: str) -> str:
@@ -111,9 +109,7 @@ def _translated(word: str) -> str:
         "GlobalMaxPooling": "global_max_pool",
     }
     rank = word[-2]
-    return "write " + known.get(word[:-2], word[:-2] + "{r}d(...) with torch's arguments").replace(
-        "{r}", rank
-    )
+    return "write " + known.get(word[:-2], word[:-2] + "{r}d(...) with torch's arguments").replace("{r}", rank)
 
 
 def all_kinds() -> dict[str, Kind]:

@@ -100,9 +100,7 @@ def hardsigmoid(b: Builder, x: Value, *, inplace: bool = False) -> Value:
 
 
 @kind(source="torch.nn.Hardtanh", channels="", torch="Hardtanh", order=("min_val", "max_val", "inplace"))
-def hardtanh(
-    b: Builder, x: Value, *, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
-) -> Value:
+def hardtanh(b: Builder, x: Value, *, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Value:
     """x held between two values."""
     return b.elementwise("hardtanh", x, min_val=min_val, max_val=max_val)
 

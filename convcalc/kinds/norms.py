@@ -38,9 +38,7 @@ def layer_norm(
     bias: bool = True,
 ) -> Value:
     """Normalise over the last axes, whose sizes are `normalized_shape`, with a scale and shift of that shape."""
-    features = (
-        tuple(normalized_shape) if isinstance(normalized_shape, (tuple, PerAxis)) else (normalized_shape,)
-    )
+    features = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, PerAxis)) else (normalized_shape,)
     start = len(x.shape) - len(features)
     if start < 1:
         raise ShapeError(f"normalized_shape {show(features)} has as many axes as the input {show(x.shape)}")
@@ -75,6 +73,4 @@ def instance_norm(
 ) -> Value:
     """Normalise each channel over the whole map; no parameters unless affine."""
     axes = () if track_running_stats else tuple(range(2, len(x.shape)))
-    return b.norm(
-        "instance_norm", x, (x.channels,), affine=affine, axes=axes, eps=eps, running=track_running_stats
-    )
+    return b.norm("instance_norm", x, (x.channels,), affine=affine, axes=axes, eps=eps, running=track_running_stats)

@@ -19,9 +19,7 @@ def max_pool(
     ceil_mode: bool = False,
 ) -> Value:
     """Keep the greatest value under each window; the stride is the kernel where none is given."""
-    return b.pool(
-        "max", x, kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
-    )
+    return b.pool("max", x, kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
 
 
 @kind(source="torch.nn.AvgPool2d", channels="", torch="AvgPool", ranks=(1, 2, 3))

@@ -52,9 +52,7 @@ def upsample(
         raise ShapeError("upsample takes either size or scale_factor")
     if RANK_OF_MODE.get(mode, rank) != rank:
         fits = [name for name, needs in RANK_OF_MODE.items() if needs == rank]
-        raise ShapeError(
-            f"{mode} needs {RANK_OF_MODE[mode]} spatial axes, not {rank}; here use {', '.join(fits)}"
-        )
+        raise ShapeError(f"{mode} needs {RANK_OF_MODE[mode]} spatial axes, not {rank}; here use {', '.join(fits)}")
     if align_corners is not None and mode.startswith("nearest"):
         raise ShapeError("align_corners goes with linear, bilinear, trilinear and bicubic only")
     if size is not None:
@@ -188,15 +186,11 @@ def multiply(b: Builder, *inputs: Value) -> Value:
 
 def _branches(inputs: tuple[Value, ...]) -> None:
     if len(inputs) < 2:
-        raise ShapeError(
-            "this joins two or more branches: name them with from=a,b (`last` is the layer before)"
-        )
+        raise ShapeError("this joins two or more branches: name them with from=a,b (`last` is the layer before)")
 
 
 @kind(source="torch indexing", channels="")
-def slice_(
-    b: Builder, x: Value, *, start: int = 0, stop: int | None = None, step: int = 1, axis: int = 1
-) -> Value:
+def slice_(b: Builder, x: Value, *, start: int = 0, stop: int | None = None, step: int = 1, axis: int = 1) -> Value:
     """Keep positions start, start+step, ... before stop of the channels (axis=1), or of another axis."""
     end = x.shape[axis] if stop is None else stop
     return b.slice(x, axis, start, end, step)

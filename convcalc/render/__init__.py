@@ -1,0 +1,1 @@
+"""Results as text: units, tables, JSON, CSV, markdown, the terminal."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from convcalc.render.units import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 SCHEMA_VERSION = 1
 

@@ -23,9 +23,7 @@ def console(stream: TextIO | None = None) -> Console:
     piped = not stream.isatty()
     width = int(asked) if asked.isdigit() and int(asked) > 0 else PIPE_WIDTH if piped else None
     height = None if width is None else 100
-    return Console(
-        file=stream, markup=False, emoji=False, highlight=False, width=width, height=height, soft_wrap=False
-    )
+    return Console(file=stream, markup=False, emoji=False, highlight=False, width=width, height=height, soft_wrap=False)
 
 
 def print_answer(answer: Answer, stream: TextIO | None = None) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +12,11 @@ from convcalc import ops
 from convcalc.errors import UnsupportedError
 from convcalc.ops import NORMS
 from convcalc.shapes import linear_equation
-from convcalc.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convcalc.window import Window
 
 CONV: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 CONV_TRANSPOSE: dict[int, Callable[..., Tensor]] = {
@@ -56,6 +59,12 @@ ONE_INPUT: dict[str, Callable[..., Tensor]] = {
     "exp": torch.exp,
     "sqrt": torch.sqrt,
 }
+REDUCE: dict[str, Callable[..., Tensor]] = {
+    "mean": torch.mean,
+    "sum": torch.sum,
+    "max": torch.amax,
+    "min": torch.amin,
+}
 TWO_INPUTS: dict[str, Callable[..., Tensor]] = {
     "add": torch.add,
     "add_bias": torch.add,
@@ -90,13 +99,7 @@ def compute(op: ops.Op, inputs: list[Tensor], *, training: bool = False) -> Tens
         case ops.Pad():
             return _pad(op, inputs[0])
         case ops.Reduce():
-            function: Callable[..., Tensor] = {
-                "mean": torch.mean,
-                "sum": torch.sum,
-                "max": torch.amax,
-                "min": torch.amin,
-            }[op.function]
-            return function(inputs[0], dim=op.axes, keepdim=op.keep)
+            return REDUCE[op.function](inputs[0], dim=op.axes, keepdim=op.keep)
         case ops.Concat():
             return torch.cat(inputs, dim=op.axis)
         case ops.Slice():

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from convcalc import ops
 from convcalc.errors import ShapeError
-from convcalc.graph import Graph, Node, Path
 from convcalc.runtime.lower import compute
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph, Node, Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,11 @@ class ScopeModule(nn.Module):
 
 
 def run(
-    module: nn.Module, steps: list[Node | Call], tensors: dict[int, str], values: dict[int, Tensor], last: dict[int, int]
+    module: nn.Module,
+    steps: list[Node | Call],
+    tensors: dict[int, str],
+    values: dict[int, Tensor],
+    last: dict[int, int],
 ) -> None:
     """Run steps in order: read and write `values`, and forget what no later step reads."""
     for item in steps:
@@ -61,9 +68,7 @@ class GraphModule(nn.Module):
     parameters are named after the scopes. Raises ShapeError on a graph with sizes that are not plain numbers.
     """
 
-    def __init__(
-        self, graph: Graph, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
-    ) -> None:
+    def __init__(self, graph: Graph, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.graph = graph
         self.last = graph.last_reader()

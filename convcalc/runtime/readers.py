@@ -7,10 +7,9 @@ makes. Shapes come from the pen's own rules, never from running the function.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from convcalc import ops
-from convcalc.builder import Builder
 from convcalc.errors import UnsupportedError
 from convcalc.graph import Value
 from convcalc.kinds.shaping import upsample
@@ -19,14 +18,18 @@ from convcalc.shapes import linear_equation
 from convcalc.sizes import PerAxis, product
 from convcalc.window import Window
 
+if TYPE_CHECKING:
+    from convcalc.builder import Builder
+
 Reader: TypeAlias = Callable[..., Any]
+R = TypeVar("R", bound=Reader)
 READERS: dict[str, Reader] = {}
 
 
-def reads(*names: str) -> Callable[[Reader], Reader]:
+def reads(*names: str) -> Callable[[R], R]:
     """Register a reader under the names torch's functions, methods and operators carry."""
 
-    def register(reader: Reader) -> Reader:
+    def register(reader: R) -> R:
         for name in names:
             READERS[name] = reader
         return reader
@@ -126,7 +129,10 @@ def _pool_reader(function: str, rank: int) -> Reader:
         divisor_override: int | None = None,
     ) -> Value:
         return _batched(
-            b, input, rank, lambda x: pool(b, x, kernel_size, stride, padding, 1, ceil_mode, count_include_pad)
+            b,
+            input,
+            rank,
+            lambda x: pool(b, x, kernel_size, stride, padding, 1, ceil_mode, count_include_pad),
         )
 
     def pool(
@@ -438,7 +444,11 @@ def unfold(b: Builder, input: Value, *more: Any, **named: Any) -> Value:
 def _unfolded(b: Builder, x: Value, axis: int, size: int, step: int) -> Value:
     """(..., n, ...) -> (..., windows, ..., size): one axis, all others as batch and channels."""
     before, after = x.shape[:axis], x.shape[axis + 1 :]
-    flat = reshape(b, permute(b, x, [*_without(len(x.shape), axis), axis]), (1, product((*before, *after)), x.shape[axis]))
+    flat = reshape(
+        b,
+        permute(b, x, [*_without(len(x.shape), axis), axis]),
+        (1, product((*before, *after)), x.shape[axis]),
+    )
     laid = b.unfold(flat, (Window(kernel=size, stride=step),))
     count = laid.shape[-1]
     split = reshape(b, laid, (*before, *after, size, count))
@@ -570,7 +580,11 @@ def matmul(b: Builder, input: Value, other: Value) -> Value:
     batch = "abcdefgh"[: max(one, two) - 2] if max(one, two) > 2 else ""
     left = (batch if one > 2 else "") + ("mk" if one > 1 else "k")
     right = (batch if two > 2 else "") + ("kn" if two > 1 else "k")
-    if len(left) != one or len(right) != two or (batch and one > 2 and two > 2 and input.shape[:-2] != other.shape[:-2]):
+    if (
+        len(left) != one
+        or len(right) != two
+        or (batch and one > 2 and two > 2 and input.shape[:-2] != other.shape[:-2])
+    ):
         raise UnsupportedError("matmul with stretched batch axes")
     out = batch + ("m" if one > 1 else "") + ("n" if two > 1 else "")
     return b.write(ops.Einsum(f"{left},{right}->{out}"), input, other)

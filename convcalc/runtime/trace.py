@@ -7,9 +7,8 @@ the user's tensors, no mode is flipped, and every module is put back as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -22,12 +21,26 @@ from convcalc.builder import Builder
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.graph import Graph, Path, Value
 from convcalc.runtime.readers import READERS
-from convcalc.sizes import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from convcalc.sizes import Shape
 
 NEEDS_VALUES = frozenset(
-    {"item", "__bool__", "tolist", "numpy", "__int__", "__float__", "__index__", "nonzero", "masked_select", "unique"}
+    {
+        "item",
+        "__bool__",
+        "tolist",
+        "numpy",
+        "__int__",
+        "__float__",
+        "__index__",
+        "nonzero",
+        "masked_select",
+        "unique",
+    }
 )
-ROLES = {"bias": "bias"}
 
 
 def trace(model: nn.Module, *shapes: Shape, dtype: torch.dtype = torch.float32) -> Graph:
@@ -36,7 +49,9 @@ def trace(model: nn.Module, *shapes: Shape, dtype: torch.dtype = torch.float32) 
     Raises UnsupportedError where the forward asks for values (`.item()`, `if x.sum() > 0`), naming the call.
     """
     reading = _Reading(model)
-    inputs = [reading.fresh(reading.b.input(shape, f"input_{i}" if i else "input"), dtype) for i, shape in enumerate(shapes)]
+    inputs = [
+        reading.fresh(reading.b.input(shape, f"input_{i}" if i else "input"), dtype) for i, shape in enumerate(shapes)
+    ]
     with _untouched(model), reading.scopes(), reading:
         result = model(*inputs)
     outputs = [reading.value(leaf) for leaf in tree_flatten(result)[0] if isinstance(leaf, Tensor)]
@@ -77,7 +92,7 @@ class _Reading(TorchFunctionMode):
         with self.b.inside(path) if path else ExitStack():
             shape = tuple(tensor.shape)
             if learned:
-                role = _role(name, module)
+                role = _role(name, path, module)
                 op: ops.Op = ops.Parameter(shape=shape, name=name, role=role, trained=tensor.requires_grad)
             else:
                 op = ops.Constant(shape=shape, name=name, value=1.0 if name == "running_var" else 0.0)
@@ -117,7 +132,11 @@ class _Reading(TorchFunctionMode):
                 hook.remove()
 
     def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: Sequence[Any] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Read one call, or run it on meta tensors with the dispatch mode beneath."""
         kwargs = kwargs or {}
@@ -127,7 +146,16 @@ class _Reading(TorchFunctionMode):
         if name in NEEDS_VALUES and seen:
             where = ".".join(self.b.path) or "forward()"
             raise UnsupportedError(f"{where} calls {name} on a tensor: what follows depends on values, not on sizes")
-        if not seen or name in ("__get__", "__set__", "size", "dim", "numel", "type", "is_floating_point", "__len__"):
+        if not seen or name in (
+            "__get__",
+            "__set__",
+            "size",
+            "dim",
+            "numel",
+            "type",
+            "is_floating_point",
+            "__len__",
+        ):
             with _Beneath(self) if name == "__get__" else ExitStack():
                 return func(*args, **kwargs)
         inplace = name.endswith("_") and not name.endswith("__")
@@ -171,11 +199,11 @@ class _Reading(TorchFunctionMode):
         return self.fresh(value, leaf.dtype)
 
 
-class _Beneath(TorchDispatchMode):
+class _Beneath(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Reads aten calls of functions without a reader; what it cannot read becomes Opaque."""
 
     def __init__(self, reading: _Reading) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.reading = reading
 
     def __torch_dispatch__(
@@ -194,9 +222,7 @@ class _Beneath(TorchDispatchMode):
         values = [part for part in tree_flatten(made)[0] if isinstance(part, Value)]
         if [value.shape for value in values] != [tuple(leaf.shape) for leaf in outputs]:
             inputs = [reading.value(leaf) for leaf in leaves]
-            values = [
-                reading.b.write(ops.Opaque(name=name, shape=tuple(leaf.shape)), *inputs) for leaf in outputs
-            ]
+            values = [reading.b.write(ops.Opaque(name=name, shape=tuple(leaf.shape)), *inputs) for leaf in outputs]
         for leaf, value in zip(outputs, values, strict=True):
             reading.kept[id(leaf)] = leaf, value
         return result
@@ -209,7 +235,11 @@ def _as_function(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> tupl
             x, weight, bias, stride, padding, dilation, transposed, extra, groups = args
             rank = weight.dim() - 2
             if transposed:
-                return f"conv_transpose{rank}d", (x, weight, bias, stride, padding, extra, groups, dilation), {}
+                return (
+                    f"conv_transpose{rank}d",
+                    (x, weight, bias, stride, padding, extra, groups, dilation),
+                    {},
+                )
             return f"conv{rank}d", (x, weight, bias, stride, padding, dilation, groups), {}
         case "_softmax":
             return "softmax", args[:2], {}
@@ -223,9 +253,10 @@ def _dtype(leaves: Sequence[Tensor]) -> torch.dtype:
     return next((leaf.dtype for leaf in leaves if leaf.is_floating_point() or leaf.is_complex()), leaves[0].dtype)
 
 
-def _role(name: str, module: nn.Module | None) -> ops.Role:
-    kind = type(module).__name__ if module is not None else ""
-    if "Norm" in kind or kind == "ScopeModule" and "norm" in name:
+def _role(name: str, path: Path, module: nn.Module | None) -> ops.Role:
+    """Norm layers are known by their class, or in a GraphModule by the scope the pen names."""
+    kind = type(module).__name__
+    if "Norm" in kind or (kind == "ScopeModule" and path and path[-1].startswith("norm")):
         return "norm"
     return "bias" if "bias" in name else "weight"
 

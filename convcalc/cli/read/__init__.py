@@ -1,0 +1,1 @@
+"""From words to graphs: lexer, values, calls, layers, sources, stacks."""

@@ -113,7 +113,8 @@ def _from_call(call: Call) -> list[Layer | InputLine]:
     if len(call.positional) > len(order):
         takes = ", ".join(order) or "nothing"
         raise SpecError(
-            f"{call.name} takes {len(order)} positional values ({takes}), not {len(call.positional)}", call.spot
+            f"{call.name} takes {len(order)} positional values ({takes}), not {len(call.positional)}",
+            call.spot,
         )
     given = dict(zip(order, call.positional, strict=False))
     for key, value in call.keywords.items():
@@ -123,8 +124,7 @@ def _from_call(call: Call) -> list[Layer | InputLine]:
         given[name] = value
     known = kind.arguments
     arguments = {
-        name: checked(known[name], convert(known[name], value, call.spot), call.spot)
-        for name, value in given.items()
+        name: checked(known[name], convert(known[name], value, call.spot), call.spot) for name, value in given.items()
     }
     return [Layer(kind, rank, call.text, call.spot, arguments)]
 
@@ -173,5 +173,7 @@ def _told(items: list[Layer | InputLine], token: Token) -> Layer:
     if name in layer.arguments:
         plural = " (for several values write k=3,5)" if key in SHORT else ""
         raise SpecError(f"{name} is given twice to {layer.kind.name}{plural}", spot)
-    value = from_word(layer.kind.arguments[name], text, Spot(spot.line, spot.start + len(key) + 1, spot.end, spot.origin))
+    value = from_word(
+        layer.kind.arguments[name], text, Spot(spot.line, spot.start + len(key) + 1, spot.end, spot.origin)
+    )
     return replace(after, arguments={**layer.arguments, name: value})

@@ -70,7 +70,7 @@ def tokens(text: str, origin: str = "") -> Iterator[Token]:
         if text[place] == "#":
             place = starts[number + 1] - 1
             continue
-        end = _end(text, place, lambda at, n=number: _spot(lines, starts, at, at + 1, origin, n))  # type: ignore[misc]
+        end = _end(text, place, lambda at, n=number: _spot(lines, starts, at, at + 1, origin, n))
         word = text[place:end]
         spot = _spot(lines, starts, place, end, origin, number)
         if len(word) > WORD_LIMIT:

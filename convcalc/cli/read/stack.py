@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from convcalc.builder import Builder
 from convcalc.cli.read.layers import Layer
 from convcalc.cli.read.source import Block
-from convcalc.cli.read.tensors import Tensor, batched, looks_channels_last
+from convcalc.cli.read.tensors import batched, looks_channels_last
 from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError, nearest
 from convcalc.graph import Graph, Value
 from convcalc.kinds import HOME, plain
@@ -150,9 +150,7 @@ def _inputs(layer: Layer, values: dict[str, tuple[Value, ...]], last: tuple[Valu
     return found
 
 
-def _named(
-    name: str, layer: Layer, values: dict[str, tuple[Value, ...]], last: tuple[Value, ...]
-) -> tuple[Value, ...]:
+def _named(name: str, layer: Layer, values: dict[str, tuple[Value, ...]], last: tuple[Value, ...]) -> tuple[Value, ...]:
     if name == "last":
         return last
     if name in values:
@@ -180,5 +178,3 @@ def _placed(layer: Layer, number: int, inputs: tuple[Value, ...], made_by: str) 
         if isinstance(error, UnsupportedError):
             raise UnsupportedError(message) from None
         raise type(error)(message, layer.spot) from None
-
-
