@@ -184,18 +184,12 @@ def _resampled(reach: Reach, op: ops.Resample, node: Node, axis: int) -> Reach:
 
 
 def _padded(field: Field, op: ops.Pad, node: Node) -> Field:
+    """Away from the border all modes read alike; what reflect, replicate and circular read there, Paths knows."""
+
     def moved(axis: int, reach: Reach) -> Reach:
         return reach.through(Window(kernel=1, before=_number(op.before[axis])), _size(node.output, axis))
 
-    out = _each(field, moved)
-    if op.mode != "circular":
-        return out
-    wrapped: Field = {
-        (i, axis, None): "circular padding joins the borders"
-        for (i, axis, own) in field
-        if own is not None and not (_is_zero(op.before[own]) and _is_zero(op.after[own]))
-    }
-    return {**out, **wrapped}
+    return _each(field, moved)
 
 
 def _reduced(field: Field, op: ops.Reduce) -> Field:
@@ -272,10 +266,6 @@ def _rearranged(field: Field, op: ops.Rearrange, node: Node) -> Field:
             gathered = gathered.resized(Fraction(1, repeats), lambda n, r=repeats: (n // r,), size)  # type: ignore[misc]
         out = _join(out, {(i, axis, target): gathered}, size_of=node.output)
     return out
-
-
-def _is_zero(size: Size) -> bool:
-    return isinstance(size, int) and size == 0
 
 
 def _is_one(size: Size) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from convcalc import ops
@@ -217,24 +218,45 @@ def _concatenated(seen: list[Paths], op: ops.Concat, node: Node) -> Paths:
 
 
 def _rearranged(axis: Axis, op: ops.Rearrange) -> Axis:
-    """Keep an axis that lands whole and outermost (pixel shuffle repeats it); else sum it, as channels are."""
-    first = sum(len(factors) for factors in op.split[: _own(axis)])
-    if len(op.split[_own(axis)]) > 1:
-        return axis.summed()
-    flat = [factor for factors in op.split for factor in factors]
+    """Follow the factors of an axis: those that land among the channels are summed over, as channels are.
+
+    Raises UnsupportedError where two factors land on spatial axes: the ways are then no product over axes.
+    """
+    own = _own(axis)
+    first = sum(len(factors) for factors in op.split[:own])
+    factors = op.split[own]
+    flat = [factor for parts in op.split for factor in parts]
+    places = _landings(op, flat)
+    spatial = [n for n, size in enumerate(factors) if size != 1 and places[first + n][0] > 1]
+    if len(spatial) > 1:
+        raise UnsupportedError("the ways through this rearrangement are no product over axes")
+    if not spatial:
+        return (
+            axis.summed() if any(places[first + n][0] < 2 for n in range(len(factors))) else axis.at(places[first][0])
+        )
+    lead = spatial[0]
+    target, below, length = places[first + lead]
+    inner = prod(factors[lead + 1 :])
+    outer = prod(factors[:lead])
+    size = factors[lead]
+
+    def reads(i: int) -> Iterable[int]:
+        place = i // below % size
+        return ((o * size + place) * inner + n for o in range(outer) for n in range(inner))
+
+    return axis.after(length, reads).at(target)
+
+
+def _landings(op: ops.Rearrange, flat: list[int]) -> dict[int, tuple[int, int, int]]:
+    """Return for each factor the axis it lands on, the product of the factors below it there, and that axis's size."""
+    found = {}
     place = 0
     for target, count in enumerate(op.merge):
         run = op.order[place : place + count]
         place += count
-        if first in run:
-            nth = run.index(first)
-            if any(flat[other] != 1 for other in run[:nth]) or target < 2:
-                return axis.summed()
-            repeats = 1
-            for other in run[nth + 1 :]:
-                repeats *= flat[other]
-            return axis.after(flat[first] * repeats, lambda i: (i // repeats,)).at(target)
-    return axis.summed()
+        for nth, factor in enumerate(run):
+            found[factor] = target, prod(flat[other] for other in run[nth + 1 :]), prod(flat[other] for other in run)
+    return found
 
 
 def _elementwise(seen: list[Paths], op: ops.Elementwise, node: Node) -> Paths:

@@ -11,6 +11,7 @@ from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, L
 from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import Line, document, label, lines, part, shape_of, stacks
 from convcalc.graph import Value
+from convcalc.ops import Pad
 from convcalc.render.table import Answer, Column, Table
 from convcalc.sizes import known
 
@@ -46,7 +47,7 @@ def command(
         body = [row for line in rows for row in _rows(line, stack, seen)]
         extras = [_extra(line, stack, seen) for line in rows]
         columns = COLUMNS if any(row["global"] for row in body) else COLUMNS[:-1]
-        foot = [text for text in (_end(stack, seen),) if text]
+        foot = [text for text in (_end(stack, seen), _borders(stack)) if text]
         tables.append(Table(columns=columns, rows=body, head=[stack.reading], foot=foot))
         parts.append({**part(stack, rows, extras), **_document_of(stack.graph.outputs, stack, seen)})
     answer = Answer(
@@ -115,6 +116,11 @@ def _document_of(values: Sequence[Value], stack: Stack, seen: dict[int, Field]) 
 
 def _extra(line: Line, stack: Stack, seen: dict[int, Field]) -> dict[str, Any]:
     return _document_of(line.row.outputs, stack, seen)
+
+
+def _borders(stack: Stack) -> str:
+    modes = [node.op.mode for node in stack.graph.nodes if isinstance(node.op, Pad) and node.op.mode != "constant"]
+    return f"near the border {' and '.join(dict.fromkeys(modes))} padding reads other positions" if modes else ""
 
 
 def _end(stack: Stack, seen: dict[int, Field]) -> str:

@@ -5,7 +5,7 @@ from convcalc.errors import ShapeError
 from convcalc.graph import Value
 from convcalc.registry import kind
 from convcalc.shapes import divided, show
-from convcalc.sizes import PerAxis, Size, equal
+from convcalc.sizes import PerAxis, Size, equal, product
 
 
 @kind(source="arXiv:1502.03167", channels="num_features", torch="BatchNorm", ranks=(1, 2, 3))
@@ -18,8 +18,16 @@ def batch_norm(
     affine: bool = True,
     track_running_stats: bool = True,
 ) -> Value:
-    """Scale and shift each channel; 2 C parameters when affine, its running statistics are buffers."""
-    return b.batch_norm(x, affine=affine, eps=eps)
+    """Scale and shift each channel; 2 C parameters when affine, its running statistics are buffers.
+
+    Without running statistics it normalises by the batch itself, in inference too, and reads the whole map.
+    """
+    if track_running_stats:
+        return b.batch_norm(x, affine=affine, eps=eps)
+    each = product((x.batch, *x.spatial))
+    b.require(each > 1, "statistics of a batch need more than 1 value per channel, not {n}", n=each)
+    axes = (0, *range(2, len(x.shape)))
+    return b.norm("batch_norm", x, (x.channels,), affine=affine, axes=axes, eps=eps)
 
 
 @kind(

@@ -129,7 +129,7 @@ def zero_pad(b: Builder, x: Value, *, padding: Sides) -> Value:
 
 
 @kind(source="torch.nn.ConstantPad2d", channels="", torch="ConstantPad", ranks=(1, 2, 3))
-def constant_pad(b: Builder, x: Value, *, padding: Any, value: float = 0.0) -> Value:
+def constant_pad(b: Builder, x: Value, *, padding: Sides, value: float) -> Value:
     """Add a constant around the map."""
     return b.pad(x, _sides(x, padding), value=value)
 

@@ -225,7 +225,7 @@ def _norm(op: ops.Elementwise, settings: dict[str, Any], inputs: list[Tensor]) -
     eps = settings["eps"]
     match op.function:
         case "batch_norm":
-            return F.batch_norm(x, mean, variance, weight, bias, training=False, eps=eps)
+            return F.batch_norm(x, mean, variance, weight, bias, training=mean is None, eps=eps)
         case "instance_norm":
             return F.instance_norm(x, mean, variance, weight, bias, use_input_stats=mean is None, eps=eps)
         case "group_norm":

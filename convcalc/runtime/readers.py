@@ -268,6 +268,7 @@ for _name, _settings in {
     "softplus": ("beta", "threshold"),
 }.items():  # fmt: skip
     reads(_name)(_one_input(_name, *_settings))
+reads("log_sigmoid")(_one_input("logsigmoid"))
 reads("neg", "__neg__", "negative")(_one_input("negative"))
 reads("contiguous", "clone", "detach", "to", "float", "requires_grad_")(_one_input("identity"))
 
@@ -442,23 +443,15 @@ def unfold(b: Builder, input: Value, *more: Any, **named: Any) -> Value:
 
 
 def _unfolded(b: Builder, x: Value, axis: int, size: int, step: int) -> Value:
-    """(..., n, ...) -> (..., windows, ..., size): one axis, all others as batch and channels."""
-    before, after = x.shape[:axis], x.shape[axis + 1 :]
-    flat = reshape(
-        b,
-        permute(b, x, [*_without(len(x.shape), axis), axis]),
-        (1, product((*before, *after)), x.shape[axis]),
-    )
-    laid = b.unfold(flat, (Window(kernel=size, stride=step),))
-    count = laid.shape[-1]
-    split = reshape(b, laid, (*before, *after, size, count))
-    rank = len(x.shape)
-    order = [*range(axis), rank, *range(axis, rank - 1), rank - 1]
-    return permute(b, split, order)
-
-
-def _without(rank: int, axis: int) -> list[int]:
-    return [other for other in range(rank) if other != axis]
+    """(..., n, ...) -> (..., windows, ..., size): windows of 1 along every other spatial axis."""
+    if axis < 2:
+        raise UnsupportedError("unfold along the batch or the channels")
+    rank = len(x.shape) - 2
+    walks = [Window(kernel=1)] * rank
+    walks[axis - 2] = Window(kernel=size, stride=step)
+    laid = b.unfold(x, tuple(walks))
+    moved = permute(b, laid, [0, 1, *range(2 + rank, 2 + 2 * rank), *range(2, 2 + rank)])
+    return reshape(b, moved, (*moved.shape[: 2 + rank], size))
 
 
 @reads("flatten")

@@ -88,7 +88,8 @@ def observe(module: nn.Module, inputs: Sequence[Shape], run_as: str) -> Seen:
     module = module.eval()
     data = tuple(torch.randn(tuple(shape)) for shape in inputs)
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
+    with warnings.catch_warnings(), torch.no_grad(), counter:
+        warnings.simplefilter("ignore")
         result = module(*data)
     parts = [result] if isinstance(result, Tensor) else list(result)
     macs, blind = fvcore_count(module, data)

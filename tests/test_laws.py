@@ -1,0 +1,343 @@
+"""True for every registered kind, automatically: a new kind is under all of these the moment it exists."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy
+import pytest
+import sympy
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from convcalc.analyses.field import fields
+from convcalc.analyses.macs import macs, other
+from convcalc.analyses.params import Params, params
+from convcalc.analyses.paths import paths, reached
+from convcalc.analyses.reach import Reach
+from convcalc.analyses.report import rows
+from convcalc.builder import Builder
+from convcalc.cli.read.source import blocks
+from convcalc.cli.read.stack import assemble
+from convcalc.cli.report import document, lines, part
+from convcalc.errors import ShapeError, SpecError, UnsupportedError
+from convcalc.graph import Graph
+from convcalc.kinds import all_kinds
+from convcalc.ops import NORMS, Elementwise, Pool
+from convcalc.registry import REQUIRED
+from convcalc.render.table import Answer, to_json
+from convcalc.render.units import plain
+from convcalc.runtime.module import GraphModule
+from convcalc.runtime.trace import trace
+from convcalc.runtime.verify import layer_module
+from convcalc.sizes import PerAxis
+from tests.strategies import cases, windows
+from tests.worlds import built, positive, ran
+
+KINDS = sorted(all_kinds())
+every_kind = pytest.mark.parametrize("name", KINDS)
+ANY_RANK = [
+    name
+    for name in KINDS
+    if all_kinds()[name].ranks == (1, 2, 3)
+    or name in ("pointwise", "dilated", "grouped", "depthwise", "depthwise_separable")
+]
+
+
+# (1) three worlds agree -------------------------------------------------------------------------------------------
+
+
+@every_kind
+@given(data=st.data())
+def test_an_array_answers_as_its_rows_do(name: str, data: st.DataObject) -> None:
+    inputs, arguments = data.draw(cases(name))
+    steps = numpy.arange(4)
+    swept = [(shape[0], shape[1], *(size + steps for size in shape[2:])) for shape in inputs]
+    if "normalized_shape" in arguments:
+        arguments["normalized_shape"] = (*swept[0][2:],)
+    try:
+        graph = all_kinds()[name].build(*swept, **arguments)
+    except (UnsupportedError, ShapeError, SpecError):
+        assume(False)
+    valid = numpy.broadcast_to(graph.valid, 4)
+    for row in steps:
+        shapes_ = [(shape[0], shape[1], *(size + int(row) for size in shape[2:])) for shape in inputs]
+        if "normalized_shape" in arguments:
+            arguments["normalized_shape"] = shapes_[0][2:]
+        try:
+            one = all_kinds()[name].build(*shapes_, **arguments)
+        except ShapeError:
+            assert not valid[row]
+            continue
+        assert valid[row]
+        assert _at(graph.outputs[0].shape, row) == one.outputs[0].shape
+        assert _at((macs(graph), params(graph).total), row) == (macs(one), params(one).total)
+        assert {k: _at((v,), row)[0] for k, v in other(graph).items()} == other(one) or "adaptive" in name
+
+
+def _at(sizes: tuple[Any, ...], row: int) -> tuple[int, ...]:
+    return tuple(int(numpy.broadcast_to(size, 4)[row]) for size in sizes)
+
+
+@every_kind
+@given(data=st.data())
+def test_a_symbol_filled_in_later_answers_as_the_number(name: str, data: st.DataObject) -> None:
+    inputs, arguments = data.draw(cases(name))
+    one = built(name, inputs, arguments)
+    filled: dict[Any, int] = {}
+
+    def symbol(stem: str, value: int) -> Any:
+        made = sympy.Symbol(f"{stem}{len(filled)}", positive=True, integer=True)
+        filled[made] = value
+        return made
+
+    first = [symbol("S", size) for size in inputs[0][2:]]
+    shapes_ = [(shape[0], shape[1], *first) for shape in inputs]
+    swapped = {
+        key: symbol("A", value)
+        if key in ("out_channels", "out_features", "multiplier", "kernel_size", "stride") and isinstance(value, int)
+        else value
+        for key, value in arguments.items()
+    }
+    try:
+        graph = all_kinds()[name].build(*shapes_, **swapped)
+    except (UnsupportedError, ShapeError, SpecError):
+        assume(False)
+    assert _filled(graph.outputs[0].shape, filled) == one.outputs[0].shape
+    assert _filled((macs(graph), params(graph).total), filled) == (macs(one), params(one).total)
+
+
+def _filled(sizes: tuple[Any, ...], values: dict[Any, int]) -> tuple[int, ...]:
+    return tuple(int(sympy.sympify(size).subs(values)) for size in sizes)
+
+
+# (2) torch agrees -------------------------------------------------------------------------------------------------
+
+
+@every_kind
+@given(data=st.data())
+def test_torch_agrees_on_shape_params_and_macs(name: str, data: st.DataObject) -> None:
+    inputs, arguments = data.draw(cases(name))
+    graph = built(name, inputs, arguments)
+    module = GraphModule(graph)
+    assert ran(module, inputs) == (graph.outputs[0].shape, macs(graph))
+    assert sum(parameter.numel() for parameter in module.parameters()) == params(graph).total
+    own = layer_module(all_kinds()[name], None, arguments, inputs[0], 1) if len(inputs) == 1 else None
+    if own is not None:
+        assert ran(own, inputs) == (graph.outputs[0].shape, macs(graph))
+        assert sum(parameter.numel() for parameter in own.parameters()) == params(graph).total
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if all_kinds()[name].torch])
+@given(data=st.data())
+def test_the_module_computes_what_torchs_own_layer_computes(name: str, data: st.DataObject) -> None:
+    inputs, arguments = data.draw(cases(name))
+    graph = built(name, inputs, arguments)
+    own = layer_module(all_kinds()[name], None, arguments, inputs[0], 1) if len(inputs) == 1 else None
+    assume(own is not None and arguments.get("divisor_override") is None)
+    module = GraphModule(graph).eval()
+    assert own is not None
+    with torch.no_grad():
+        for mine, theirs in zip(module.parameters(), own.parameters(), strict=True):
+            theirs.copy_(mine.reshape(theirs.shape))
+        x = torch.randn(inputs[0])
+        torch.testing.assert_close(module(x), own.eval()(x))
+
+
+# (4) graph -> module -> trace ---------------------------------------------------------------------------------------
+
+
+@every_kind
+@given(data=st.data())
+def test_a_graph_run_and_read_back_is_the_same(name: str, data: st.DataObject) -> None:
+    inputs, arguments = data.draw(cases(name))
+    graph = built(name, inputs, arguments)
+    read = trace(GraphModule(graph).eval(), *inputs)
+    assert read.outputs[0].shape == graph.outputs[0].shape
+    assert params(read) == params(graph)
+    assert macs(read) == macs(graph)
+    assert _reach(read) == _reach(graph)
+
+
+def _reach(graph: Graph) -> Any:
+    return fields(graph)[graph.outputs[0].index]
+
+
+# (5) reach holds every path, and gradients are nonzero exactly on paths ---------------------------------------------
+
+
+CURVED = {
+    *("max_pool", "adaptive_max_pool", "global_max_pool"),  # a maximum passes one gradient, or ties
+    *("layer_norm", "group_norm", "instance_norm", "softmax", "log_softmax"),  # gradients of a mean cancel
+    *("hardtanh", "relu6", "hardsigmoid", "tanh", "sigmoid"),  # flat far from zero
+}
+
+
+def _linear_enough(graph: Graph) -> bool:
+    """Steps whose gradient is positive wherever a path leads: no maximum, no norm, no saturation."""
+    for node in graph.nodes:
+        op = node.op
+        if isinstance(op, Pool) and op.function == "max":
+            return False
+        if isinstance(op, Elementwise) and (op.axes or op.function in NORMS - {"batch_norm"}):
+            return False
+        if getattr(op, "mode", "") == "bicubic":
+            return False
+    return True
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in CURVED])
+@given(data=st.data())
+def test_gradients_are_nonzero_exactly_on_paths_and_reach_holds_them(name: str, data: st.DataObject) -> None:
+    inputs, arguments = data.draw(cases(name))
+    graph = built(name, inputs, arguments)
+    assume(_linear_enough(graph))
+    value = graph.outputs[0]
+    terms = paths(graph)[value.index]
+    field = fields(graph)[value.index]
+    module = positive(graph)
+    tensors = [torch.ones(shape, dtype=torch.float64, requires_grad=True) for shape in inputs]
+    result = module(*tensors)
+    spatial = tuple(data.draw(st.integers(0, size - 1)) for size in value.spatial)
+    picked = result[(slice(None), slice(None), *spatial)].sum()
+    gradients = torch.autograd.grad(picked, tensors, allow_unused=True)
+    for source, gradient in enumerate(gradients):
+        seen = set() if gradient is None else {tuple(p) for p in gradient.abs().sum((0, 1)).nonzero().tolist()}
+        assert reached(terms, source, spatial) == seen
+        if name in BORDER and not _interior(field, spatial, inputs[source]):
+            continue
+        for place in seen:
+            assert _inside(field, source, spatial, place), (field, spatial, place)
+
+
+BORDER = {"reflection_pad", "replication_pad", "circular_pad", "conv"}
+"""Kinds whose padding can read other positions near the border: their reach is that of the interior."""
+
+
+def _interior(field: Any, output: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    for (_, axis, own), reach in field.items():
+        if own is not None:
+            first, last = reach.at(output[own - 2]) or (0, 0)
+            if first < 0 or last >= shape[axis]:
+                return False
+    return True
+
+
+def _inside(field: Any, source: int, output: tuple[int, ...], place: tuple[int, ...]) -> bool:
+    for axis, position in enumerate(place):
+        mine = [(key[2], reach) for key, reach in field.items() if key[0] == source and key[1] == axis + 2]
+        if any(own is None for own, _ in mine):
+            continue
+        held = [reach.at(output[own - 2]) for own, reach in mine if isinstance(reach, Reach) and own is not None]
+        if not any(span is not None and span[0] <= position <= span[1] for span in held):
+            return False
+    return True
+
+
+# (6) the two directions of a window ---------------------------------------------------------------------------------
+
+
+@given(window=windows(), outputs=st.integers(1, 50))
+@settings(max_examples=300)
+def test_size_out_undoes_size_in(window: Any, outputs: int) -> None:
+    size = window.size_in(outputs)
+    assume(size >= 1)
+    assert window.size_out(size) == outputs
+
+
+# (7) monotony --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if "kernel_size" in all_kinds()[name].arguments])
+@given(data=st.data())
+def test_a_bigger_kernel_never_shrinks_the_field(name: str, data: st.DataObject) -> None:
+    inputs, arguments = data.draw(cases(name))
+    assume(isinstance(arguments.get("kernel_size"), int) and isinstance(arguments.get("padding", 0), int))
+    small = built(name, inputs, arguments)
+    large = built(name, inputs, {**arguments, "kernel_size": arguments["kernel_size"] + 1})
+    for key, reach in _reach(small).items():
+        bigger = _reach(large).get(key)
+        if isinstance(reach, Reach) and isinstance(bigger, Reach):
+            assert bigger.sizes[0] >= reach.sizes[0] and bigger.sizes[1] >= reach.sizes[1]
+
+
+@every_kind
+@given(data=st.data(), times=st.integers(2, 5))
+def test_a_larger_batch_scales_macs_and_leaves_params(name: str, data: st.DataObject, times: int) -> None:
+    inputs, arguments = data.draw(cases(name))
+    one = built(name, inputs, arguments)
+    many = built(name, [(shape[0] * times, *shape[1:]) for shape in inputs], arguments)
+    assert macs(many) == times * macs(one)
+    assert params(many) == params(one)
+
+
+# (8) 1-D is 2-D with height one ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ANY_RANK)
+@given(data=st.data())
+def test_one_axis_is_two_with_height_one(name: str, data: st.DataObject) -> None:
+    inputs, arguments = data.draw(cases(name, rank=1))
+    flat = built(name, inputs, arguments)
+    neutral = {"kernel_size": 1, "stride": 1, "dilation": 1, "padding": 0, "output_padding": 0, "output_size": 1}
+    lifted = {}
+    defaults = {a.name: a.default for a in all_kinds()[name].arguments.values() if a.name in neutral and a.default}
+    for key, value in {**defaults, **arguments}.items():
+        given = value[0] if isinstance(value, PerAxis) else value
+        lifted[key] = PerAxis((neutral[key], given)) if key in neutral and not isinstance(given, str) else given
+    lifted = {key: value for key, value in lifted.items() if value is not REQUIRED}
+    if "stride" not in lifted and "pool" in name and "kernel_size" in lifted:
+        lifted["stride"] = lifted["kernel_size"]
+    tall = built(name, [(shape[0], shape[1], 1, *shape[2:]) for shape in inputs], lifted)
+    assert tall.outputs[0].shape[:2] + tall.outputs[0].shape[3:] == flat.outputs[0].shape
+    assert tall.outputs[0].shape[2] == 1
+    assert macs(tall) == macs(flat)
+    assert params(tall) == params(flat)
+
+
+# (9) JSON round trip ----------------------------------------------------------------------------------------------------
+
+
+@every_kind
+@given(data=st.data())
+def test_json_gives_back_the_document(name: str, data: st.DataObject) -> None:
+    inputs, arguments = data.draw(cases(name))
+    graph = built(name, inputs, arguments)
+    words = ["identity as=a", "identity from=a as=b"]
+    stack = assemble(blocks(words, ["4x8x8"])[0])
+    found = document("shape", [{**part(stack, lines(stack)), "output": plain(graph.outputs[0].shape)}])
+    assert json.loads(to_json(Answer(document=found, tables=[]))) == plain(found)
+    assert found["output"] == list(graph.outputs[0].shape)
+
+
+# (10) rows add up ---------------------------------------------------------------------------------------------------------
+
+
+@every_kind
+@given(data=st.data(), depth=st.integers(1, 4))
+def test_rows_by_scope_add_up_to_the_total(name: str, data: st.DataObject, depth: int) -> None:
+    inputs, arguments = data.draw(cases(name))
+    graph = built(name, inputs, arguments)
+    found = rows(graph, depth)
+    assert sum((params(row.nodes) for row in found), Params()) == params(graph)
+    assert sum(macs(row.nodes) for row in found) == macs(graph)
+    summed: dict[str, int] = {}
+    for row in found:
+        for key, count in other(row.nodes).items():
+            summed[key] = summed.get(key, 0) + count
+    assert summed == other(graph)
+
+
+def test_two_stacked_kinds_add_up_as_well() -> None:
+    b = Builder()
+    x = b.input((1, 4, 8, 8))
+    with b.scope("0"):
+        y = b.conv(x, 8, 3, bias=True)
+    with b.scope("1"):
+        z = b.relu(b.batch_norm(y))
+    found = rows(b.graph(z))
+    assert [row.name for row in found] == ["0", "1"]
+    assert [params(row.nodes).total for row in found] == [4 * 8 * 9 + 8, 16]
+    assert found[0].outputs == (y,) and found[1].inputs == (y,)

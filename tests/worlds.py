@@ -1,0 +1,43 @@
+"""What tests share: building a drawn case, running its graph, counting by torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from hypothesis import assume
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from convcalc.errors import ShapeError
+from convcalc.graph import Graph
+from convcalc.kinds import all_kinds
+from convcalc.runtime.module import GraphModule
+
+
+def built(name: str, shapes: list[tuple[int, ...]], arguments: dict[str, Any]) -> Graph:
+    """The graph of a drawn case; one that does not fit together is skipped."""
+    try:
+        return all_kinds()[name].build(*shapes, **arguments)
+    except ShapeError:
+        assume(False)
+        raise
+
+
+def ran(module: nn.Module, shapes: list[tuple[int, ...]], *, meta: bool = False) -> tuple[tuple[int, ...], int]:
+    """Output shape and MACs (FlopCounterMode / 2) of a module in eval mode."""
+    device = "meta" if meta else "cpu"
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        result = module.eval()(*(torch.randn(shape, device=device) for shape in shapes))
+    result = result if isinstance(result, Tensor) else result[0]
+    return tuple(result.shape), counter.get_total_flops() // 2
+
+
+def positive(graph: Graph) -> GraphModule:
+    """The graph as a module whose weights are all positive, so that no two paths cancel."""
+    module = GraphModule(graph, dtype=torch.float64).eval()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.fill_(1.0)
+    return module
