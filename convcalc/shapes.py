@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, assert_never
 from convcalc import ops
 from convcalc.errors import ShapeError
 from convcalc.ops import FIRST_INPUT_ONLY, Op
-from convcalc.sizes import UNKNOWN, Shape, Size, equal, exact, known, largest, product, total
+from convcalc.sizes import UNKNOWN, Shape, Size, equal, exact, known, largest, product, smallest, total
 
 if TYPE_CHECKING:
     from convcalc.window import Window
 
 Require = Callable[..., None]
+UNPADDED = "torch averages in 3-D only where the kernel ({k}) fits the input without padding ({size})"
 
 
 def output_shape(op: Op, inputs: tuple[Shape, ...], require: Require) -> Shape:
@@ -150,13 +151,14 @@ def _pool(op: ops.Pool, x: Shape, require: Require) -> Shape:
     _check_windows(op.windows, x, require)
     sizes = []
     for size, window in zip(x[2:], op.windows, strict=True):
-        reach = window.span if op.function == "max" else window.kernel
         require(
-            window.before * 2 <= reach,
+            window.before * 2 <= window.kernel,
             "padding ({p}) must be at most half of the kernel ({k})",
             p=window.before,
-            k=reach,
+            k=window.kernel,
         )
+        if op.function == "avg" and len(op.windows) == 3:
+            require(size >= window.kernel, UNPADDED, k=window.kernel, size=size)
         out = window.pooled_size(size, ceil_mode=op.ceil_mode)
         require(
             out >= 1,
@@ -202,6 +204,8 @@ def _pad(op: ops.Pad, x: Shape, require: Require) -> Shape:
     sizes = []
     for axis, (size, before, after) in enumerate(zip(x, op.before, op.after, strict=True)):
         out = size + before + after
+        kept = size + smallest(before, 0) + smallest(after, 0)
+        require(kept >= 0, "cropping {size} positions leaves {kept} on axis {axis}", size=size, kept=kept, axis=axis)
         require(out >= 1, "padding leaves {out} positions of {size} on axis {axis}", out=out, size=size, axis=axis)
         if op.mode in ("reflect", "circular"):
             limit = size if op.mode == "circular" else size - 1

@@ -77,10 +77,20 @@ def conv_transpose(
 
 @kind(source="arXiv:1312.4400 (network in network)")
 def pointwise(
-    b: Builder, x: Value, *, out_channels: Size, stride: Sizes = 1, groups: Size = 1, bias: bool = False
+    b: Builder,
+    x: Value,
+    *,
+    out_channels: Size,
+    stride: Sizes = 1,
+    padding: Padding = 0,
+    groups: Size = 1,
+    bias: bool = True,
 ) -> Value:
-    """Mix the channels at every position by itself: a 1x1 convolution."""
-    return b.conv(x, out_channels, 1, stride=stride, groups=groups, bias=bias)
+    """Mix the channels at every position by itself: a 1x1 convolution, with torch's defaults.
+
+    Weights Cin Cout / groups; MACs B prod(o) times that; the field does not grow.
+    """
+    return b.conv(x, out_channels, 1, stride=stride, padding=padding, groups=groups, bias=bias)
 
 
 @kind(source="arXiv:1511.07122")
@@ -94,9 +104,12 @@ def dilated(
     padding: Padding = 0,
     dilation: Sizes = 2,
     groups: Size = 1,
-    bias: bool = False,
+    bias: bool = True,
 ) -> Value:
-    """Convolve with d-1 holes between the taps: a field of d(k-1)+1 for the cost of k."""
+    """Convolve with d-1 holes between the taps: a field of d(k-1)+1 for the cost of k.
+
+    A convolution with dilation > 1: the same weights and MACs per position, with torch's defaults.
+    """
     return b.conv(
         x,
         out_channels,
@@ -120,9 +133,12 @@ def grouped(
     padding: Padding = 0,
     dilation: Sizes = 1,
     groups: Size = 2,
-    bias: bool = False,
+    bias: bool = True,
 ) -> Value:
-    """Convolve each group of channels by itself: 1/groups of the weights and of the work."""
+    """Convolve each group of channels by itself: 1/groups of the weights and of the work.
+
+    Output channel c belongs to group floor(c / (Cout/g)); weights Cout (Cin/g) prod(k), with torch's defaults.
+    """
     return b.conv(
         x,
         out_channels,
@@ -145,9 +161,12 @@ def depthwise(
     padding: Padding = 0,
     dilation: Sizes = 1,
     multiplier: Size = 1,
-    bias: bool = False,
+    bias: bool = True,
 ) -> Value:
-    """Convolve each channel by itself, with `multiplier` kernels: groups = Cin, Cout = multiplier Cin."""
+    """Convolve each channel by itself, with `multiplier` kernels: groups = Cin, Cout = multiplier Cin.
+
+    Output channel c m + q comes from input c; weights m Cin prod(k); MACs B prod(o) times that.
+    """
     return b.depthwise(
         x, kernel_size, multiplier=multiplier, stride=stride, padding=padding, dilation=dilation, bias=bias
     )
@@ -169,6 +188,7 @@ def depthwise_separable(
     """Convolve each channel by itself, then mix the channels with a 1x1 convolution.
 
     Weights m Cin prod(k) + m Cin Cout; against the dense convolution 1/Cout + 1/prod(k) of the work (m = 1).
+    No biases, as in Xception's own class; torch's default would add m Cin + Cout.
     """
     with b.scope("depthwise"):
         spread = b.depthwise(
