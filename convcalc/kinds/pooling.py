@@ -1,6 +1,7 @@
 """Pooling: by windows, to a given size, and over the whole map."""
 
 from convcalc.builder import Builder
+from convcalc.errors import ShapeError
 from convcalc.graph import Value
 from convcalc.registry import kind
 from convcalc.sizes import Sizes
@@ -34,7 +35,9 @@ def avg_pool(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Value:
-    """Average each window; `divisor_override` changes values only."""
+    """Average each window; `divisor_override` (not in 1-D, as in torch) changes values only."""
+    if divisor_override is not None and (len(x.spatial) == 1 or divisor_override == 0):
+        raise ShapeError("divisor_override is for 2 or 3 spatial axes, and not 0")
     return b.pool(
         "avg",
         x,

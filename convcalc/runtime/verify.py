@@ -105,11 +105,11 @@ def observe(module: nn.Module, inputs: Sequence[Shape], run_as: str) -> Seen:
 
 def fvcore_count(module: nn.Module, data: tuple[Tensor, ...]) -> tuple[int | None, tuple[str, ...]]:
     """Return fvcore's multiply-adds of contractions (None where it fails) and the operators it has no rule for."""
-    from fvcore.nn import FlopCountAnalysis
-
     logging.getLogger("fvcore").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        from fvcore.nn import FlopCountAnalysis
+
         try:
             found = FlopCountAnalysis(module, data).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
             found = found.tracer_warnings("none")
