@@ -1,7 +1,6 @@
 """The shape rule of each op, and what its inputs must satisfy.
 
-`require(holds, message, **numbers)` is the builder's: it refuses an int that breaks a rule, masks the rows of a
-sweep, and records an assumption about symbols.
+`require` is the builder's: it refuses an int that breaks a rule, masks rows of a sweep, records what symbols assume.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 from convcalc import ops
 from convcalc.errors import ShapeError
 from convcalc.ops import FIRST_INPUT_ONLY, Op
-from convcalc.sizes import UNKNOWN, Shape, Size, equal, exact, known, largest, product, smallest, total
+from convcalc.sizes import UNKNOWN, Shape, Size, divides, equal, exact, known, largest, product, smallest, total
 
 if TYPE_CHECKING:
     from convcalc.window import Window
@@ -92,8 +91,8 @@ def _walk(windows: tuple[Window, ...], x: Shape, require: Require) -> Shape:
 
 
 def _check_kernel(windows: tuple[Window, ...], weight: Shape, require: Require) -> None:
-    for window, kernel in zip(windows, weight[2:], strict=True):
-        require(equal(window.kernel, kernel), "a kernel of {w} walks as one of {k}", w=kernel, k=window.kernel)
+    for walk, kernel in zip(windows, weight[2:], strict=True):
+        require(equal(walk.kernel, kernel), "a kernel of {w} walks as one of {k}", w=kernel, k=walk.kernel)
 
 
 def _conv(op: ops.Conv, x: Shape, weight: Shape, require: Require) -> Shape:
@@ -289,8 +288,6 @@ def broadcast(inputs: tuple[Shape, ...], require: Require) -> Shape:
 
 def divided(size: Size, parts: Size, require: Require, name: str, by: str) -> Size:
     """Return size / parts, requiring that it comes out even."""
-    from convcalc.sizes import divides
-
     require(parts >= 1, "{by} ({parts}) must be at least 1", by=by, parts=parts)
     require(
         divides(parts, size),

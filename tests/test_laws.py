@@ -46,7 +46,7 @@ ANY_RANK = [
 ]
 
 
-# (1) three worlds agree -------------------------------------------------------------------------------------------
+# (1) three worlds agree ----------
 
 
 @every_kind
@@ -113,7 +113,7 @@ def _filled(sizes: tuple[Any, ...], values: dict[Any, int]) -> tuple[int, ...]:
     return tuple(int(sympy.sympify(size).subs(values)) for size in sizes)
 
 
-# (2) torch agrees -------------------------------------------------------------------------------------------------
+# (2) torch agrees ----------
 
 
 @every_kind
@@ -146,7 +146,7 @@ def test_the_module_computes_what_torchs_own_layer_computes(name: str, data: st.
         torch.testing.assert_close(module(x), own.eval()(x))
 
 
-# (4) graph -> module -> trace ---------------------------------------------------------------------------------------
+# (4) graph -> module -> trace ----------
 
 
 @every_kind
@@ -165,7 +165,7 @@ def _reach(graph: Graph) -> Any:
     return fields(graph)[graph.outputs[0].index]
 
 
-# (5) reach holds every path, and gradients are nonzero exactly on paths ---------------------------------------------
+# (5) reach holds every path, and gradients are nonzero exactly on paths ----------
 
 
 CURVED = {
@@ -236,7 +236,7 @@ def _inside(field: Any, source: int, output: tuple[int, ...], place: tuple[int, 
     return True
 
 
-# (6) the two directions of a window ---------------------------------------------------------------------------------
+# (6) the two directions of a window ----------
 
 
 @given(window=windows(), outputs=st.integers(1, 50))
@@ -247,7 +247,7 @@ def test_size_out_undoes_size_in(window: Any, outputs: int) -> None:
     assert window.size_out(size) == outputs
 
 
-# (7) monotony --------------------------------------------------------------------------------------------------------
+# (7) monotony ----------
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if "kernel_size" in all_kinds()[name].arguments])
@@ -273,7 +273,7 @@ def test_a_larger_batch_scales_macs_and_leaves_params(name: str, data: st.DataOb
     assert params(many) == params(one)
 
 
-# (8) 1-D is 2-D with height one ---------------------------------------------------------------------------------------
+# (8) 1-D is 2-D with height one ----------
 
 
 @pytest.mark.parametrize("name", ANY_RANK)
@@ -297,7 +297,7 @@ def test_one_axis_is_two_with_height_one(name: str, data: st.DataObject) -> None
     assert params(tall) == params(flat)
 
 
-# (9) JSON round trip ----------------------------------------------------------------------------------------------------
+# (9) JSON round trip ----------
 
 
 @every_kind
@@ -312,7 +312,7 @@ def test_json_gives_back_the_document(name: str, data: st.DataObject) -> None:
     assert found["output"] == list(graph.outputs[0].shape)
 
 
-# (10) rows add up ---------------------------------------------------------------------------------------------------------
+# (10) rows add up ----------
 
 
 @every_kind

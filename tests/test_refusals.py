@@ -5,6 +5,7 @@ Meta tensors accept kernel 0, dilation 0 and negative padding, which the CPU ref
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import warnings
 from typing import Any
@@ -136,10 +137,8 @@ def test_padding_layers(name: str, data: st.DataObject) -> None:
     least = -3 if name == "zero_pad" else 0
     padding = tuple(data.draw(st.integers(least, 5)) for _ in range(2 * rank))
     graph = None
-    try:
+    with contextlib.suppress(ShapeError):
         graph = all_kinds()[name].build(shape, padding=padding)
-    except ShapeError:
-        pass
     want = torchs(name, shape, {"padding": padding})
     assert (None if graph is None else (graph.outputs[0].shape, 0, 0)) == want
 

@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, str]] = {
 }
 ANSWERED, FAILED, MISUSED, UNAVAILABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 CARET_WIDTH = 100
+COMPLETE = "_CONVCALC_COMPLETE"
 
 
 class CommandGroup(TyperGroup):
@@ -109,12 +110,19 @@ def run(argv: Sequence[str]) -> int:
     """Run the command line and return the exit code; every error is one line, with a caret where it has a place."""
     argv = list(argv)
     _ARGV[:] = argv
+    if COMPLETE in os.environ:
+        from typer.completion import completion_init
+
+        completion_init()
     try:
         result = app(args=argv, prog_name="convcalc", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else ANSWERED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit) as stop:
+        # Typer and Rich turn a closed pipe into exit 1; the reader has had what it wanted.
+        if isinstance(stop, SystemExit) and COMPLETE in os.environ:
+            return int(stop.code or 0)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return ANSWERED
     except KeyboardInterrupt:
         return INTERRUPTED

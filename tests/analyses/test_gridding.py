@@ -18,7 +18,7 @@ from convcalc.cli.read.stack import assemble
 from convcalc.errors import ShapeError
 
 # brute force over all tuples of rates 1..12, and gradients in torch 2.13.0: rows of the oracle records
-ROWS = [row for row in json.loads((Path(__file__).parents[1] / "golden/fields.json").read_text())]
+ROWS = list(json.loads((Path(__file__).parents[1] / "golden/fields.json").read_text()))
 
 
 @pytest.mark.parametrize(
@@ -166,5 +166,5 @@ def test_branches_between_a_fork_and_a_merge_are_never_one_stack() -> None:
 
 
 def test_axes_that_differ_are_judged_apart() -> None:
-    graph = assemble(blocks("conv c=4 k=3 d=1x2".split())[0], needs_input=False).graph
+    graph = assemble(blocks(["conv", "c=4", "k=3", "d=1x2"])[0], needs_input=False).graph
     assert [(one.axis, one.gridding.rates) for one in groups(graph)] == [("horizontal", (2,))]

@@ -18,7 +18,11 @@ QUICK = Task(warmup_s=0, warmup_calls=1, block_s=0, samples=2, min_s=0, max_s=0.
 
 
 def small() -> Graph:
-    return assemble(blocks("conv2d c=4 k=3 p=1 relu as=a conv2d c=4 k=1 add from=a,last".split(), ["3x8x8"])[0]).graph
+    return assemble(
+        blocks(
+            ["conv2d", "c=4", "k=3", "p=1", "relu", "as=a", "conv2d", "c=4", "k=1", "add", "from=a,last"], ["3x8x8"]
+        )[0]
+    ).graph
 
 
 def setup(**more: object) -> profile.Setup:
@@ -71,7 +75,7 @@ def test_channels_last_is_how_tensors_lie() -> None:
 
 def test_what_does_not_fit_is_refused_before_anything_is_allocated(monkeypatch: pytest.MonkeyPatch) -> None:
     huge = assemble(blocks(["conv2d c=64 k=3"], ["4096x3x4000x4000"])[0]).graph
-    with pytest.raises(ShapeError, match="this run needs about .* TiB but cpu has .* free"):
+    with pytest.raises(ShapeError, match=r"this run needs about .* TiB but cpu has .* free"):
         profile.check_memory(huge, setup())
     monkeypatch.setattr(profile, "free_bytes", lambda device: None)
     assert profile.check_memory(huge, setup()) > 2**40
@@ -87,7 +91,7 @@ def test_running_out_of_memory_is_one_clear_line(monkeypatch: pytest.MonkeyPatch
 
 
 def test_memory_is_parameters_and_what_is_alive_at_once() -> None:
-    graph = assemble(blocks("conv2d c=4 k=1 bias=false relu".split(), ["2x4x4"])[0]).graph
+    graph = assemble(blocks(["conv2d", "c=4", "k=1", "bias=false", "relu"], ["2x4x4"])[0]).graph
     found = memory(graph, 4)
     assert found.held == 4 * 8
     assert found.peak == 4 * (64 + 64)  # conv's output beside relu's; the input is gone by then

@@ -82,7 +82,7 @@ def _value(node: ast.expr, text: str, spot: Spot) -> Any:
             return tuple(_value(part, text, spot) for part in parts)
         case ast.Name(id=name):
             return Name(name)
-        case ast.Call():
+        case ast.Call() if _dotted(node.func):
             return _call(node, text, spot)
         case _:
             piece = ast.get_source_segment(text, node) or "this"

@@ -1,0 +1,30 @@
+"""The table of readers by the names torch's functions, methods and operators carry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+from convcalc.sizes import PerAxis
+
+Reader: TypeAlias = Callable[..., Any]
+R = TypeVar("R", bound=Reader)
+READERS: dict[str, Reader] = {}
+
+
+def reads(*names: str) -> Callable[[R], R]:
+    """Register a reader under the names torch's functions, methods and operators carry."""
+
+    def register(reader: R) -> R:
+        for name in names:
+            READERS[name] = reader
+        return reader
+
+    return register
+
+
+def axes_of(value: Any, rank: int) -> Any:
+    """Return torch's int, list or tuple as one value per axis."""
+    if isinstance(value, (list, tuple)):
+        return PerAxis(value if len(value) > 1 else tuple(value) * rank)
+    return value

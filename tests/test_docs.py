@@ -1,0 +1,110 @@
+"""Every command of the README runs, every example is read, every kind, command and option is documented."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from convcalc.cli.app import COMMANDS, run
+from convcalc.kinds import all_kinds
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TOUR = [line for block in re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S) for line in block.splitlines()]
+EXAMPLES = sorted((ROOT / "examples").iterdir())
+
+
+@pytest.fixture(autouse=True)
+def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.mark.parametrize("line", TOUR)
+def test_every_command_of_the_tour_answers(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    program, *argv = shlex.split(line)
+    assert program == "convcalc"
+    assert run(argv) == 0
+    printed = capsys.readouterr()
+    assert printed.out.strip()
+    assert not printed.err
+
+
+def test_the_tour_shows_every_command() -> None:
+    assert {shlex.split(line)[1] for line in TOUR} == set(COMMANDS)
+
+
+def test_the_two_set_up_commands_install_with_the_constraints_and_do_what_they_say() -> None:
+    blocks = re.findall(r"^```sh setup\n(.*?)^```", README, re.M | re.S)
+    assert len(blocks) == 2
+    assert all("-c .ci/constraints.txt" in block and block.count("\n") == 1 for block in blocks)
+    assert "profile @resnet_stem" in blocks[0] and "pytest" in blocks[1]
+
+
+@pytest.mark.parametrize("path", [p for p in EXAMPLES if p.suffix == ".txt"], ids=lambda path: path.name)
+def test_every_example_is_read(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert path.read_text(encoding="utf-8").startswith("# ")
+    assert run(["summary", f"@{path.stem}"]) == 0
+    assert run(["summary", f"@examples/{path.name}"]) == 0
+    assert "total" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", [p for p in EXAMPLES if p.suffix == ".py"], ids=lambda path: path.name)
+def test_every_script_runs(path: Path) -> None:
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "1,000,000 configurations" in done.stdout
+    assert "F**2*M*(N + k**2)" in done.stdout
+
+
+def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
+    exec(compile(block, "README.md", "exec"), {})
+    # 3*9 + 3*64 weights; 224^2 positions times them
+    assert capsys.readouterr().out.split(") ")[1].split() == ["219", str(224 * 224 * 219)]
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_has_help_that_starts_with_its_line_and_gives_an_example(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([name, "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Example: convcalc" in text
+    assert run([name, "-h"]) == 0
+
+
+def test_the_table_of_commands_says_what_their_docstrings_say(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert all(line in text for line in COMMANDS.values())
+
+
+def test_every_option_is_in_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
+    missing = set()
+    for name in COMMANDS:
+        run([name, "--help"])
+        missing |= {o for o in re.findall(r"(--[a-z-]+)", capsys.readouterr().out) if o not in README}
+    assert missing <= {"--help", "--input", "--output", "--kernel-size"}  # shown by their short forms
+
+
+def test_every_kind_is_listed_with_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["kinds"]) == 0
+    text = capsys.readouterr().out
+    for name, kind in all_kinds().items():
+        assert name in text and kind.help in text
+        assert run(["kinds", name]) == 0
+        one = capsys.readouterr().out
+        assert all(argument in one for argument in kind.arguments)
+
+
+def test_exit_codes_are_documented() -> None:
+    from convcalc.cli import app
+
+    for code in (app.ANSWERED, app.FAILED, app.MISUSED, app.UNAVAILABLE, app.BUG, app.INTERRUPTED):
+        assert f"| {code} |" in README
