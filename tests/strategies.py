@@ -126,6 +126,8 @@ def _value(draw: DrawFn, kind: str, name: str, shape: tuple[int, ...], chosen: d
             return draw(st.sampled_from([2, 3, 1.5, 2.5])) if "size" not in chosen else None
         case "size":
             return draw(per_axis(rank, st.integers(2, 12)))
+        case "mode" if kind.startswith("upsampling"):
+            return None
         case "mode":
             return draw(
                 st.sampled_from(

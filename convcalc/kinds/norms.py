@@ -17,17 +17,18 @@ def batch_norm(
     momentum: float | None = 0.1,
     affine: bool = True,
     track_running_stats: bool = True,
+    bias: bool = True,
 ) -> Value:
     """Scale and shift each channel; 2 C parameters when affine, its running statistics are buffers.
 
     Without running statistics it normalises by the batch itself, in inference too, and reads the whole map.
     """
     if track_running_stats:
-        return b.batch_norm(x, affine=affine, eps=eps)
+        return b.norm("batch_norm", x, (x.channels,), affine=affine, bias=bias, running=True, eps=eps)
     each = product((x.batch, *x.spatial))
     b.require(each > 1, "statistics of a batch need more than 1 value per channel, not {n}", n=each)
     axes = (0, *range(2, len(x.shape)))
-    return b.norm("batch_norm", x, (x.channels,), affine=affine, axes=axes, eps=eps)
+    return b.norm("batch_norm", x, (x.channels,), affine=affine, bias=bias, axes=axes, eps=eps)
 
 
 @kind(
@@ -60,13 +61,15 @@ def layer_norm(
     source="arXiv:1803.08494",
     channels="num_channels",
     torch="GroupNorm",
-    order=("num_groups", "num_channels", "eps", "affine"),
+    order=("num_groups", "num_channels", "eps", "affine", "bias"),
 )
-def group_norm(b: Builder, x: Value, *, num_groups: Size, eps: float = 1e-5, affine: bool = True) -> Value:
+def group_norm(
+    b: Builder, x: Value, *, num_groups: Size, eps: float = 1e-5, affine: bool = True, bias: bool = True
+) -> Value:
     """Normalise over the channels of a group and the whole map, with a scale and shift per channel."""
     divided(x.channels, num_groups, b.require, "num_channels", "num_groups")
     axes = tuple(range(1, len(x.shape)))
-    return b.norm("group_norm", x, (x.channels,), affine=affine, axes=axes, eps=eps, num_groups=num_groups)
+    return b.norm("group_norm", x, (x.channels,), affine=affine, bias=bias, axes=axes, eps=eps, num_groups=num_groups)
 
 
 @kind(source="arXiv:1607.08022", channels="num_features", torch="InstanceNorm", ranks=(1, 2, 3))
@@ -78,7 +81,9 @@ def instance_norm(
     momentum: float | None = 0.1,
     affine: bool = False,
     track_running_stats: bool = False,
+    bias: bool = True,
 ) -> Value:
     """Normalise each channel over the whole map; no parameters unless affine."""
     axes = () if track_running_stats else tuple(range(2, len(x.shape)))
-    return b.norm("instance_norm", x, (x.channels,), affine=affine, axes=axes, eps=eps, running=track_running_stats)
+    running = track_running_stats
+    return b.norm("instance_norm", x, (x.channels,), affine=affine, bias=bias, axes=axes, eps=eps, running=running)

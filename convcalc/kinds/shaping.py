@@ -82,17 +82,39 @@ def _scaled(size: Size, factor: Any) -> Size:
     return math.floor(float(size) * float(factor))
 
 
-@kind(source="torch.nn.UpsamplingNearest2d", channels="", torch="UpsamplingNearest", ranks=(2,))
+@kind(
+    source="torch.nn.UpsamplingNearest2d",
+    channels="",
+    torch="UpsamplingNearest",
+    ranks=(2,),
+    order=("size", "scale_factor"),
+)
 def upsampling_nearest(
-    b: Builder, x: Value, *, size: Sizes | None = None, scale_factor: Factors | None = None
+    b: Builder,
+    x: Value,
+    *,
+    size: Sizes | None = None,
+    scale_factor: Factors | None = None,
+    mode: Literal["nearest"] = "nearest",
 ) -> Value:
     """Upsample by repeating the nearest value."""
     return upsample(b, x, size=size, scale_factor=scale_factor)
 
 
-@kind(source="torch.nn.UpsamplingBilinear2d", channels="", torch="UpsamplingBilinear", ranks=(2,))
+@kind(
+    source="torch.nn.UpsamplingBilinear2d",
+    channels="",
+    torch="UpsamplingBilinear",
+    ranks=(2,),
+    order=("size", "scale_factor"),
+)
 def upsampling_bilinear(
-    b: Builder, x: Value, *, size: Sizes | None = None, scale_factor: Factors | None = None
+    b: Builder,
+    x: Value,
+    *,
+    size: Sizes | None = None,
+    scale_factor: Factors | None = None,
+    mode: Literal["bilinear"] = "bilinear",
 ) -> Value:
     """Upsample by bilinear interpolation with the corners aligned."""
     return upsample(b, x, size=size, scale_factor=scale_factor, mode="bilinear", align_corners=True)
