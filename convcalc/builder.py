@@ -9,7 +9,7 @@ from convcalc import ops
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.graph import Constraint, Graph, Node, Path, Scope, Value
 from convcalc.padding import Padding, windows
-from convcalc.shapes import divided, linear_equation, output_shape, show
+from convcalc.shapes import axis_in, divided, linear_equation, output_shape, show
 from convcalc.sizes import Shape, Size, Sizes, is_array, is_symbol, known, per_axis
 from convcalc.window import Window
 
@@ -294,7 +294,7 @@ class Builder:
 
     def concat(self, *values: Value, axis: int = 1) -> Value:
         """Join tensors, along the channels unless said otherwise."""
-        return self.write(ops.Concat(axis), *values)
+        return self.write(ops.Concat(axis_in(axis, len(values[0].shape))), *values)
 
     def add(self, *values: Value) -> Value:
         """Add tensors of the same shape."""
@@ -312,7 +312,7 @@ class Builder:
 
     def slice(self, x: Value, axis: int, start: Size, stop: Size, step: Size = 1) -> Value:
         """Keep positions start, start+step, ... before stop of one axis."""
-        return self.write(ops.Slice(axis=axis, start=start, stop=stop, step=step), x)
+        return self.write(ops.Slice(axis=axis_in(axis, len(x.shape)), start=start, stop=stop, step=step), x)
 
     def take(self, x: Value, channels: Size) -> Value:
         """Keep the first channels."""
@@ -320,7 +320,10 @@ class Builder:
 
     def reduce(self, function: str, x: Value, axes: tuple[int, ...], *, keep: bool = False) -> Value:
         """Reduce whole axes by sum, mean, max or min."""
-        return self.write(ops.Reduce(axes=axes, function=function, keep=keep), x)
+        found = tuple(sorted(axis_in(axis, len(x.shape)) for axis in axes))
+        if len(set(found)) < len(found):
+            raise ShapeError(f"axis {axes} is named twice")
+        return self.write(ops.Reduce(axes=found, function=function, keep=keep), x)
 
     def rearrange(self, x: Value, split: tuple[Shape, ...], order: tuple[int, ...], merge: tuple[int, ...]) -> Value:
         """Split each axis into factors, reorder them all, merge runs of them (reshape, permute, flatten)."""
@@ -328,13 +331,14 @@ class Builder:
 
     def flatten(self, x: Value, start: int = 1, stop: int = -1) -> Value:
         """Merge the axes start..stop, both included."""
-        last = stop % len(x.shape)
+        start, last = axis_in(start, len(x.shape)), axis_in(stop, len(x.shape))
         axes = tuple(range(len(x.shape)))
         merge = (*(1 for _ in axes[:start]), last - start + 1, *(1 for _ in axes[last + 1 :]))
         return self.rearrange(x, tuple((size,) for size in x.shape), axes, merge)
 
     def channel_shuffle(self, x: Value, groups: Size) -> Value:
         """out[j*g + i] = in[i*n + j] for n = C/g channels in each of g groups."""
+        _rank(x)
         each = divided(x.channels, groups, self.require, "channels", "groups")
         places = range(3, len(x.shape) + 1)
         split = ((x.batch,), (groups, each), *((size,) for size in x.spatial))
@@ -343,6 +347,7 @@ class Builder:
     def pixel_shuffle(self, x: Value, factor: Size) -> Value:
         """(B, C r^2, H, W) -> (B, C, rH, rW)."""
         height, width = x.spatial
+        self.require(factor >= 1, "upscale_factor ({r}) must be at least 1", r=factor)
         channels = divided(x.channels, factor * factor, self.require, "channels", "upscale_factor squared")
         split = ((x.batch,), (channels, factor, factor), (height,), (width,))
         return self.rearrange(x, split, (0, 1, 4, 2, 5, 3), (1, 1, 2, 2))

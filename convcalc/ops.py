@@ -190,5 +190,5 @@ Op: TypeAlias = (
 
 NORMS = frozenset({"batch_norm", "layer_norm", "group_norm", "instance_norm"})
 """Elementwise functions that normalise their first input by statistics and per-channel parameters."""
-FIRST_INPUT_ONLY = NORMS | {"prelu"}
-"""Elementwise functions whose other inputs are parameters and do not broadcast by position."""
+FIRST_INPUT_ONLY = NORMS | {"prelu", "put"}
+"""Elementwise functions that keep the first input's shape: the others are parameters, or are written into it."""

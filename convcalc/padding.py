@@ -51,6 +51,7 @@ def _word(word: str, size: Size, kernel: Size, stride: Size, dilation: Size) -> 
             )
         spread = dilation * (kernel - 1)
     elif word == "tf_same":
+        stride = largest(stride, 1)
         spread = largest((ceil_div(size, stride) - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
     else:
         raise ShapeError(f"padding is a number, {', '.join(WORDS)}, not {word!r}")

@@ -229,6 +229,7 @@ SORTS = {
     "size": "a whole number",
     "int": "a whole number",
     "sizes": "a whole number or one per axis",
+    "output sizes": "a whole number or one per axis",
     "padding": "a number, one per axis, a before+after pair, or same, valid, tf_same",
     "factors": "a factor or one per axis",
     "sides": "a number, one per axis, or a before+after pair",
@@ -253,7 +254,10 @@ def _fits(sort: str, argument: Argument, value: Any) -> bool:
         case "size" | "int":
             return is_size(value)
         case "sizes":
-            return is_size(value) or (isinstance(value, PerAxis) and all(map(is_size_or_none, value)))
+            return is_size(value) or (isinstance(value, PerAxis) and all(map(is_size, value)))
+        case "output sizes":
+            parts = value if isinstance(value, PerAxis) else (value,)
+            return all(part is None or is_size(part) for part in parts)
         case "padding":
             sides = value if isinstance(value, PerAxis) else (value,)
             return isinstance(value, str) or all(is_size(side) or _is_pair(side) for side in sides)
@@ -279,11 +283,6 @@ def _fits(sort: str, argument: Argument, value: Any) -> bool:
 def is_size(value: object) -> bool:
     """Whether a value may stand for a number of things: an int, an array, a symbol; never a bool."""
     return (isinstance(value, int) and not isinstance(value, bool)) or is_array(value) or is_symbol(value)
-
-
-def is_size_or_none(value: object) -> bool:
-    """Whether a value is a size, or None (keep this axis as it is)."""
-    return value is None or is_size(value)
 
 
 def _is_pair(side: object) -> bool:

@@ -27,9 +27,9 @@ def output_shape(op: Op, inputs: tuple[Shape, ...], require: Require) -> Shape:
         case ops.Input() | ops.Parameter() | ops.Constant() | ops.Opaque() | ops.Sample():
             return op.shape
         case ops.Conv():
-            return _conv(op, inputs[0], inputs[1], require)
+            return _conv(op, inputs, require)
         case ops.ConvTranspose():
-            return _conv_transpose(op, inputs[0], inputs[1], require)
+            return _conv_transpose(op, inputs, require)
         case ops.Pool():
             return _pool(op, inputs[0], require)
         case ops.Unfold():
@@ -57,6 +57,13 @@ def output_shape(op: Op, inputs: tuple[Shape, ...], require: Require) -> Shape:
         case ops.Elementwise():
             return inputs[0] if op.function in FIRST_INPUT_ONLY else broadcast(inputs, require)
     assert_never(op)
+
+
+def axis_in(axis: int, rank: int) -> int:
+    """Return an axis counted from the front. Raises ShapeError where a tensor of `rank` axes has no such axis."""
+    if not -rank <= axis < rank:
+        raise ShapeError(f"axis {axis} is not one of {rank}")
+    return axis % rank
 
 
 def show(shape: Shape) -> str:
@@ -90,14 +97,19 @@ def _walk(windows: tuple[Window, ...], x: Shape, require: Require) -> Shape:
     return tuple(window.size_out(size) for size, window in zip(x[2:], windows, strict=True))
 
 
-def _check_kernel(windows: tuple[Window, ...], weight: Shape, require: Require) -> None:
+def _check_kernel(
+    windows: tuple[Window, ...], weight: Shape, bias: tuple[Shape, ...], makes: Size, require: Require
+) -> None:
+    for shape in bias:
+        require(equal(shape[0], makes), "a bias of {b} for {o} channels", b=shape[0], o=makes)
     for walk, kernel in zip(windows, weight[2:], strict=True):
         require(equal(walk.kernel, kernel), "a kernel of {w} walks as one of {k}", w=kernel, k=walk.kernel)
 
 
-def _conv(op: ops.Conv, x: Shape, weight: Shape, require: Require) -> Shape:
+def _conv(op: ops.Conv, inputs: tuple[Shape, ...], require: Require) -> Shape:
+    x, weight, *bias = inputs
     sizes = _walk(op.windows, x, require)
-    _check_kernel(op.windows, weight, require)
+    _check_kernel(op.windows, weight, tuple(bias), weight[0], require)
     require(
         equal(weight[1] * op.groups, x[1]),
         "the kernel reads {reads} channels, but the input has {have}",
@@ -113,9 +125,10 @@ def _conv(op: ops.Conv, x: Shape, weight: Shape, require: Require) -> Shape:
     return (x[0], weight[0], *sizes)
 
 
-def _conv_transpose(op: ops.ConvTranspose, x: Shape, weight: Shape, require: Require) -> Shape:
+def _conv_transpose(op: ops.ConvTranspose, inputs: tuple[Shape, ...], require: Require) -> Shape:
+    x, weight, *bias = inputs
     _check_windows(op.windows, x, require)
-    _check_kernel(op.windows, weight, require)
+    _check_kernel(op.windows, weight, tuple(bias), weight[1] * op.groups, require)
     require(
         equal(weight[0], x[1]),
         "the kernel reads {reads} channels, but the input has {have}",
@@ -203,11 +216,13 @@ def _pad(op: ops.Pad, x: Shape, require: Require) -> Shape:
     sizes = []
     for axis, (size, before, after) in enumerate(zip(x, op.before, op.after, strict=True)):
         out = size + before + after
-        kept = size + smallest(before, 0) + smallest(after, 0)
-        require(kept >= 0, "cropping {size} positions leaves {kept} on axis {axis}", size=size, kept=kept, axis=axis)
+        kept = size
+        if op.mode in ("constant", "circular"):
+            kept = size + smallest(before, 0) + smallest(after, 0)
+            require(kept >= 0, "cropping {size} positions leaves {n} on axis {axis}", size=size, n=kept, axis=axis)
         require(out >= 1, "padding leaves {out} positions of {size} on axis {axis}", out=out, size=size, axis=axis)
         if op.mode in ("reflect", "circular"):
-            limit = size if op.mode == "circular" else size - 1
+            limit = kept if op.mode == "circular" else size - 1
             require(
                 largest(before, after) <= limit,
                 "{mode} padding of {p} needs a larger input than {size}",

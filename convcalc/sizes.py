@@ -19,6 +19,8 @@ Size: TypeAlias = Annotated[int, "size"]
 """One number: it may be an array or a symbol. An argument marked so may be swept or named."""
 Sizes: TypeAlias = Annotated[int, "sizes"]
 """One `Size` per spatial axis (a `PerAxis`), or a single `Size` that stands for all of them."""
+OutputSizes: TypeAlias = Annotated[int, "output sizes"]
+"""The sizes a pool is to give; None keeps an axis as it is."""
 Factors: TypeAlias = Annotated[float, "factors"]
 """A scale factor, or one per spatial axis."""
 Sides: TypeAlias = Annotated[int, "sides"]

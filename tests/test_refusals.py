@@ -66,8 +66,16 @@ def ours(name: str, shape: tuple[int, ...], arguments: dict[str, Any]) -> tuple[
     return graph.outputs[0].shape, macs(graph), params(graph).total
 
 
+def zeros(arguments: dict[str, Any]) -> bool:
+    """Whether a kernel, stride or dilation is 0: torch's CPU lets some through, by backend; we never do."""
+    given = [arguments.get(key) for key in ("kernel_size", "stride", "dilation")]
+    return any(0 in value if isinstance(value, tuple) else value == 0 for value in given)
+
+
 def torchs(name: str, shape: tuple[int, ...], arguments: dict[str, Any]) -> tuple[Any, ...] | None:
     """Shape, MACs and parameters by torch, or None where torch refuses (an output of no positions is a refusal)."""
+    if zeros(arguments):
+        return None
     kind = all_kinds()[name]
     try:
         with warnings.catch_warnings(), torch.no_grad():

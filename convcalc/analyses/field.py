@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from convcalc import ops
 from convcalc.analyses.reach import Reach
-from convcalc.analyses.resampling import ratio, reader
+from convcalc.analyses.resampling import copies, factor, ratio, reader
 from convcalc.errors import UnsupportedError
 from convcalc.window import Window
 
@@ -176,8 +176,11 @@ def _letters(field: Field, equation: str, place: int) -> Field:
 
 def _resampled(reach: Reach, op: ops.Resample, node: Node, axis: int) -> Reach:
     place = axis - 2
+    have = _size(node.inputs[0], axis)
+    if have is not None and copies(op, place, have):
+        return reach
     if op.scale is not None and not op.align_corners:
-        step = 1 / Fraction(op.scale[place])
+        step = 1 / factor(op, place)
     else:
         step = ratio(op, place, _number(node.inputs[0].shape[axis]))
     return reach.resized(step, reader(op, step), _size(node.output, axis))
@@ -237,9 +240,9 @@ def _rearranged(field: Field, op: ops.Rearrange, node: Node) -> Field:
     place = 0
     for axis, count in enumerate(op.merge):
         run = op.order[place : place + count]
-        for nth, factor in enumerate(run):
+        for nth, part in enumerate(run):
             outer = all(_is_one(flat[other]) for other in run[:nth])
-            landing[factor] = axis, outer, tuple(flat[other] for other in run[nth + 1 :])
+            landing[part] = axis, outer, tuple(flat[other] for other in run[nth + 1 :])
         place += count
     out: Field = {}
     for (i, axis, own), reach in field.items():
@@ -254,11 +257,11 @@ def _rearranged(field: Field, op: ops.Rearrange, node: Node) -> Field:
             out[i, axis, None] = "flatten"
             continue
         window = 1
-        for factor in flat[lead + 1 : starts[own + 1]]:
-            window *= _number(factor)
+        for part in flat[lead + 1 : starts[own + 1]]:
+            window *= _number(part)
         repeats = 1
-        for factor in below:
-            repeats *= _number(factor) if not _is_one(factor) else 1
+        for part in below:
+            repeats *= 1 if _is_one(part) else _number(part)
         size = _size(node.output, target)
         step = Window(kernel=window, stride=window)
         gathered = reach if window == 1 else reach.through(step, _size_over(node.inputs[0], own, window))
@@ -278,6 +281,8 @@ def _size_over(value: Value, axis: int, divisor: int) -> int | None:
 
 
 def _elementwise(seen: list[Field], op: ops.Elementwise, node: Node) -> Field:
+    if op.function == "put":
+        return _join(seen[0], *(_whole(f, "a write into part of a tensor") for f in seen[1:]))
     rank = len(node.output.shape)
     aligned: list[Field] = []
     for field, value in zip(seen, node.inputs, strict=True):

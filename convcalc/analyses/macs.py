@@ -6,19 +6,19 @@ on padding count, as in papers, torch and fvcore. FLOPs = 2 x MACs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from convcalc import ops
 from convcalc.graph import Graph, Node
 from convcalc.ops import NORMS
 from convcalc.shapes import letter_sizes
-from convcalc.sizes import Size, product, total
+from convcalc.sizes import UNKNOWN, Size, is_array, product, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 TAPS = {"nearest": 1, "nearest-exact": 1, "linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4}
-FREE = frozenset({"identity", "dropout", "expand"})
+FREE = frozenset({"identity", "dropout", "expand", "put"})
 
 
 def macs_of(node: Node) -> Size:
@@ -32,9 +32,7 @@ def macs_of(node: Node) -> Size:
             x, weight = node.inputs[:2]
             return product((x.batch, *weight.shape, *x.spatial))
         case ops.Einsum():
-            sizes = letter_sizes(op.equation, tuple(v.shape for v in node.inputs), lambda *_, **__: None)
-            kept = op.equation.split("->")[1]
-            return product(sizes.values()) if len(sizes) > len(kept) else 0
+            return _contraction(op.equation, node)
         case (
             ops.Input()
             | ops.Parameter()
@@ -53,6 +51,17 @@ def macs_of(node: Node) -> Size:
         ):
             return 0
     assert_never(op)
+
+
+def _contraction(equation: str, node: Node) -> Size:
+    """The product over the letters that are left once those of one operand alone are summed by additions."""
+    sizes = letter_sizes(equation, tuple(value.shape for value in node.inputs), lambda *_, **__: None)
+    operands, kept = equation.split("->")
+    one, two = operands.split(",")
+    shared = set(one) & set(two)
+    if shared <= set(kept):
+        return 0
+    return product(size for letter, size in sizes.items() if letter in shared or letter in kept)
 
 
 def other_of(node: Node) -> dict[str, Size]:
@@ -113,11 +122,18 @@ def adaptive_taps(node: Node) -> Size:
     for i, o in zip(x.spatial, y.spatial, strict=True):
         if isinstance(o, int) and o == 1:
             reads.append(i)
-        elif isinstance(i, int) and isinstance(o, int):
-            reads.append(sum(-(-(j + 1) * i // o) - j * i // o for j in range(o)))
+        elif is_array(i) or is_array(o):
+            import numpy
+
+            rows: Any = numpy.frompyfunc(_tiled, 2, 1)(i, o)
+            reads.append(rows.astype(int))
         else:
-            reads.append(i)
+            reads.append(_tiled(i, o) if isinstance(i, int) and isinstance(o, int) else UNKNOWN)
     return product(reads)
+
+
+def _tiled(inputs: int, outputs: int) -> int:
+    return sum(-(-(j + 1) * inputs // outputs) - j * inputs // outputs for j in range(outputs))
 
 
 def macs(steps: Graph | Iterable[Node]) -> Size:
@@ -132,7 +148,7 @@ def other(steps: Graph | Iterable[Node]) -> dict[str, Size]:
     sums: dict[str, Size] = {}
     for node in nodes:
         for name, count in other_of(node).items():
-            sums[name] = sums.get(name, 0) + count
+            sums[name] = total((sums.get(name, 0), count))
     return sums
 
 

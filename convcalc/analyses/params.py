@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+PARTS = ("weights", "biases", "norm", "other", "trainable")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Params:
     """Learned numbers: weights of convolutions and linear layers, biases, norm scales and shifts, other."""
@@ -29,22 +32,10 @@ class Params:
         return total((self.weights, self.biases, self.norm, self.other))
 
     def __add__(self, more: Params) -> Params:
-        return Params(
-            weights=self.weights + more.weights,
-            biases=self.biases + more.biases,
-            norm=self.norm + more.norm,
-            other=self.other + more.other,
-            trainable=self.trainable + more.trainable,
-        )
+        return Params(**{part: total((getattr(self, part), getattr(more, part))) for part in PARTS})
 
     def __mul__(self, times: int) -> Params:
-        return Params(
-            weights=self.weights * times,
-            biases=self.biases * times,
-            norm=self.norm * times,
-            other=self.other * times,
-            trainable=self.trainable * times,
-        )
+        return Params(**{part: product((getattr(self, part), times)) for part in PARTS})
 
 
 def params_of(node: Node) -> Params:

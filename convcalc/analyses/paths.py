@@ -1,6 +1,7 @@
 """How many ways lead from each input position to each output position, exactly, borders included.
 
-One matrix per axis and step, chained; branches are a sum of such products. Channels are summed over.
+One matrix per axis and step, chained; branches are a sum of such products. Channels are summed over, so that a
+slice of channels sees what any of them sees.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from math import prod
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from convcalc import ops
-from convcalc.analyses.resampling import ratio, reader
+from convcalc.analyses.resampling import copies, ratio, reader
 from convcalc.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -174,13 +175,16 @@ def _lettered(seen: list[Paths], equation: str) -> Paths:
 def _resampled(axis: Axis, op: ops.Resample, node: Node) -> Axis:
     own = _own(axis)
     size, out = node.inputs[0].shape[own], node.output.shape[own]
+    if copies(op, own - 2, size):
+        return axis
     reads = reader(op, ratio(op, own - 2, size))
     return axis.after(out, lambda i: {min(max(place, 0), size - 1) for place in reads(i)})
 
 
 def _padded(axis: Axis, op: ops.Pad, node: Node) -> Axis:
     own = _own(axis)
-    size, before = node.inputs[0].shape[own], op.before[own]
+    size, before, after = node.inputs[0].shape[own], op.before[own], op.after[own]
+    start, kept = max(-before, 0), size + min(before, 0) + min(after, 0)
 
     def reads(i: int) -> tuple[int, ...]:
         place = i - before
@@ -189,7 +193,7 @@ def _padded(axis: Axis, op: ops.Pad, node: Node) -> Axis:
         elif op.mode == "replicate":
             place = min(max(place, 0), size - 1)
         elif op.mode == "circular":
-            place %= size
+            place = start + (place - start) % kept
         return (place,)
 
     return axis.after(node.output.shape[own], reads)
@@ -227,14 +231,13 @@ def _rearranged(axis: Axis, op: ops.Rearrange) -> Axis:
     factors = op.split[own]
     flat = [factor for parts in op.split for factor in parts]
     places = _landings(op, flat)
-    spatial = [n for n, size in enumerate(factors) if size != 1 and places[first + n][0] > 1]
-    if len(spatial) > 1:
+    spatial = [n for n in range(len(factors)) if places[first + n][0] > 1]
+    moving = [n for n in spatial if factors[n] != 1]
+    if len(moving) > 1:
         raise UnsupportedError("the ways through this rearrangement are no product over axes")
     if not spatial:
-        return (
-            axis.summed() if any(places[first + n][0] < 2 for n in range(len(factors))) else axis.at(places[first][0])
-        )
-    lead = spatial[0]
+        return axis.summed()
+    lead = (moving or spatial)[0]
     target, below, length = places[first + lead]
     inner = prod(factors[lead + 1 :])
     outer = prod(factors[:lead])
@@ -260,6 +263,8 @@ def _landings(op: ops.Rearrange, flat: list[int]) -> dict[int, tuple[int, int, i
 
 
 def _elementwise(seen: list[Paths], op: ops.Elementwise, node: Node) -> Paths:
+    if op.function == "put":
+        raise UnsupportedError("the ways through a write into part of a tensor are not followed")
     rank, shape = len(node.output.shape), node.output.shape
     terms: list[Term] = []
     for found, value in zip(seen, node.inputs, strict=True):

@@ -21,8 +21,20 @@ def ratio(op: Resample, axis: int, size: int) -> Fraction:
     if op.align_corners:
         return Fraction(size - 1, op.size[axis] - 1) if op.size[axis] > 1 else Fraction(0)
     if op.scale is not None:
-        return 1 / Fraction(op.scale[axis])
+        return 1 / factor(op, axis)
     return Fraction(size, op.size[axis])
+
+
+def factor(op: Resample, axis: int) -> Fraction:
+    """Return a scale factor as the simple fraction its double stands for: torch divides in floating point."""
+    scale = (op.scale or (1,))[axis]
+    return Fraction(scale).limit_denominator(10**6)
+
+
+def copies(op: Resample, axis: int, size: int) -> bool:
+    """Whether torch passes an axis through because its size does not change, whatever the scale factor says."""
+    smooth = op.mode in ("linear", "bilinear", "trilinear")
+    return size == op.size[axis] and (smooth or (op.mode == "nearest" and len(op.size) == 2))
 
 
 def reader(op: Resample, step: Fraction) -> Callable[[int], Iterable[int]]:

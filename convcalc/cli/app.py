@@ -111,9 +111,7 @@ def run(argv: Sequence[str]) -> int:
     argv = list(argv)
     _ARGV[:] = argv
     if COMPLETE in os.environ:
-        from typer.completion import completion_init
-
-        completion_init()
+        importlib.import_module("typer.completion").completion_init()
     try:
         result = app(args=argv, prog_name="convcalc", standalone_mode=False)
         sys.stdout.flush()

@@ -23,10 +23,10 @@ def batch_norm(
 
     Without running statistics it normalises by the batch itself, in inference too, and reads the whole map.
     """
+    _channels(x)
     if track_running_stats:
         return b.norm("batch_norm", x, (x.channels,), affine=affine, bias=bias, running=True, eps=eps)
-    each = product((x.batch, *x.spatial))
-    b.require(each > 1, "statistics of a batch need more than 1 value per channel, not {n}", n=each)
+    _several(b, product((x.batch, *x.spatial)))
     axes = (0, *range(2, len(x.shape)))
     return b.norm("batch_norm", x, (x.channels,), affine=affine, bias=bias, axes=axes, eps=eps)
 
@@ -49,8 +49,8 @@ def layer_norm(
     """Normalise over the last axes, whose sizes are `normalized_shape`, with a scale and shift of that shape."""
     features = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, PerAxis)) else (normalized_shape,)
     start = len(x.shape) - len(features)
-    if start < 1:
-        raise ShapeError(f"normalized_shape {show(features)} has as many axes as the input {show(x.shape)}")
+    if start < 0:
+        raise ShapeError(f"normalized_shape {show(features)} has more axes than the input {show(x.shape)}")
     for have, wanted in zip(x.shape[start:], features, strict=True):
         b.require(equal(have, wanted), "normalized_shape has {w} where the input has {h}", w=wanted, h=have)
     axes = tuple(range(start, len(x.shape)))
@@ -67,7 +67,8 @@ def group_norm(
     b: Builder, x: Value, *, num_groups: Size, eps: float = 1e-5, affine: bool = True, bias: bool = True
 ) -> Value:
     """Normalise over the channels of a group and the whole map, with a scale and shift per channel."""
-    divided(x.channels, num_groups, b.require, "num_channels", "num_groups")
+    each = divided(_channels(x), num_groups, b.require, "num_channels", "num_groups")
+    _several(b, product((x.batch, each, *x.spatial)))
     axes = tuple(range(1, len(x.shape)))
     return b.norm("group_norm", x, (x.channels,), affine=affine, bias=bias, axes=axes, eps=eps, num_groups=num_groups)
 
@@ -85,5 +86,19 @@ def instance_norm(
 ) -> Value:
     """Normalise each channel over the whole map; no parameters unless affine."""
     axes = () if track_running_stats else tuple(range(2, len(x.shape)))
+    _channels(x)
     running = track_running_stats
+    if not running:
+        _several(b, product(x.spatial))
     return b.norm("instance_norm", x, (x.channels,), affine=affine, bias=bias, axes=axes, eps=eps, running=running)
+
+
+def _channels(x: Value) -> Size:
+    if len(x.shape) < 2:
+        raise ShapeError(f"this norm needs a batch and channels, but its input is {show(x.shape)}")
+    return x.channels
+
+
+def _several(b: Builder, values: Size) -> None:
+    """Statistics of one value are refused, as torch refuses them."""
+    b.require(values > 1, "statistics need more than {n} value", n=values)

@@ -4,7 +4,7 @@ from convcalc.builder import Builder
 from convcalc.errors import ShapeError
 from convcalc.graph import Value
 from convcalc.registry import kind
-from convcalc.sizes import Sizes
+from convcalc.sizes import OutputSizes, Sizes
 
 
 @kind(source="torch.nn.MaxPool2d", channels="", torch="MaxPool", ranks=(1, 2, 3))
@@ -50,13 +50,13 @@ def avg_pool(
 
 
 @kind(source="torch.nn.AdaptiveMaxPool2d", channels="", torch="AdaptiveMaxPool", ranks=(1, 2, 3))
-def adaptive_max_pool(b: Builder, x: Value, *, output_size: Sizes, return_indices: bool = False) -> Value:
+def adaptive_max_pool(b: Builder, x: Value, *, output_size: OutputSizes, return_indices: bool = False) -> Value:
     """Keep the greatest value of each of the uneven windows that tile the input into `output_size`."""
     return b.adaptive_pool("max", x, output_size)
 
 
 @kind(source="torch.nn.AdaptiveAvgPool2d", channels="", torch="AdaptiveAvgPool", ranks=(1, 2, 3))
-def adaptive_avg_pool(b: Builder, x: Value, *, output_size: Sizes) -> Value:
+def adaptive_avg_pool(b: Builder, x: Value, *, output_size: OutputSizes) -> Value:
     """Average each of the uneven windows that tile the input: floor(j i/o) .. ceil((j+1) i/o) - 1."""
     return b.adaptive_pool("avg", x, output_size)
 

@@ -55,6 +55,8 @@ def upsample(
         raise ShapeError(f"{mode} needs {RANK_OF_MODE[mode]} spatial axes, not {rank}; here use {', '.join(fits)}")
     if align_corners is not None and mode.startswith("nearest"):
         raise ShapeError("align_corners goes with linear, bilinear, trilinear and bicubic only")
+    if size is not None and recompute_scale_factor:
+        raise ShapeError("recompute_scale_factor goes with scale_factor, not with size")
     if size is not None:
         return b.resize(x, per_axis(size, rank, "size"), mode, align_corners=bool(align_corners))
     factors = per_axis(scale_factor, rank, "scale_factor")
@@ -72,7 +74,7 @@ def _scaled(size: Size, factor: Any) -> Size:
     if is_symbol(size) or is_symbol(factor):
         import sympy
 
-        scaled: Size = sympy.floor(size * sympy.nsimplify(factor))
+        scaled: Size = sympy.floor(size * sympy.Rational(factor))
         return scaled
     if is_array(size) or is_array(factor):
         import numpy

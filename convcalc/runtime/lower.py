@@ -213,7 +213,9 @@ def _elementwise(op: ops.Elementwise, inputs: list[Tensor], *, training: bool) -
     if op.function in ONE_INPUT:
         return ONE_INPUT[op.function](*inputs, **settings)
     if op.function in TWO_INPUTS:
-        return TWO_INPUTS[op.function](*inputs)
+        first = [settings["first"]] if "first" in settings else []
+        other = [settings["other"]] if "other" in settings else []
+        return TWO_INPUTS[op.function](*map(torch.as_tensor, (*first, *inputs, *other)))
     raise UnsupportedError(f"{op.function} cannot be run here")
 
 

@@ -7,11 +7,13 @@ the user's tensors, no mode is flipped, and every module is put back as it was.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
@@ -29,18 +31,18 @@ if TYPE_CHECKING:
 
 NEEDS_VALUES = frozenset(
     {
-        "item",
-        "__bool__",
-        "tolist",
-        "numpy",
-        "__int__",
-        "__float__",
-        "__index__",
-        "nonzero",
-        "masked_select",
-        "unique",
+        *("item", "tolist", "numpy", "nonzero", "masked_select", "unique"),
+        *("__bool__", "__int__", "__float__", "__index__"),
     }
 )
+METADATA = frozenset({"size", "dim", "numel", "is_floating_point", "__len__", "stride", "is_contiguous", "nelement"})
+VIEWS = frozenset(
+    {
+        *("__getitem__", "view", "narrow", "chunk", "split", "transpose", "permute", "squeeze", "unsqueeze"),
+        *("flatten", "reshape", "unflatten", "t", "expand"),
+    }
+)
+"""Functions whose results share memory with their first argument: writing into one writes into the other."""
 
 
 def trace(model: nn.Module, *shapes: Shape, dtype: torch.dtype = torch.float32) -> Graph:
@@ -52,7 +54,8 @@ def trace(model: nn.Module, *shapes: Shape, dtype: torch.dtype = torch.float32) 
     inputs = [
         reading.fresh(reading.b.input(shape, f"input_{i}" if i else "input"), dtype) for i, shape in enumerate(shapes)
     ]
-    with _untouched(model), reading.scopes(), reading:
+    reading.given = tuple(reading.value(tensor) for tensor in inputs)
+    with _untouched(model), reading.scopes(), _Beneath(reading), reading:
         result = model(*inputs)
     outputs = [reading.value(leaf) for leaf in tree_flatten(result)[0] if isinstance(leaf, Tensor)]
     reading.write_unused()
@@ -65,18 +68,20 @@ class _Reading(TorchFunctionMode):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.b = Builder()
+        self.given: tuple[Value, ...] = ()
         self.model = model
         self.kept: dict[int, tuple[Tensor, Value]] = {}
         self.names: dict[int, Path] = {}
-        self.owners: dict[int, tuple[Path, nn.Module]] = {}
         self.tensors: dict[int, tuple[Path, str, nn.Module | None, bool]] = {}
+        self.views: dict[int, tuple[Tensor, Tensor]] = {}
         for name, module in model.named_modules():
             path = tuple(name.split(".")) if name else ()
             self.names.setdefault(id(module), path)
             for key, parameter in module.named_parameters(recurse=False):
                 self.tensors.setdefault(id(parameter), (path, key, module, True))
-            for key, buffer in module.named_buffers(recurse=False):
-                self.tensors.setdefault(id(buffer), (path, key, module, False))
+            plain = ((key, value) for key, value in vars(module).items() if isinstance(value, Tensor))
+            for key, held in (*module.named_buffers(recurse=False), *plain):
+                self.tensors.setdefault(id(held), (path, key, module, False))
 
     def fresh(self, value: Value, dtype: torch.dtype) -> Tensor:
         """Return a new meta tensor that stands for a value."""
@@ -88,6 +93,8 @@ class _Reading(TorchFunctionMode):
         """Return the value a tensor stands for; a parameter or buffer is written down when first read."""
         if id(tensor) in self.kept:
             return self.kept[id(tensor)][1]
+        if tensor.device.type == "meta" and id(tensor) not in self.tensors:
+            return self._unread(tensor)
         path, name, module, learned = self.tensors.get(id(tensor), (self.b.path, "constant", None, False))
         with self.b.inside(path) if path else ExitStack():
             shape = tuple(tensor.shape)
@@ -97,6 +104,12 @@ class _Reading(TorchFunctionMode):
             else:
                 op = ops.Constant(shape=shape, name=name, value=1.0 if name == "running_var" else 0.0)
             made = self.b.write(op)
+        self.kept[id(tensor)] = tensor, made
+        return made
+
+    def _unread(self, tensor: Tensor) -> Value:
+        """A tensor that came from nowhere seen: it may depend on every input."""
+        made = self.b.write(ops.Opaque(name="a tensor of unknown origin", shape=tuple(tensor.shape)), *self.given)
         self.kept[id(tensor)] = tensor, made
         return made
 
@@ -146,29 +159,47 @@ class _Reading(TorchFunctionMode):
         if name in NEEDS_VALUES and seen:
             where = ".".join(self.b.path) or "forward()"
             raise UnsupportedError(f"{where} calls {name} on a tensor: what follows depends on values, not on sizes")
-        if not seen or name in (
-            "__get__",
-            "__set__",
-            "size",
-            "dim",
-            "numel",
-            "type",
-            "is_floating_point",
-            "__len__",
-        ):
-            with _Beneath(self) if name == "__get__" else ExitStack():
-                return func(*args, **kwargs)
-        inplace = name.endswith("_") and not name.endswith("__")
-        base = name.rstrip("_") if inplace else name
-        made = self._read(base, args, kwargs)
+        if name in ("__get__", "__set__") and seen:
+            return self._attribute(func, name, args)
+        if not seen or name in METADATA or (name == "type" and len(args) == 1):
+            return func(*args, **kwargs)
+        inplace = (name.endswith("_") and not name.endswith("__")) or name.startswith("__i") or name == "__setitem__"
+        made = None
+        if "out" not in kwargs and not any(map(is_functorch_wrapped_tensor, leaves)):
+            made = self._read(name.rstrip("_") if inplace and not name.startswith("__") else name, args, kwargs)
         if made is None:
-            with _Beneath(self):
-                return func(*tree_map(self.meta, tuple(args)), **tree_map(self.meta, kwargs))
-        if inplace or name.startswith("__i") or kwargs.get("inplace"):
-            target = args[0]
-            self.kept[id(target)] = target, made
-            return target
-        return tree_map(lambda part: self.fresh(part, _dtype(leaves)) if isinstance(part, Value) else part, made)
+            result = func(*tree_map(self.meta, tuple(args)), **tree_map(self.meta, kwargs))
+            if isinstance(kwargs.get("out"), Tensor):
+                self._replace(kwargs["out"], self.value(result))
+                return kwargs["out"]
+            return result
+        if inplace or kwargs.get("inplace"):
+            self._replace(args[0], made)
+            return None if name == "__setitem__" else args[0]
+        result = tree_map(lambda part: self.fresh(part, _dtype(leaves)) if isinstance(part, Value) else part, made)
+        if name in VIEWS:
+            for part in tree_flatten(result)[0]:
+                self.views[id(part)] = part, args[0]
+        return result
+
+    def _attribute(self, func: Callable[..., Any], name: str, args: Sequence[Any]) -> Any:
+        """Reading `.data` or `.T` makes a value; setting `.data` replaces it; other attributes are the tensor's own."""
+        attribute = getattr(getattr(func, "__self__", None), "__name__", "")
+        tensor = args[0]
+        if name == "__set__":
+            if attribute == "data" and isinstance(args[1], Tensor):
+                self._replace(tensor, self.value(args[1]))
+            return None
+        readers = {"data": "clone", "T": "t", "mT": "t", "real": "clone"}
+        made = self._read(readers[attribute], (tensor,), {}) if attribute in readers else None
+        return func(*args) if made is None else self.fresh(made, tensor.dtype)
+
+    def _replace(self, target: Tensor, made: Value) -> None:
+        """Let a tensor stand for a new value; what it is a view of was written into as well."""
+        self.kept[id(target)] = target, made
+        if id(target) in self.views:
+            base = self.views[id(target)][1]
+            self._replace(base, self.b.elementwise("put", self.value(base), made))
 
     def _read(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         reader = READERS.get(name)
@@ -178,7 +209,7 @@ class _Reading(TorchFunctionMode):
         steps = len(self.b.nodes)
         try:
             return reader(self.b, *given, **named)
-        except (UnsupportedError, TypeError):
+        except (UnsupportedError, TypeError, ValueError, IndexError, AttributeError):
             del self.b.nodes[steps:]
             self._forget(steps)
             return None
@@ -193,7 +224,7 @@ class _Reading(TorchFunctionMode):
 
     def meta(self, leaf: Any) -> Any:
         """Return a meta tensor for a tensor of the user's; it stands for the same value."""
-        if not isinstance(leaf, Tensor) or leaf.device.type == "meta":
+        if not isinstance(leaf, Tensor) or leaf.device.type == "meta" or is_functorch_wrapped_tensor(leaf):
             return leaf
         value = self.value(leaf)
         return self.fresh(value, leaf.dtype)
@@ -264,22 +295,32 @@ def _role(name: str, path: Path, module: nn.Module | None) -> ops.Role:
 @contextmanager
 def _untouched(model: nn.Module) -> Iterator[None]:
     """Put every module's attributes and the random state back as they were."""
-    kept = [(module, dict(module.__dict__)) for module in model.modules()]
-    inner = [
-        (module, key, dict(module.__dict__[key]))
-        for module, _ in kept
-        for key in ("_parameters", "_buffers", "_modules")
-    ]
+    plain = [module for module in model.modules() if not isinstance(module, torch.jit.ScriptModule)]
+    kept = [(module.__dict__, dict(module.__dict__)) for module in plain]
+    held = [(box, type(box)(box)) for _, attributes in kept for box in attributes.values() if type(box) in BOXES]
     state = torch.get_rng_state()
     try:
         yield
+    except NotImplementedError as error:
+        raise UnsupportedError(f"the model's forward needs values, not sizes: {_first_line(error)}") from None
     except RuntimeError as error:
-        raise ShapeError(f"the model's forward failed on these sizes: {error}") from None
+        raise ShapeError(f"the model's forward failed on these sizes: {_first_line(error)}") from None
     finally:
         torch.set_rng_state(state)
-        for module, attributes in kept:
-            module.__dict__.clear()
-            module.__dict__.update(attributes)
-        for module, key, entries in inner:
-            module.__dict__[key].clear()
-            module.__dict__[key].update(entries)
+        for attributes, before in kept:
+            attributes.clear()
+            attributes.update(before)
+        for box, before in held:
+            if isinstance(box, list):
+                box[:] = before
+            else:
+                box.clear()
+                box.update(before)
+
+
+BOXES: tuple[type, ...] = (list, dict, set, OrderedDict)
+"""Containers a module may hold, put back with what was in them; parameters, buffers and modules lie in such too."""
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n")[0]

@@ -11,10 +11,13 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from convcalc.analyses.field import fields
 from convcalc.analyses.macs import at_least, macs
 from convcalc.analyses.params import params, unused
+from convcalc.analyses.reach import Reach
 from convcalc.analyses.report import rows
 from convcalc.errors import ShapeError, UnsupportedError
+from convcalc.runtime.module import GraphModule
 from convcalc.runtime.trace import trace
 
 
@@ -185,3 +188,144 @@ def test_multihead_attention_is_read_to_the_digit() -> None:
             return self.a(x, x, x, need_weights=False)[0]
 
     assert macs(trace(Attend().eval(), (2, 16, 32))) == 2 * (4 * 16 * 32 * 32 + 2 * 16 * 16 * 32)
+
+
+def conv_of(function: Any) -> Fn:
+    return Fn(function, w=weight(4, 4, 3, 3))
+
+
+def writes_out(s: Any, x: torch.Tensor) -> torch.Tensor:
+    y = torch.empty(1, 4, 8, 8)
+    torch.add(x, x, out=y)
+    return F.conv2d(y, s.w)
+
+
+def fills_zeros(s: Any, x: torch.Tensor) -> torch.Tensor:
+    y = torch.zeros(1, 4, 8, 8)
+    y[:, :2] = x[:, :2]
+    return F.conv2d(y, s.w)
+
+
+def adds_into_a_view(s: Any, x: torch.Tensor) -> torch.Tensor:
+    y = x.clone()
+    y[:, :2] += F.conv2d(x, s.w, padding=1)[:, :2]
+    return y
+
+
+def casts(s: Any, x: torch.Tensor) -> torch.Tensor:
+    return F.conv2d(x.type(torch.float64).type(torch.float32).cpu(), s.w)
+
+
+def through_data(s: Any, x: torch.Tensor) -> torch.Tensor:
+    return F.conv2d(x.data, s.w)
+
+
+@pytest.mark.parametrize("function", [writes_out, fills_zeros, adds_into_a_view, casts, through_data])
+def test_tensors_keep_their_identity(function: Any) -> None:
+    """The output still depends on the input through the 3x3 convolution."""
+    graph = trace(conv_of(function), (1, 4, 8, 8))
+    field = fields(graph)[graph.outputs[0].index]
+    assert field
+    local = [reach for (_, _, own), reach in field.items() if own is not None]
+    written = any(own is None for _, _, own in field)  # a write into part of a tensor is seen whole
+    assert written or all(reach.sizes[1] == 3 for reach in local if isinstance(reach, Reach))
+    assert macs(graph) in (36 * 144, 64 * 144)
+
+
+def test_vmap_is_read_with_its_batch() -> None:
+    graph = trace(Fn(lambda s, x: torch.vmap(lambda v: s.w @ v.flatten(1))(x), w=weight(4, 4)), (3, 4, 8, 8))
+    assert macs(graph) == 3 * 4 * 4 * 64  # torch's own counter on real tensors
+    assert fields(graph)[graph.outputs[0].index]
+
+
+def test_nothing_of_the_users_is_changed() -> None:
+    class Busy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.c = nn.Conv2d(4, 4, 3)
+            self.plain = torch.ones(4, 1, 1)
+            self.seen: list[Any] = []
+            self.memo: dict[str, Any] = {"n": 1}
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.c.weight.data = torch.renorm(self.c.weight.data, 2, 0, 1.0)
+            self.c.weight.requires_grad = False
+            self.plain += 1
+            self.plain.mul_(2)
+            y = self.c(x * self.plain)
+            self.seen.append(y)
+            self.memo["n"] += 1
+            self.memo["y"] = y
+            return y
+
+    model = Busy()
+    before = model.c.weight.detach().clone()
+    graph = trace(model, (1, 4, 8, 8))
+    assert macs(graph) == 36 * 144
+    assert torch.equal(model.c.weight, before) and model.c.weight.requires_grad
+    assert torch.equal(model.plain, torch.ones(4, 1, 1))
+    assert model.seen == [] and model.memo == {"n": 1}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_scripted_parts_are_read_and_everything_is_put_back() -> None:
+    after = nn.Conv2d(4, 4, 1)
+    model = nn.Sequential(
+        nn.Conv2d(4, 4, 3), torch.jit.script(nn.Sequential(nn.Conv2d(4, 2, 3), nn.ReLU())), nn.Conv2d(2, 4, 1), after
+    )
+    graph = trace(model.eval(), (1, 4, 8, 8))
+    assert macs(graph) == 36 * 144 + 16 * 72 + 16 * 8 + 16 * 16
+    assert graph.outputs[0].shape == (1, 4, 4, 4)
+    assert isinstance(after.weight, nn.Parameter)
+
+
+@pytest.mark.parametrize(
+    ("function", "want"),
+    [
+        (lambda s, x: torch.einsum("ab,cd->ac", torch.ones(3, 4), torch.ones(5, 6)) + x.sum(), 0),
+        (lambda s, x: torch.einsum("nchw,nkhe->nkw", x, x[:, :2, :, :3]), 2 * 8 * 8),
+        (lambda s, x: torch.einsum("abcd,abcd->a", x, x[:, :, :1]), None),
+        (lambda s, x: F.interpolate(x, (2, 2), mode="bilinear", antialias=True), 0),
+    ],
+)
+def test_contractions_count_the_letters_that_survive(function: Any, want: int | None) -> None:
+    """A letter of one operand alone is summed by additions first: torch's own counter agrees."""
+    graph = trace(Fn(function), (1, 4, 8, 8))
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        function(None, torch.randn(1, 4, 8, 8))
+    if want is not None:
+        assert macs(graph) == want == counter.get_total_flops() // 2
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda s, x: x[:, 9],
+        lambda s, x: x.permute(0, 0, 1, 2),
+        lambda s, x: x.mean(7),
+        lambda s, x: torch.cat([x, x], 9),
+        lambda s, x: x.split([1, 2], 1),
+        lambda s, x: x.expand(8, 8),
+        lambda s, x: x.t(),
+        lambda s, x: x.sum((0, 0)),
+        lambda s, x: F.group_norm(x, 3),
+        lambda s, x: F.conv2d(x, torch.ones(4, 4, 3, 3), torch.ones(7)),
+        lambda s, x: F.prelu(x, torch.ones(3)),
+    ],
+)
+def test_what_torch_refuses_is_refused(function: Any) -> None:
+    with pytest.raises((ShapeError, IndexError, ValueError, UnsupportedError)):
+        trace(Fn(function), (1, 4, 8, 8))
+
+
+def test_a_traced_graph_computes_what_the_model_computes() -> None:
+    function = lambda s, x: (1 - F.conv2d(x * 2 + 1, s.w)) / 3 - 0.5  # noqa: E731
+    model = conv_of(function).eval()
+    graph = trace(model, (1, 4, 8, 8))
+    module = GraphModule(graph)
+    with torch.no_grad():
+        for mine, theirs in zip(module.parameters(), [model.w], strict=False):
+            mine.copy_(theirs)
+        x = torch.randn(1, 4, 8, 8)
+        torch.testing.assert_close(module(x), model(x))

@@ -104,7 +104,9 @@ def convert(argument: Argument, value: Any, spot: Spot) -> Any:
         return value.text
     if isinstance(value, tuple):
         parts = tuple(convert(argument, part, spot) if isinstance(part, Name) else part for part in value)
-        if takes & {"sizes", "padding", "factors"} or (takes & {"sides"} and any(isinstance(p, tuple) for p in parts)):
+        if takes & {"sizes", "output sizes", "padding", "factors"} or (
+            takes & {"sides"} and any(isinstance(p, tuple) for p in parts)
+        ):
             return PerAxis(parts)
         return parts
     return value

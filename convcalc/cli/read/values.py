@@ -19,7 +19,8 @@ _PAIR = re.compile(r"(-?\d+)\+(-?\d+)")
 _SYMBOL = re.compile(r"[A-Z][A-Za-z0-9_]*")
 _RANGE = re.compile(r"\d+:\d+(:(\d+|pow2))?")
 WORDS = {"true": True, "yes": True, "false": False, "no": False, "none": None}
-SIZED = frozenset({"size", "sizes", "padding", "sides", "factors", "int", "tuple"})
+PER_AXIS = frozenset({"sizes", "output sizes", "padding", "sides", "factors"})
+SIZED = frozenset({"size", "sizes", "output sizes", "padding", "sides", "factors", "int", "tuple"})
 DIGITS = 18
 
 
@@ -46,7 +47,7 @@ def _read(argument: Argument, text: str, spot: Spot) -> Any:
             return tuple(number(part.strip(), argument, spot) for part in bare.split(",") if part.strip())
         if text != bare:
             return PerAxis(number(part.strip(), argument, spot) for part in bare.split(",") if part.strip())
-        per_axis = " (per axis is written 3x5)" if takes & {"sizes", "padding", "sides", "factors"} else ""
+        per_axis = " (per axis is written 3x5)" if takes & PER_AXIS else ""
         raise UnsupportedError(f"{argument.name}={text}: several values are a sweep, which is not built yet{per_axis}")
     if takes & SIZED and _RANGE.fullmatch(bare):
         raise UnsupportedError(f"{argument.name}={text}: a range is a sweep, which is not built yet")
@@ -59,7 +60,7 @@ def _read(argument: Argument, text: str, spot: Spot) -> Any:
         return bare.strip("'\"")
     if low in ("same", "valid", "tf_same") and "padding" in takes:
         return low
-    if "x" in bare and takes & {"sizes", "padding", "sides", "factors", "tuple"}:
+    if "x" in bare and takes & (PER_AXIS | {"tuple"}):
         parts = [_side(part, argument, spot) for part in bare.split("x")]
         return tuple(parts) if takes == {"tuple"} else PerAxis(parts)
     return _side(bare, argument, spot)
@@ -80,6 +81,6 @@ def number(text: str, argument: Argument, spot: Spot) -> Any:
         return int(text)
     if _FLOAT.fullmatch(text) and {"float", "factors"} & set(argument.takes):
         return float(text)
-    if _SYMBOL.fullmatch(text) and {"size", "sizes"} & set(argument.takes):
+    if _SYMBOL.fullmatch(text) and {"size", "sizes", "output sizes"} & set(argument.takes):
         raise UnsupportedError(f"{argument.name}={text}: a symbol makes a formula, which is not built yet")
     raise SpecError(f"{argument.name} takes {describe(argument)}, not {text!r}", spot)

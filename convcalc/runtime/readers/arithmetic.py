@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convcalc import ops
-from convcalc.errors import UnsupportedError
+from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.graph import Value
 from convcalc.runtime.readers.registry import Reader, reads
+from convcalc.shapes import axis_in
 
 if TYPE_CHECKING:
     from convcalc.builder import Builder
@@ -33,7 +34,10 @@ for _name, _settings in {
     reads(_name)(_one_input(_name, *_settings))
 reads("log_sigmoid")(_one_input("logsigmoid"))
 reads("neg", "__neg__", "negative")(_one_input("negative"))
-reads("contiguous", "clone", "detach", "to", "float", "requires_grad_")(_one_input("identity"))
+reads(
+    *("contiguous", "clone", "detach", "to", "type", "type_as", "float", "double", "half", "bfloat16", "cpu", "cuda"),
+    *("requires_grad_", "alias", "_to_copy", "lift_fresh"),
+)(_one_input("identity"))
 
 
 @reads("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
@@ -43,6 +47,8 @@ def dropout(b: Builder, input: Value, p: float = 0.5, training: bool = True, inp
 
 @reads("prelu")
 def prelu(b: Builder, input: Value, weight: Value) -> Value:
+    if weight.shape not in ((1,), input.shape[1:2]):
+        raise ShapeError(f"prelu of {list(input.shape)} with {list(weight.shape)} weights")
     return b.elementwise("prelu", input, weight)
 
 
@@ -58,13 +64,19 @@ def log_softmax(b: Builder, input: Value, dim: int | None = None, *_: Any, **__:
 
 def _softmax(b: Builder, function: str, x: Value, dim: int | None) -> Value:
     axis = (0 if len(x.shape) in (0, 1, 3) else 1) if dim is None else dim
-    return b.elementwise(function, x, axes=(axis % len(x.shape),), dim=axis)
+    return b.elementwise(function, x, axes=(axis_in(axis, len(x.shape)),), dim=axis)
 
 
 def _two_inputs(name: str, *, swapped: bool = False) -> Reader:
-    def read(b: Builder, input: Any, other: Any, *, alpha: float = 1, **_: Any) -> Value:
-        pair = [value for value in ((other, input) if swapped else (input, other)) if isinstance(value, Value)]
-        return b.elementwise(name, *pair) if len(pair) > 1 else b.elementwise("identity", *pair)
+    """An operator of two tensors, or of a tensor and a number (kept in `other`, or `first` where it comes first)."""
+
+    def read(b: Builder, input: Any, other: Any, *, alpha: float = 1, **more: Any) -> Value:
+        if alpha != 1 or more:
+            raise UnsupportedError(f"{name} with {', '.join(more) or 'alpha'}")
+        one, two = (other, input) if swapped else (input, other)
+        if isinstance(one, Value) and isinstance(two, Value):
+            return b.elementwise(name, one, two)
+        return b.elementwise(name, one, other=two) if isinstance(one, Value) else b.elementwise(name, two, first=one)
 
     return read
 
@@ -84,7 +96,7 @@ def _reducer(function: str) -> Reader:
     def read(b: Builder, input: Value, dim: Any = None, keepdim: bool = False, **_: Any) -> Value:
         rank = len(input.shape)
         chosen = range(rank) if dim in (None, [], ()) else dim if isinstance(dim, (list, tuple)) else [dim]
-        return b.reduce(function, input, tuple(sorted(axis % rank for axis in chosen)), keep=keepdim)
+        return b.reduce(function, input, tuple(chosen), keep=keepdim)
 
     return read
 
@@ -93,7 +105,21 @@ for _name, _names in {"mean": ("mean",), "sum": ("sum",), "max": ("amax",), "min
     reads(*_names)(_reducer(_name))
 
 
-@reads("matmul", "__matmul__", "mm", "bmm", "mv")
+@reads("mm")
+def mm(b: Builder, input: Value, mat2: Value) -> Value:
+    if (len(input.shape), len(mat2.shape)) != (2, 2):
+        raise ShapeError("mm takes two matrices")
+    return matmul(b, input, mat2)
+
+
+@reads("bmm")
+def bmm(b: Builder, input: Value, mat2: Value) -> Value:
+    if (len(input.shape), len(mat2.shape)) != (3, 3):
+        raise ShapeError("bmm takes two batches of matrices")
+    return matmul(b, input, mat2)
+
+
+@reads("matmul", "__matmul__", "mv")
 def matmul(b: Builder, input: Value, other: Value) -> Value:
     """(..., m, k) @ (..., k, n); batch axes must be equal, or missing on one side."""
     one, two = len(input.shape), len(other.shape)
@@ -126,6 +152,12 @@ def einsum(b: Builder, equation: str, *operands: Any) -> Value:
         equation += "->" + "".join(sorted(letter for letter in set(letters) if letters.count(letter) == 1))
     if any(len(set(part)) != len(part) for part in equation.split("->")[0].split(",")):
         raise UnsupportedError("einsum with a letter twice in one tensor")
+    for letter in set(values_of := equation.split("->")[0]) - {","}:
+        sizes = {
+            x.shape[part.index(letter)] for part, x in zip(values_of.split(","), values, strict=True) if letter in part
+        }
+        if len(sizes) > 1 and 1 in sizes:
+            raise UnsupportedError("einsum that stretches a letter of size 1")
     return b.write(ops.Einsum(equation), *values)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convcalc import ops
+from convcalc.errors import ShapeError
 from convcalc.padding import windows
 from convcalc.runtime.readers.moving import reshape
 from convcalc.runtime.readers.registry import Reader, axes_of, reads
-from convcalc.shapes import linear_equation
+from convcalc.shapes import divided, linear_equation
 from convcalc.sizes import PerAxis
 
 if TYPE_CHECKING:
@@ -193,6 +194,7 @@ def group_norm(
     cudnn_enabled: bool = True,
 ) -> Value:
     axes = tuple(range(1, len(input.shape)))
+    divided(input.channels, num_groups, b.require, "channels", "num_groups")
     return _norm(b, "group_norm", input, (None, None), (weight, bias), axes, eps=eps, num_groups=num_groups)
 
 
@@ -220,6 +222,10 @@ def _norm(
     **settings: Any,
 ) -> Value:
     running = statistics[0] is not None and not axes
+    features = x.shape[axes[0] :] if function == "layer_norm" else (x.channels,)
+    for value in (*statistics, *learned):
+        if value is not None and value.shape != features:
+            raise ShapeError(f"{function} of {list(features)} features with parameters of {list(value.shape)}")
     kept = [value for value in ((*statistics, *learned) if running else learned) if value is not None]
     settings.update(running=running, affine=learned[0] is not None)
     return b.elementwise(function, x, *kept, axes=axes, **settings)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convcalc.errors import UnsupportedError
+from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.graph import Value
 from convcalc.kinds.shaping import upsample
 from convcalc.padding import windows
 from convcalc.runtime.readers.registry import axes_of, reads
+from convcalc.shapes import axis_in
 from convcalc.sizes import product
 from convcalc.window import Window
 
@@ -20,28 +21,30 @@ if TYPE_CHECKING:
 
 @reads("cat", "concat", "concatenate")
 def cat(b: Builder, tensors: Sequence[Value], dim: int = 0) -> Value:
-    return b.concat(*tensors, axis=dim % len(tensors[0].shape))
+    return b.concat(*(x for x in tensors if x.shape != (0,)), axis=dim)
 
 
 @reads("stack")
 def stack(b: Builder, tensors: Sequence[Value], dim: int = 0) -> Value:
-    axis = dim % (len(tensors[0].shape) + 1)
+    axis = axis_in(dim, len(tensors[0].shape) + 1)
     lifted = [reshape(b, x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in tensors]
     return b.concat(*lifted, axis=axis)
 
 
 @reads("chunk")
 def chunk(b: Builder, input: Value, chunks: int, dim: int = 0) -> tuple[Value, ...]:
-    size = input.shape[dim % len(input.shape)]
+    size = input.shape[axis_in(dim, len(input.shape))]
     return split(b, input, -(-size // chunks), dim)
 
 
 @reads("split", "split_with_sizes")
 def split(b: Builder, tensor: Value, split_size_or_sections: Any, dim: int = 0) -> tuple[Value, ...]:
-    axis = dim % len(tensor.shape)
+    axis = axis_in(dim, len(tensor.shape))
     size = tensor.shape[axis]
     step = split_size_or_sections
     sizes = step if isinstance(step, (list, tuple)) else [min(step, size - at) for at in range(0, size, step)]
+    if sum(sizes) != size:
+        raise ShapeError(f"a split into {sizes} of {size}")
     parts, start = [], 0
     for width in sizes:
         parts.append(b.slice(tensor, axis, start, start + width))
@@ -51,14 +54,17 @@ def split(b: Builder, tensor: Value, split_size_or_sections: Any, dim: int = 0) 
 
 @reads("narrow")
 def narrow(b: Builder, input: Value, dim: int, start: int, length: int) -> Value:
-    return b.slice(input, dim % len(input.shape), start, start + length)
+    return b.slice(input, dim, start, start + length)
 
 
 @reads("__getitem__")
 def getitem(b: Builder, input: Value, key: Any) -> Value:
     """Slices, ints, None and `...`; anything else (masks, index tensors) is not a rule of sizes."""
     keys = list(key) if isinstance(key, tuple) else [key]
-    if not all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in keys):
+    if not all(
+        part is None or part is Ellipsis or (isinstance(part, (int, slice)) and not isinstance(part, bool))
+        for part in keys
+    ):
         raise UnsupportedError("indexing with tensors depends on values")
     real = [part for part in keys if part is not None and part is not Ellipsis]
     fill = [slice(None)] * (len(input.shape) - len(real))
@@ -74,7 +80,7 @@ def getitem(b: Builder, input: Value, key: Any) -> Value:
             continue
         size = x.shape[axis]
         if isinstance(part, int):
-            place = part % size
+            place = axis_in(part, size)
             x = b.slice(x, axis, place, place + 1)
         else:
             start, stop, step = part.indices(size)
@@ -102,6 +108,8 @@ def interpolate(
     recompute_scale_factor: bool | None = None,
     antialias: bool = False,
 ) -> Value:
+    if antialias:
+        raise UnsupportedError("antialiased interpolation reads more taps the more it shrinks")
     rank = len(input.spatial)
     return upsample(
         b,
@@ -130,7 +138,7 @@ def unfold(b: Builder, input: Value, *more: Any, **named: Any) -> Value:
     names = ("kernel_size", "dilation", "padding", "stride")
     if len(more) == 3 or "dimension" in named:
         given = {**dict(zip(("dimension", "size", "step"), more, strict=False)), **named}
-        return _unfolded(b, input, given["dimension"] % len(input.shape), given["size"], given["step"])
+        return _unfolded(b, input, axis_in(given["dimension"], len(input.shape)), given["size"], given["step"])
     given = {"dilation": 1, "padding": 0, "stride": 1, **dict(zip(names, more, strict=False)), **named}
     walks = windows(
         input.spatial,
@@ -157,7 +165,7 @@ def _unfolded(b: Builder, x: Value, axis: int, size: int, step: int) -> Value:
 
 @reads("flatten")
 def flatten(b: Builder, input: Value, start_dim: int = 0, end_dim: int = -1) -> Value:
-    return b.flatten(input, start_dim % len(input.shape), end_dim)
+    return b.flatten(input, start_dim, end_dim)
 
 
 @reads("view", "reshape", "_unsafe_view")
@@ -171,7 +179,7 @@ def view(b: Builder, input: Value, *shape: Any) -> Value:
 
 @reads("unflatten")
 def unflatten(b: Builder, input: Value, dim: int, sizes: Sequence[int]) -> Value:
-    axis = dim % len(input.shape)
+    axis = axis_in(dim, len(input.shape))
     known = product(size for size in sizes if size != -1)
     filled = [input.shape[axis] // known if size == -1 else size for size in sizes]
     return reshape(b, input, (*input.shape[:axis], *filled, *input.shape[axis + 1 :]))
@@ -180,14 +188,22 @@ def unflatten(b: Builder, input: Value, dim: int, sizes: Sequence[int]) -> Value
 @reads("squeeze")
 def squeeze(b: Builder, input: Value, dim: Any = None) -> Value:
     rank = len(input.shape)
-    chosen = range(rank) if dim is None else [d % rank for d in (dim if isinstance(dim, (list, tuple)) else [dim])]
+    chosen = (
+        range(rank) if dim is None else [axis_in(d, rank) for d in (dim if isinstance(dim, (list, tuple)) else [dim])]
+    )
     return reshape(b, input, tuple(s for axis, s in enumerate(input.shape) if not (axis in chosen and s == 1)))
 
 
 @reads("unsqueeze")
 def unsqueeze(b: Builder, input: Value, dim: int) -> Value:
-    axis = dim % (len(input.shape) + 1)
+    axis = axis_in(dim, len(input.shape) + 1)
     return reshape(b, input, (*input.shape[:axis], 1, *input.shape[axis:]))
+
+
+@reads("__setitem__")
+def setitem(b: Builder, input: Value, key: Any, value: Any) -> Value:
+    """A write into part of a tensor: the whole tensor from then on, seen through what was written."""
+    return b.elementwise("put", input, *([value] if isinstance(value, Value) else []))
 
 
 def reshape(b: Builder, x: Value, shape: tuple[int, ...]) -> Value:
@@ -228,7 +244,9 @@ def _groups(old: tuple[int, ...], new: tuple[int, ...]) -> list[tuple[tuple[int,
 @reads("permute")
 def permute(b: Builder, input: Value, *dims: Any) -> Value:
     order = list(dims[0]) if len(dims) == 1 and isinstance(dims[0], (list, tuple)) else list(dims)
-    places = tuple(axis % len(input.shape) for axis in order)
+    places = tuple(axis_in(axis, len(input.shape)) for axis in order)
+    if sorted(places) != list(range(len(input.shape))):
+        raise ShapeError(f"{order} is no order of {len(input.shape)} axes")
     if places == tuple(range(len(places))):
         return input
     return b.rearrange(input, tuple((size,) for size in input.shape), places, tuple(1 for _ in places))
@@ -243,6 +261,8 @@ def transpose(b: Builder, input: Value, dim0: int, dim1: int) -> Value:
 
 @reads("t")
 def t(b: Builder, input: Value) -> Value:
+    if len(input.shape) > 2:
+        raise ShapeError("t() takes a matrix")
     return permute(b, input, list(reversed(range(len(input.shape)))))
 
 
@@ -250,5 +270,7 @@ def t(b: Builder, input: Value) -> Value:
 def expand(b: Builder, input: Value, *sizes: Any) -> Value:
     like = sizes[0].shape if isinstance(sizes[0], Value) else sizes[0] if isinstance(sizes[0], (list, tuple)) else sizes
     lead = len(like) - len(input.shape)
+    if lead < 0:
+        raise ShapeError(f"{list(input.shape)} cannot grow to {list(like)}")
     shape = tuple(input.shape[axis - lead] if size == -1 else size for axis, size in enumerate(like))
     return input if shape == input.shape else b.elementwise("expand", input, b.constant("like", shape))
