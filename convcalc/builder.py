@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from convcalc import ops
+from convcalc.equations import linear_equation
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.graph import Constraint, Graph, Node, Path, Scope, Value
 from convcalc.padding import Padding, windows
-from convcalc.shapes import axis_in, divided, linear_equation, output_shape, show
+from convcalc.shapes import axis_in, divided, output_shape, show
 from convcalc.sizes import Shape, Size, Sizes, is_array, is_symbol, known, per_axis
 from convcalc.window import Window
 

@@ -10,14 +10,17 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError, SpecError, nearest
-from convcalc.sizes import PerAxis, Shape, equal, is_array, is_symbol
+from convcalc.graph import Value
+from convcalc.sizes import PerAxis, equal, is_array, is_symbol, known
 
 if TYPE_CHECKING:
-    from convcalc.graph import Graph, Value
+    from convcalc.graph import Graph
+    from convcalc.sizes import Shape
 
 Recipe = Callable[..., Any]
 R = TypeVar("R", bound=Recipe)
@@ -107,6 +110,10 @@ class Kind:
         if stated is not None and inputs:
             x = inputs[0]
             have = x.shape[self.axis] if -len(x.shape) <= self.axis < len(x.shape) else 0
+            if not known(have):
+                axis = self.axis % len(x.shape)
+                told = Value(x.index, (*x.shape[:axis], stated, *x.shape[axis + 1 :]))
+                inputs = (told, *inputs[1:])
             b.require(
                 equal(stated, have),
                 "{name} is {stated}, but the input has {have}",
@@ -133,13 +140,13 @@ class Kind:
 
     def check(self, arguments: dict[str, Any]) -> None:
         """Raise SpecError for an argument that is unknown, missing, or of the wrong sort."""
-        known = self.arguments
+        takes = self.arguments
         for name, value in arguments.items():
-            if name not in known:
-                listed = ", ".join(known) or "none"
-                raise SpecError(f"{self.name} has no argument {name!r}{nearest(name, known)} (it takes {listed})")
-            check_value(known[name], value)
-        for name, argument in known.items():
+            if name not in takes:
+                listed = ", ".join(takes) or "none"
+                raise SpecError(f"{self.name} has no argument {name!r}{nearest(name, takes)} (it takes {listed})")
+            check_value(takes[name], value)
+        for name, argument in takes.items():
             if argument.required and name not in arguments:
                 raise SpecError(f"{self.name} needs {name}")
 
@@ -177,6 +184,8 @@ def kind(
     return register
 
 
+LARGEST = 2**63
+"""Numbers from here on are past any tensor."""
 KINDS: dict[str, Kind] = {}
 """The kinds imported so far; `convcalc.kinds.find` imports the family of a name on demand."""
 
@@ -269,7 +278,7 @@ def _fits(sort: str, argument: Argument, value: Any) -> bool:
         case "bool":
             return isinstance(value, bool)
         case "float":
-            return isinstance(value, (int, float)) and not isinstance(value, bool)
+            return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
         case "tuple":
             return isinstance(value, (tuple, PerAxis)) and all(map(is_size, value))
         case "str":
@@ -282,7 +291,9 @@ def _fits(sort: str, argument: Argument, value: Any) -> bool:
 
 def is_size(value: object) -> bool:
     """Whether a value may stand for a number of things: an int, an array, a symbol; never a bool."""
-    return (isinstance(value, int) and not isinstance(value, bool)) or is_array(value) or is_symbol(value)
+    if isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) < LARGEST
+    return is_array(value) or is_symbol(value)
 
 
 def _is_pair(side: object) -> bool:

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable
 from typing import TYPE_CHECKING, assert_never
 
 from convcalc import ops
+from convcalc.equations import letter_sizes
 from convcalc.errors import ShapeError
 from convcalc.ops import FIRST_INPUT_ONLY, Op
 from convcalc.sizes import UNKNOWN, Shape, Size, divides, equal, exact, known, largest, product, smallest, total
@@ -17,6 +17,7 @@ from convcalc.sizes import UNKNOWN, Shape, Size, divides, equal, exact, known, l
 if TYPE_CHECKING:
     from convcalc.window import Window
 
+WIDEST = 2**40
 Require = Callable[..., None]
 UNPADDED = "torch averages in 3-D only where the kernel ({k}) fits the input without padding ({size})"
 
@@ -40,6 +41,7 @@ def output_shape(op: Op, inputs: tuple[Shape, ...], require: Require) -> Shape:
         case ops.Resample():
             for size in op.size:
                 require(size >= 1, "the resized map would be {size} wide", size=size)
+                require(size <= WIDEST, "a map {size} wide is past any tensor", size=size)
             return (*inputs[0][:2], *op.size)
         case ops.Pad():
             return _pad(op, inputs[0], require)
@@ -185,31 +187,6 @@ def _pool(op: ops.Pool, x: Shape, require: Require) -> Shape:
 def _einsum(op: ops.Einsum, inputs: tuple[Shape, ...], require: Require) -> Shape:
     sizes = letter_sizes(op.equation, inputs, require)
     return tuple(sizes[letter] for letter in op.equation.split("->")[1])
-
-
-def letter_sizes(equation: str, inputs: tuple[Shape, ...], require: Require) -> dict[str, Size]:
-    """Return the size of each letter of an equation such as `bi,oi->bo`."""
-    sizes: dict[str, Size] = {}
-    for letters, shape in zip(equation.split("->", maxsplit=1)[0].split(","), inputs, strict=True):
-        for letter, size in zip(letters, shape, strict=True):
-            if letter in sizes:
-                require(
-                    equal(sizes[letter], size),
-                    "this multiplies {a} features by a weight made for {b}",
-                    a=sizes[letter],
-                    b=size,
-                )
-            if known(size):
-                sizes[letter] = size
-            else:
-                sizes.setdefault(letter, size)
-    return sizes
-
-
-def linear_equation(rank: int) -> str:
-    """Return the equation of a linear layer on a tensor with `rank` axes: the last one is summed."""
-    free = string.ascii_lowercase[: rank - 1].replace("i", "I").replace("o", "O")
-    return f"{free}i,oi->{free}o"
 
 
 def _pad(op: ops.Pad, x: Shape, require: Require) -> Shape:

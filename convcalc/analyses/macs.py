@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, assert_never
 
 from convcalc import ops
+from convcalc.equations import letter_sizes
 from convcalc.graph import Graph, Node
 from convcalc.ops import NORMS
-from convcalc.shapes import letter_sizes
 from convcalc.sizes import UNKNOWN, Size, is_array, product, total
 
 if TYPE_CHECKING:

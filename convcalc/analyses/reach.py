@@ -17,6 +17,8 @@ from convcalc.errors import UnsupportedError
 if TYPE_CHECKING:
     from convcalc.window import Window
 
+PHASES = 2**17
+"""How many phases or outputs are written out before a field is refused as too uneven."""
 Interval = tuple[int, int]
 Reads = Callable[[int], Iterable[int]]
 
@@ -89,6 +91,8 @@ class Reach:
         if self.size is not None:
             return self._table(reads, size)
         turns = self.period // gcd(self.period, inputs)
+        if outputs * turns > PHASES:
+            raise UnsupportedError(f"the field here has {outputs * turns:,} phases: that is past what is written out")
         seen = [self._span(reads(i)) for i in range(outputs * turns)]
         jump = self.jump * inputs * turns // self.period
         return _reach(jump, seen).shortest()
@@ -96,6 +100,8 @@ class Reach:
     def _table(self, reads: Reads, size: int | None) -> Reach:
         if size is None:
             raise UnsupportedError("branches of different strides meet here: give the input's size with -i")
+        if size > PHASES:
+            raise UnsupportedError(f"the field differs at each of {size:,} outputs: that is past what is written out")
         return _reach(0, [self._span(reads(i)) for i in range(size)], size)
 
     def _span(self, positions: Iterable[int]) -> Interval | None:

@@ -10,6 +10,8 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -110,6 +112,9 @@ def run(argv: Sequence[str]) -> int:
     """Run the command line and return the exit code; every error is one line, with a caret where it has a place."""
     argv = list(argv)
     _ARGV[:] = argv
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # closed by the caller
+            setattr(sys, stream, Path(os.devnull).open("w"))  # noqa: SIM115  open until the end
     if COMPLETE in os.environ:
         importlib.import_module("typer.completion").completion_init()
     try:
@@ -142,8 +147,11 @@ def _explained(error: Exception) -> int:
         return UNAVAILABLE if isinstance(error, UnavailableError) else MISUSED
     if isinstance(error, typer.TyperException):
         option = getattr(error, "option_name", None) or ""
-        message = getattr(error, "format_message", error.__str__)()
-        _say(message[:1].lower() + message[1:].rstrip("."), _under(option))
+        message = " ".join(getattr(error, "format_message", error.__str__)().split())
+        spot = _under(option)
+        typed = spot.line[spot.start : spot.end] if spot else option
+        where = f" (in {typed!r})" if typed not in (option, f"{option}=") and not typed.startswith("--") else ""
+        _say(message[:1].lower() + message[1:].rstrip(".") + where, spot)
         return MISUSED
     if isinstance(error, OSError):
         _say(f"{error.filename or 'the output'} cannot be written: {error.strerror or error}")
@@ -153,19 +161,25 @@ def _explained(error: Exception) -> int:
 
 
 def _under(word: str) -> Spot | None:
-    """Return the place of a word (or of the word that begins with it) on the command line."""
-    start = 0
+    """Return the place of a word on the command line, or of the short options that begin with it."""
+    short = word.startswith("-") and not word.startswith("--")
+    found, start = None, 0
     for item in _ARGV:
-        if word and (item == word or item.startswith(word)):
-            return Spot(" ".join(_ARGV), start, start + len(item))
+        if word and (item == word or item.startswith(f"{word}=") or (short and item.startswith(word))):
+            found = Spot(" ".join(_ARGV), start, start + len(item))
         start += len(item) + 1
-    return None
+    return found
 
 
 def _say(message: str, spot: Spot | None = None) -> None:
+    with suppress(OSError):
+        _print(message, spot)
+
+
+def _print(message: str, spot: Spot | None) -> None:
     where = f"{spot.origin}: " if spot and spot.origin else ""
     print(f"convcalc: {where}{message}", file=sys.stderr)
-    if spot and spot.line.strip():
+    if spot and spot.line.strip() and "\n" not in spot.line:
         start = max(0, min(spot.start, spot.end - 1) - CARET_WIDTH // 2) if len(spot.line) > CARET_WIDTH else 0
         piece = spot.line[start : start + CARET_WIDTH].replace("\t", " ")
         width = max(1, min(spot.end, start + CARET_WIDTH) - spot.start)

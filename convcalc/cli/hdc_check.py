@@ -10,6 +10,7 @@ import typer
 
 from convcalc.analyses.gridding import Gridding, check, ranges
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Out, emit
+from convcalc.cli.read.lexer import normal
 from convcalc.errors import SpecError, UnsupportedError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
 
@@ -37,21 +38,19 @@ def command(
     are really reached is enumerated beside them. Example: convcalc hdc-check 1,2,5 -k 3
     """
     words = rates or []
-    text = ",".join(words)
+    text = normal(",".join(words))
     if not words:
         raise SpecError("no rates given: name them, nearest the input first, such as hdc-check 1,2,5 -k 3")
     if re.fullmatch(r"[\d,\s]+", text):
         return emit(_of_rates(_numbers(text, "a rate"), kernel or "3"), form, out)
-    if re.fullmatch(r"[-+\d,.\s]+", text):
-        raise SpecError(f"rates are whole numbers from 1, such as 1,2,5, not {text!r}")
-    if kernel is not None:
-        raise SpecError("-k goes with a list of rates: layers state their own kernel_size")
+    if kernel is not None or re.fullmatch(r"[-+\d,.\s]+", text):
+        raise SpecError(f"rates are whole numbers from 1, such as 1,2,5, not {text!r} (layers take no -k)")
     return emit(_of_layers(words, inputs or []), form, out)
 
 
 def _numbers(text: str, what: str) -> list[int]:
     found = []
-    for part in re.split(r"[,\s]+", text.strip(", ")):
+    for part in re.split(r"\s*,\s*|\s+", text.strip()):
         if not part.isdecimal() or len(part) > 9:
             raise SpecError(f"{what} is a whole number below a billion, not {part!r}")
         found.append(int(part))
@@ -111,6 +110,7 @@ def _table(found: Gridding, title: str) -> Table:
         goal = m2
     else:
         goal = f"{m2}, K = {found.kernels[0]}; M = {', '.join(map(str, found.m[:RUNS_SHOWN]))}"
+        goal += ", ..." if len(found.m) > RUNS_SHOWN else ""
     size = exact.receptive_field
     flat = exact.coverage**2
     reached = f"{exact.reached:,} of {size:,} positions ({100 * float(exact.coverage):.1f}%)"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -52,6 +56,7 @@ WRITERS = {Format.json: to_json, Format.jsonl: to_jsonl, Format.csv: to_csv, For
 
 def emit(answer: Answer, form: Format, out: str | None) -> int:
     """Write an answer where it was asked for and return the exit code: 1 where what was asked does not hold."""
+    check_output(out)
     if out is None:
         _write(answer, form, sys.stdout)
     else:
@@ -63,6 +68,36 @@ def emit(answer: Answer, form: Format, out: str | None) -> int:
     for hint in answer.hints:
         print(f"convcalc: {hint}", file=sys.stderr)
     return 0 if answer.holds else 1
+
+
+def check_output(out: str | None) -> None:
+    """Refuse a file that cannot be written before any work is done. Raises ConvcalcError."""
+    if out is None:
+        return
+    path = Path(out)
+    reason = ""
+    if not out or path.is_dir():
+        reason = "it names no file" if not out else "it is a folder"
+    elif not path.absolute().parent.is_dir():
+        reason = f"there is no folder {path.parent}"
+    elif not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        reason = "permission denied"
+    if reason:
+        raise ConvcalcError(f"{out or 'the output'} cannot be written: {reason}")
+
+
+@contextmanager
+def immediate_interrupts() -> Iterator[None]:
+    """Let Ctrl-C end the program at once while torch loads: its own start-up can swallow the exception."""
+    try:
+        before = signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _write(answer: Answer, form: Format, stream: object) -> None:

@@ -6,14 +6,27 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
+from convcalc.cli.options import (
+    AsFormat,
+    Depth,
+    Format,
+    InputLayout,
+    Inputs,
+    Layout,
+    Out,
+    Spec,
+    check_output,
+    emit,
+    immediate_interrupts,
+)
 from convcalc.cli.read.stack import Stack
-from convcalc.cli.report import shapes, stacks
-from convcalc.errors import UnsupportedError
+from convcalc.cli.report import runnable, shapes, stacks
+from convcalc.errors import SpecError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
 from convcalc.render.units import count, figures, percent, seconds, share, size_of
 
@@ -74,9 +87,14 @@ def command(
     has twice the MACs of its forward.
     Example: convcalc profile @resnet_stem
     """
+    if not isfinite(time):
+        raise SpecError(f"--time takes seconds, not {time}")
+    check_output(out)
     found = stacks(spec, inputs, input_layout)
-    from convcalc.runtime import machine, profile
-    from convcalc.runtime.measure import Task
+    runnable(found)
+    with immediate_interrupts():
+        from convcalc.runtime import machine, profile
+        from convcalc.runtime.measure import Task
 
     place = machine.pick_device(device.value)
     setup = profile.Setup(
@@ -88,8 +106,6 @@ def command(
     )
     task = Task(max_s=time, min_s=min(0.2, time))
     for stack in found:
-        if stack.hidden:
-            raise UnsupportedError(f"{', '.join(stack.hidden)} cannot be run: its layers are not shown")
         profile.check_memory(stack.graph, setup)
     memory = max(profile.needed(stack.graph, setup) for stack in found)
     plural = "s" if setup.threads > 1 else ""

@@ -12,6 +12,7 @@ from convcalc.analyses.report import Row, rows
 from convcalc.cli.options import InputLayout
 from convcalc.cli.read.source import blocks
 from convcalc.cli.read.stack import Stack, assemble
+from convcalc.errors import UnsupportedError
 from convcalc.graph import Value
 from convcalc.render.table import SCHEMA_VERSION
 from convcalc.render.units import plain
@@ -47,6 +48,16 @@ def stacks(
     return [assemble(block, layout=layout.value, needs_input=needs_input) for block in found]
 
 
+def runnable(found: Sequence[Stack]) -> None:
+    """Raise UnsupportedError for a stack that cannot be run: hidden layers, inputs that are no real numbers."""
+    for stack in found:
+        if stack.hidden:
+            raise UnsupportedError(f"{', '.join(stack.hidden)} cannot be run: its layers are not shown")
+        for given in stack.block.inputs:
+            if given.dtype not in ("", "float32"):
+                raise UnsupportedError(f"-i {given.text}: layers run on real numbers (--dtype says which)")
+
+
 def lines(stack: Stack, depth: int = 1) -> list[Line]:
     """Return the rows of a stack with their counts."""
     return [
@@ -63,7 +74,7 @@ def label(line: Line, stack: Stack) -> str:
 
 def shape_of(values: tuple[Value, ...]) -> str:
     """Return shapes without the batch, as a table shows them."""
-    return " + ".join(show(value.shape[1:]) for value in values)
+    return " + ".join(show(value.shape[1:] or value.shape) for value in values)
 
 
 def shapes(values: Sequence[Value]) -> Any:
@@ -100,7 +111,7 @@ def part(stack: Stack, found: list[Line], extras: Sequence[dict[str, Any]] = ())
         row = {
             "name": line.row.name,
             "kind": line.row.scope.kind,
-            "text": line.row.scope.text,
+            "text": line.row.scope.text or ".".join(line.row.scope.path[1:]),
             "input": shapes(line.row.inputs),
             "output": shapes(line.row.outputs),
             "params": line.params.total,

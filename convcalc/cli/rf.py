@@ -45,11 +45,11 @@ def command(
     for stack, rows in found:
         seen = fields(stack.graph)
         body = [row for line in rows for row in _rows(line, stack, seen)]
-        extras = [_extra(line, stack, seen) for line in rows]
+        extras = [field_of(line.row.outputs, stack, seen) for line in rows]
         columns = COLUMNS if any(row["global"] for row in body) else COLUMNS[:-1]
         foot = [text for text in (_end(stack, seen), _borders(stack)) if text]
         tables.append(Table(columns=columns, rows=body, head=[stack.reading], foot=foot))
-        parts.append({**part(stack, rows, extras), **_document_of(stack.graph.outputs, stack, seen)})
+        parts.append({**part(stack, rows, extras), **field_of(stack.graph.outputs, stack, seen)})
     answer = Answer(
         document=document("rf", parts), tables=tables, hints=[stack.hint for stack, _ in found if stack.hint]
     )
@@ -107,15 +107,12 @@ def _json(one: Receptive) -> dict[str, Any]:
     return {**size, "jump": one.jump, "start": one.start, "centre": one.centre, "global": one.everything}
 
 
-def _document_of(values: Sequence[Value], stack: Stack, seen: dict[int, Field]) -> dict[str, Any]:
+def field_of(values: Sequence[Value], stack: Stack, seen: dict[int, Field]) -> dict[str, Any]:
+    """Return the field of the last of these values as JSON holds it, by input where there are several."""
     found = found_in(values, stack, seen)
     if len(stack.graph.inputs) == 1:
         return _json(found[0][1]) if found else {}
     return {"fields": {name: _json(one) for name, one in found}}
-
-
-def _extra(line: Line, stack: Stack, seen: dict[int, Field]) -> dict[str, Any]:
-    return _document_of(line.row.outputs, stack, seen)
 
 
 def _borders(stack: Stack) -> str:

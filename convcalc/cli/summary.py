@@ -7,7 +7,7 @@ from typing import Any
 from convcalc.analyses.field import fields
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.report import document, label, lines, missing, part, shape_of, stacks, totals, warning
-from convcalc.cli.rf import found_in, joined, sized
+from convcalc.cli.rf import field_of, found_in, joined, sized
 from convcalc.errors import UnsupportedError
 from convcalc.render.table import Answer, Column, Table
 from convcalc.render.units import count, exactly, percent, share
@@ -85,10 +85,7 @@ def command(
                 foot=foot if last else [],
             )
         )
-        extras = [
-            {"other": line.other, "size": row["size"], "jump": row["jump"]}
-            for line, row in zip(rows, body, strict=True)
-        ]
+        extras = [{"other": line.other, **(field_of(line.row.outputs, stack, seen) if seen else {})} for line in rows]
         parts.append(part(stack, rows, extras))
     answer = Answer(
         document=document("summary", parts, flops=2 * work, other=other),

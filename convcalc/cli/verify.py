@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.report import Line, lines, stacks
-from convcalc.errors import UnsupportedError
+from convcalc.cli.options import (
+    AsFormat,
+    Format,
+    InputLayout,
+    Inputs,
+    Layout,
+    Out,
+    Spec,
+    check_output,
+    emit,
+    immediate_interrupts,
+)
+from convcalc.cli.report import Line, lines, runnable, shapes, stacks
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
 from convcalc.render.units import exactly
 from convcalc.shapes import show
@@ -43,15 +53,16 @@ def command(
     torch's MACs are its FlopCounterMode's FLOPs / 2; fvcore's are its convolution, linear and matmul counts. Exit
     code 1 where a figure differs without a reason. Example: convcalc verify @resnet_stem
     """
+    check_output(out)
     found = stacks(spec, inputs, layout)
-    from convcalc.runtime import profile
-    from convcalc.runtime.machine import pick_device
+    runnable(found)
+    with immediate_interrupts():
+        from convcalc.runtime import profile
+        from convcalc.runtime.machine import pick_device
 
     setup = profile.Setup(device=pick_device("cpu"))
     tables, layers, holds = [], [], True
     for stack in found:
-        if stack.hidden:
-            raise UnsupportedError(f"{', '.join(stack.hidden)} cannot be run: its layers are not shown")
         profile.check_memory(stack.graph, setup)
         rows: list[dict[str, Any]] = []
         for name, text, run_as, verdicts in _checked(stack):
@@ -59,7 +70,14 @@ def command(
             layers.append(_json(name, text, run_as, verdicts))
             rows += _rows(name, text, verdicts)
         tables.append(Table(columns=COLUMNS, rows=rows, head=[stack.reading], foot=_foot(holds)))
-    document = {"schema_version": SCHEMA_VERSION, "command": "verify", "agrees": holds, "layers": layers}
+    given = [shapes(stack.graph.inputs) for stack in found]
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "command": "verify",
+        "input": given[0] if len(given) == 1 else given,
+        "agrees": holds,
+        "layers": layers,
+    }
     return emit(Answer(document=document, tables=tables, holds=holds), form, out)
 
 

@@ -48,13 +48,14 @@ ALIASES: Final[dict[str, str]] = {
     "average_pool": "avg_pool", "最大池化": "max_pool", "平均池化": "avg_pool", "gap": "global_avg_pool",
     "全局平均池化": "global_avg_pool",
     "bn": "batch_norm", "批归一化": "batch_norm", "swish": "silu", "cat": "concat", "interpolate": "upsample",
-    "上采样": "upsample", "像素重排": "pixel_shuffle", "通道混洗": "channel_shuffle", "fc": "linear",
-    "dense": "linear", "全连接": "linear", "mul": "multiply",
+    "上采样": "upsample", "像素重排": "pixel_shuffle", "通道混洗": "channel_shuffle",
+    "fc": "linear", "全连接": "linear", "mul": "multiply",
 }  # fmt: skip
 
 REFUSED: Final[dict[str, str]] = {
     "deformconv": "the offsets of DeformConv2d are an input of their own: use the kind `deformable`",
     "maxunpool": "its output depends on the indices of a pool, not on sizes alone",
+    "dense": "it is Keras's name: write Linear(in_features, units)",
     "fold": "convcalc has no fold yet: conv_transpose does the same sum with a kernel",
 }
 
@@ -75,8 +76,9 @@ def find(word: str) -> tuple[Kind, int | None]:
 
     Raises SpecError for a name that is no kind, saying which is nearest, and for Keras spellings.
     """
+    word = word.removeprefix("keras.").removeprefix("layers.")
     name = plain(word)
-    if word.endswith(("1D", "2D", "3D")) and not word.isupper():
+    if re.search(r"[123]D(Transpose)?$", word) and not word.isupper():
         raise SpecError(f"{word} is Keras's name: {_translated(word)}")
     aliases = {plain(alias): plain(target) for alias, target in ALIASES.items()}
     ranked = _RANKED.match(name)
@@ -98,7 +100,7 @@ def find(word: str) -> tuple[Kind, int | None]:
 def _translated(word: str) -> str:
     known = {
         "Conv": "Conv{r}d(in_channels, filters, kernel_size, stride=strides, dilation=dilation_rate)",
-        "Conv{r}DTranspose": "ConvTranspose{r}d(in_channels, filters, kernel_size, stride=strides)",
+        "ConvTranspose": "ConvTranspose{r}d(in_channels, filters, kernel_size, stride=strides)",
         "MaxPooling": "MaxPool{r}d(pool_size, strides)",
         "AveragePooling": "AvgPool{r}d(pool_size, strides)",
         "DepthwiseConv": "depthwise kernel_size=... multiplier=depth_multiplier",
@@ -108,8 +110,8 @@ def _translated(word: str) -> str:
         "GlobalAveragePooling": "global_avg_pool",
         "GlobalMaxPooling": "global_max_pool",
     }
-    rank = word[-2]
-    return "write " + known.get(word[:-2], word[:-2] + "{r}d(...) with torch's arguments").replace("{r}", rank)
+    base, rank, transposed = re.fullmatch(r"(.*)([123])D(Transpose)?", word).groups("")  # type: ignore[union-attr]
+    return "write " + known.get(base + transposed, base + "{r}d(...) with torch's arguments").replace("{r}", rank)
 
 
 def all_kinds() -> dict[str, Kind]:

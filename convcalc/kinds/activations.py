@@ -54,6 +54,7 @@ def selu(b: Builder, x: Value, *, inplace: bool = False) -> Value:
 @kind(source="arXiv:1704.07483", channels="", torch="CELU")
 def celu(b: Builder, x: Value, *, alpha: float = 1.0, inplace: bool = False) -> Value:
     """ELU made continuously differentiable for every alpha."""
+    b.require(alpha != 0, "alpha must not be 0")
     return b.elementwise("celu", x, alpha=alpha)
 
 
@@ -102,6 +103,7 @@ def hardsigmoid(b: Builder, x: Value, *, inplace: bool = False) -> Value:
 @kind(source="torch.nn.Hardtanh", channels="", torch="Hardtanh", order=("min_val", "max_val", "inplace"))
 def hardtanh(b: Builder, x: Value, *, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Value:
     """x held between two values."""
+    b.require(max_val > min_val, "max_val ({m}) must be greater than min_val ({n})", m=max_val, n=min_val)
     return b.elementwise("hardtanh", x, min_val=min_val, max_val=max_val)
 
 

@@ -64,10 +64,13 @@ def to_jsonl(answer: Answer) -> str:
     import json
 
     document = plain(answer.document)
-    parts = document.get("blocks", [document])
-    lines = [row for part in parts for row in part.get("layers", part.get("groups", part.get("kinds", [part])))]
     stamp = {"schema_version": document["schema_version"], "command": document["command"]}
-    return "".join(json.dumps({**stamp, **row}, ensure_ascii=False) + "\n" for row in lines)
+    lines = []
+    for number, part in enumerate(document.get("blocks", [document])):
+        block = {"block": number} if "blocks" in document else {}
+        rows = part.get("layers", part.get("groups", part.get("kinds", [part])))
+        lines += [json.dumps({**stamp, **block, **row}, ensure_ascii=False) + "\n" for row in rows]
+    return "".join(lines)
 
 
 def to_csv(answer: Answer) -> str:

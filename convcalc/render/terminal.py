@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TextIO
+from typing import Literal, TextIO
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -16,7 +17,7 @@ from convcalc.render.table import Answer, Table, cells
 
 PIPE_WIDTH = 100_000
 LEAST = 8
-"""The narrowest a folding column may get before every column folds."""
+"""The narrowest a folding column may get before rows are listed instead."""
 
 
 def console(stream: TextIO | None = None) -> Console:
@@ -38,30 +39,50 @@ def print_answer(answer: Answer, stream: TextIO | None = None) -> None:
         _print(out, table)
 
 
-def _drawn(table: Table, width: int) -> RichTable:
-    """Columns of numbers keep their lines where the text beside them can fold; where not even that fits, all fold."""
-    rows = [cells(table, row) for row in table.rows]
-    last = cells(table, table.total) if table.total is not None else []
-    titles = [column.title for column in table.columns]
-    widths = [max(map(cell_len, parts)) for parts in zip(titles, *rows, *([last] if last else []), strict=True)]
-    folding = max((n for n, column in enumerate(table.columns) if not column.right), key=lambda n: widths[n])
-    rigid = sum(widths) - widths[folding] + 2 * len(widths) + LEAST <= width
+def _widths(table: Table) -> list[int]:
+    rows = [cells(table, row) for row in (*table.rows, *([table.total] if table.total is not None else []))]
+    return [max(map(cell_len, parts)) for parts in zip([c.title for c in table.columns], *rows, strict=True)]
+
+
+def _folding(table: Table, widths: list[int]) -> int:
+    """The widest column of text: the one that folds."""
+    return max((n for n, column in enumerate(table.columns) if not column.right), key=lambda n: widths[n])
+
+
+def _drawn(table: Table, folding: int) -> RichTable:
+    """A table in which one column folds and the others keep their lines."""
     drawn = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
     for number, column in enumerate(table.columns):
-        fixed = rigid and number != folding
-        drawn.add_column(column.title, justify="right" if column.right else "left", overflow="fold", no_wrap=fixed)
-    for row in rows:
-        drawn.add_row(*map(Text, row))
-    if last:
+        side: Literal["left", "right"] = "right" if column.right else "left"
+        drawn.add_column(column.title, justify=side, overflow="fold", no_wrap=number != folding)
+    for row in table.rows:
+        drawn.add_row(*map(Text, cells(table, row)))
+    if table.total is not None:
         drawn.add_section()
-        drawn.add_row(*(Text(cell, style="bold") for cell in last))
+        drawn.add_row(*(Text(cell, style="bold") for cell in cells(table, table.total)))
     return drawn
+
+
+def _listed(out: Console, table: Table, folding: int) -> None:
+    """Each row as a line of its own and its numbers below: for a terminal too narrow for the table."""
+    for row in (*table.rows, *([table.total] if table.total is not None else [])):
+        shown = list(zip(table.columns, cells(table, row), strict=True))
+        first = " ".join(cell for _, cell in shown[: folding + 1] if cell)
+        rest = ", ".join(f"{column.title} {cell}" for column, cell in shown[folding + 1 :] if cell)
+        out.print(Text(first, style="bold"))
+        if rest:
+            out.print(Padding(Text(rest), (0, 0, 0, 2)))
 
 
 def _print(out: Console, table: Table) -> None:
     for line in table.head:
         out.print(Text(line))
     if table.columns and (table.rows or table.total):
-        out.print(_drawn(table, out.width))
+        widths = _widths(table)
+        folding = _folding(table, widths)
+        if sum(widths) - widths[folding] + 2 * len(widths) + LEAST <= out.width:
+            out.print(_drawn(table, folding))
+        else:
+            _listed(out, table, folding)
     for line in table.foot:
         out.print(Text(line))

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from convcalc import ops
+from convcalc.equations import linear_equation
 from convcalc.errors import UnsupportedError
 from convcalc.ops import NORMS
-from convcalc.shapes import linear_equation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -127,7 +127,7 @@ def run(
         except RuntimeError as error:
             if "can't allocate memory" in str(error):
                 raise ShapeError(f"{text or name} does not fit into memory: use a smaller input or batch") from None
-            raise
+            raise ShapeError(f"torch refuses {text or name}: {str(error).splitlines()[0]}") from None
     return Timed(name=name, text=text, times=times, macs=macs(graph), measured=measured, direction=setup.direction)
 
 

@@ -7,7 +7,6 @@ the user's tensors, no mode is flipped, and every module is put back as it was.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +19,10 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from convcalc import ops
 from convcalc.builder import Builder
-from convcalc.errors import ShapeError, UnsupportedError
+from convcalc.errors import UnsupportedError
 from convcalc.graph import Graph, Path, Value
 from convcalc.runtime.readers import READERS
+from convcalc.runtime.untouched import untouched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -55,7 +55,7 @@ def trace(model: nn.Module, *shapes: Shape, dtype: torch.dtype = torch.float32) 
         reading.fresh(reading.b.input(shape, f"input_{i}" if i else "input"), dtype) for i, shape in enumerate(shapes)
     ]
     reading.given = tuple(reading.value(tensor) for tensor in inputs)
-    with _untouched(model), reading.scopes(), _Beneath(reading), reading:
+    with untouched(model), reading.scopes(), _Beneath(reading), reading:
         result = model(*inputs)
     outputs = [reading.value(leaf) for leaf in tree_flatten(result)[0] if isinstance(leaf, Tensor)]
     reading.write_unused()
@@ -290,37 +290,3 @@ def _role(name: str, path: Path, module: nn.Module | None) -> ops.Role:
     if "Norm" in kind or (kind == "ScopeModule" and path and path[-1].startswith("norm")):
         return "norm"
     return "bias" if "bias" in name else "weight"
-
-
-@contextmanager
-def _untouched(model: nn.Module) -> Iterator[None]:
-    """Put every module's attributes and the random state back as they were."""
-    plain = [module for module in model.modules() if not isinstance(module, torch.jit.ScriptModule)]
-    kept = [(module.__dict__, dict(module.__dict__)) for module in plain]
-    held = [(box, type(box)(box)) for _, attributes in kept for box in attributes.values() if type(box) in BOXES]
-    state = torch.get_rng_state()
-    try:
-        yield
-    except NotImplementedError as error:
-        raise UnsupportedError(f"the model's forward needs values, not sizes: {_first_line(error)}") from None
-    except RuntimeError as error:
-        raise ShapeError(f"the model's forward failed on these sizes: {_first_line(error)}") from None
-    finally:
-        torch.set_rng_state(state)
-        for attributes, before in kept:
-            attributes.clear()
-            attributes.update(before)
-        for box, before in held:
-            if isinstance(box, list):
-                box[:] = before
-            else:
-                box.clear()
-                box.update(before)
-
-
-BOXES: tuple[type, ...] = (list, dict, set, OrderedDict)
-"""Containers a module may hold, put back with what was in them; parameters, buffers and modules lie in such too."""
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n")[0]

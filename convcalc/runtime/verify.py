@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from convcalc.errors import ShapeError
 from convcalc.runtime.module import GraphModule
 from convcalc.sizes import PerAxis, Shape
 
@@ -90,7 +91,10 @@ def observe(module: nn.Module, inputs: Sequence[Shape], run_as: str) -> Seen:
     counter = FlopCounterMode(display=False)
     with warnings.catch_warnings(), torch.no_grad(), counter:
         warnings.simplefilter("ignore")
-        result = module(*data)
+        try:
+            result = module(*data)
+        except (RuntimeError, ValueError, ArithmeticError) as error:
+            raise ShapeError(f"torch refuses {run_as}: {str(error).splitlines()[0]}") from None
     parts = [result] if isinstance(result, Tensor) else list(result)
     macs, blind = fvcore_count(module, data)
     return Seen(

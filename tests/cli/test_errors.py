@@ -16,7 +16,7 @@ C = ["conv2d", "c=4", "k=3"]
 
 BAD: list[tuple[list[str], str]] = [
     # options, commands, kinds, arguments
-    (["shape", *I3, *C, "-bias"], "no such option: -b"),
+    (["shape", *I3, *C, "-bias"], "no such option: -b (in '-bias')"),
     (["shape", *I3, *C, "--fromat", "json"], "no such option: --fromat (Possible options: --format"),
     (["shape", *I3, *C, "--format", "jsn"], "invalid value for '--format' / '-f': 'jsn' is not one of"),
     (["shap", *I3, *C], "there is no command 'shap'; did you mean 'shape'?"),
@@ -43,7 +43,7 @@ BAD: list[tuple[list[str], str]] = [
     (["shape", *I3, "k=3"], "k= comes before any layer"),
     (["shape", *I3, "3x8x8"], "'3x8x8' is no layer; an input's size is given with -i 3x8x8"),
     (["shape", *I3, "relu", "repeat=0"], "repeat takes a whole number from 1 to 10,000, not '0'"),
-    (["shape", *I3, "relu", "as=last"], "a name is letters, digits and _, not 'last'"),
+    (["shape", *I3, "relu", "as=last"], "'last' already means something: choose another name"),
     (["shape", *I3, "repeat"], "'repeat' is a key: write repeat=..."),
     (["shape", *I3], "no layers given"),
     (["shape", *C], "the input's size is missing: give it with -i"),
@@ -67,7 +67,7 @@ BAD: list[tuple[list[str], str]] = [
     (["shape", "-i", "3x50", "Conv2d(3, 4, 3)"], "Conv2d(3, 4, 3) takes CxHxW or NxCxHxW, but 3x50 has 2 sizes"),
     (["shape", *I3, "conv2d", "c=4", "k=3x3x3"], "kernel_size (3, 3, 3) has 3 numbers, but the input has 2"),
     (["shape", "-i", "3x0x8", *C], "an input size must be at least 1, not 0"),
-    (["shape", "-i", "3,8,8", *C], "sizes are joined by x: -i 3x8x8"),
+    (["shape", "-i", "3,8,8", *C], "sizes are joined by x: 3x8x8"),
     (["shape", "-i", "3xax8", *C], "an input is sizes joined by x, such as 3x224x224, not '3xax8'"),
     (["shape", "-i", "1x2x3x4x5x6", "relu"], "an input of 6 sizes cannot be read"),
     (["shape", "-i", "3x8x8:float31", *C], "'float31' is no dtype"),
@@ -110,7 +110,7 @@ BAD: list[tuple[list[str], str]] = [
     (["hdc-check", "1,2", "-k", "3,3,3"], "2 rates need one kernel size, or 2 of them, not 3"),
     (["hdc-check", "1,2", "-k", "x"], "a kernel is a whole number below a billion, not 'x'"),
     (["hdc-check", "conv", "c=4", "k=3"], "there is no dilated convolution in these layers"),
-    (["hdc-check", "conv", "c=4", "k=3", "d=2", "-k", "3"], "-k goes with a list of rates"),
+    (["hdc-check", "conv", "c=4", "k=3", "d=2", "-k", "3"], "rates are whole numbers from 1"),
     # files
     (["shape", "@nowhere.txt"], "there is no file 'nowhere.txt'"),
     (["shape", "@resnet_stm"], "did you mean 'resnet_stem'?"),

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from convcalc.cli.read.values import WORDS
 from convcalc.errors import SpecError, Spot, UnsupportedError
 from convcalc.registry import Argument
 from convcalc.sizes import PerAxis
 
+_DIGITS = re.compile(r"\d{19,}")
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A name with positional and keyword values; a value is a literal, a `Name` or a nested `Call`."""
+    """A name with positional and keyword values; a value is a literal, a `Name` or a nested `Call`.
+
+    `places` says where each value stands, by its number or keyword.
+    """
 
     name: str
     positional: tuple[Any, ...]
     keywords: dict[str, Any]
     spot: Spot
     text: str
+    places: dict[int | str, Spot] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,8 @@ class Name:
 
 def parse_call(text: str, spot: Spot) -> Call:
     """Return a call as data. Raises SpecError for anything but literals, names and nested calls."""
+    if long := _DIGITS.search(text):
+        raise SpecError(f"a number of {len(long[0])} digits is past any tensor", spot)
     try:
         tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
@@ -52,13 +61,28 @@ def _call(tree: ast.Call, text: str, spot: Spot) -> Call:
     if name is None:
         raise SpecError("a layer's name is a word such as Conv2d or nn.Conv2d", spot)
     keywords: dict[str, Any] = {}
+    places: dict[int | str, Spot] = {n: _spot(node, text, spot) for n, node in enumerate(tree.args)}
     for keyword in tree.keywords:
         if keyword.arg is None:
             raise SpecError("** cannot be read here: write the arguments out", spot)
+        if keyword.arg in keywords:
+            raise SpecError(f"{keyword.arg} is given twice", _spot(keyword, text, spot))
         keywords[keyword.arg] = _value(keyword.value, text, spot)
+        places[keyword.arg] = _spot(keyword, text, spot)
     source = (ast.get_source_segment(text, tree) or text) if text else name
     short = re.sub(r"^(torch\.)?(nn\.)?(modules\.\w+\.)?", "", name)
-    return Call(short, tuple(_value(node, text, spot) for node in tree.args), keywords, spot, " ".join(source.split()))
+    where = _spot(tree, text, spot)
+    positional = tuple(_value(node, text, spot) for node in tree.args)
+    return Call(short, positional, keywords, where, " ".join(source.split()), places)
+
+
+def _spot(node: ast.expr | ast.keyword, text: str, spot: Spot) -> Spot:
+    """Return where a piece of a call stands; of a call over several lines, the line the call begins on."""
+    if "\n" in text or node.end_col_offset is None:
+        return spot
+    raw = text.encode()
+    start = len(raw[: node.col_offset].decode())
+    return Spot(spot.line, spot.start + start, spot.start + len(raw[: node.end_col_offset].decode()), spot.origin)
 
 
 def _dotted(node: ast.expr) -> str | None:
@@ -86,11 +110,8 @@ def _value(node: ast.expr, text: str, spot: Spot) -> Any:
             return _call(node, text, spot)
         case _:
             piece = ast.get_source_segment(text, node) or "this"
-            where = spot
-            if "\n" not in text and piece in text:
-                start = spot.start + text.index(piece)
-                where = Spot(spot.line, start, start + len(piece), spot.origin)
-            raise SpecError(f"{piece!r} is code: only numbers, words, tuples and names are read here", where)
+            message = f"{piece!r} is code: only numbers, words, tuples and names are read here"
+            raise SpecError(message, _spot(node, text, spot))
 
 
 def convert(argument: Argument, value: Any, spot: Spot) -> Any:
@@ -99,6 +120,8 @@ def convert(argument: Argument, value: Any, spot: Spot) -> Any:
     if isinstance(value, Call):
         raise SpecError(f"{argument.name} cannot be a call", spot)
     if isinstance(value, Name):
+        if value.text.lower() in WORDS:
+            return WORDS[value.text.lower()]
         if takes & {"size", "sizes"} and value.text[:1].isupper():
             raise UnsupportedError(f"{argument.name}={value.text}: a symbol makes a formula, which is not built yet")
         return value.text

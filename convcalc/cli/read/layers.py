@@ -25,7 +25,7 @@ _ASSIGNED = re.compile(r"(self\.)?[A-Za-z_][\w.]*")
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer as written: its kind, the rank its name fixes, its arguments, and how it is wired."""
+    """One layer as written: its kind, the rank its name fixes, its arguments, and how (and where) it is wired."""
 
     kind: Kind
     rank: int | None
@@ -36,6 +36,7 @@ class Layer:
     sources: tuple[str, ...] = ()
     repeat: int = 1
     times: int = 1
+    wired: Spot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ def layers(tokens: Iterable[Token]) -> list[Layer | InputLine]:
     items: list[Layer | InputLine] = []
     stream = _unassigned(list(tokens))
     place = 0
+    sealed = ""
     while place < len(stream):
         token = stream[place]
         place += 1
@@ -58,11 +60,16 @@ def layers(tokens: Iterable[Token]) -> list[Layer | InputLine]:
             items.append(InputLine(stream[place].text, stream[place].spot))
             place += 1
         elif token.is_call:
-            items += _from_call(parse_call(token.text, token.spot))
+            call = parse_call(token.text, token.spot)
+            items += _from_call(call)
+            sealed = call.name if call.name == "Sequential" else ""
         elif "=" in token.text:
+            if sealed:
+                raise SpecError(f"a {sealed} takes no settings: write them on the layers inside it", token.spot)
             items[-1:] = [_told(items, token)]
         else:
             items.append(_from_word(token))
+            sealed = ""
     return items
 
 
@@ -90,11 +97,13 @@ def _find(name: str, spot: Spot) -> tuple[Kind, int | None]:
 
 
 def _from_word(token: Token) -> Layer:
+    if token.text == "input":
+        raise SpecError("an input line gives its sizes, such as input 3x224x224", token.spot)
     if token.text in RESERVED:
         raise SpecError(f"{token.text!r} is a key: write {token.text}=...", token.spot)
     if re.fullmatch(r"[\dx.,:+-]+", token.text):
         raise SpecError(f"{token.text!r} is no layer; an input's size is given with -i {token.text}", token.spot)
-    kind, rank = _find(token.text, token.spot)
+    kind, rank = _find(re.sub(r"^(torch\.)?nn\.", "", token.text), token.spot)
     return Layer(kind, rank, token.text, token.spot)
 
 
@@ -116,15 +125,17 @@ def _from_call(call: Call) -> list[Layer | InputLine]:
             f"{call.name} takes {len(order)} positional values ({takes}), not {len(call.positional)}",
             call.spot,
         )
-    given = dict(zip(order, call.positional, strict=False))
+    given: dict[str, tuple[Any, Spot]] = {
+        name: (value, call.places[n]) for n, (name, value) in enumerate(zip(order, call.positional, strict=False))
+    }
     for key, value in call.keywords.items():
-        name = _argument_name(kind, key, call.spot)
+        name = _argument_name(kind, key, call.places[key])
         if name in given:
-            raise SpecError(f"{call.name} is given {name} twice", call.spot)
-        given[name] = value
+            raise SpecError(f"{call.name} is given {name} twice", call.places[key])
+        given[name] = value, call.places[key]
     known = kind.arguments
     arguments = {
-        name: checked(known[name], convert(known[name], value, call.spot), call.spot) for name, value in given.items()
+        name: checked(known[name], convert(known[name], value, spot), spot) for name, (value, spot) in given.items()
     }
     return [Layer(kind, rank, call.text, call.spot, arguments)]
 
@@ -146,6 +157,8 @@ def _told(items: list[Layer | InputLine], token: Token) -> Layer:
     """Return the last layer with one more key=value."""
     key, _, text = token.text.partition("=")
     spot = token.spot
+    if key in ("input", "last"):
+        raise SpecError(f"{key!r} is a name for from=, not a key", spot)
     if not items or isinstance(items[-1], InputLine):
         raise SpecError(f"{key}= comes before any layer: name one first, such as conv2d {token.text}", spot)
     layer = items[-1]
@@ -158,17 +171,17 @@ def _told(items: list[Layer | InputLine], token: Token) -> Layer:
                 raise SpecError(f"{key} takes a whole number from 1 to {COUNT_LIMIT:,}, not {text!r}", spot)
             return replace(after, repeat=int(text)) if key == "repeat" else replace(after, times=int(text))
         case "as" | "name":
-            if not _NAME.fullmatch(text) or text in RESERVED:
+            if text in RESERVED:
+                raise SpecError(f"{text!r} already means something: choose another name", spot)
+            if not _NAME.fullmatch(text):
                 raise SpecError(f"a name is letters, digits and _, not {text!r}", spot)
             if layer.called:
                 raise SpecError(f"this layer is already called {layer.called!r}", spot)
-            return replace(after, called=text)
+            return replace(after, called=text, wired=layer.wired or spot)
         case "from":
             if layer.sources:
                 raise SpecError("from is given twice: join the names with a comma, from=a,b", spot)
-            return replace(after, sources=tuple(text.split(",")))
-        case "input" | "last":
-            raise SpecError(f"{key!r} is a name for from=, not a key", spot)
+            return replace(after, sources=tuple(text.split(",")), wired=spot)
     name = _argument_name(layer.kind, key, spot)
     if name in layer.arguments:
         plural = " (for several values write k=3,5)" if key in SHORT else ""

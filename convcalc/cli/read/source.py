@@ -12,6 +12,7 @@ from convcalc.cli.read.lexer import Token, normal, tokens, words
 from convcalc.cli.read.printed import HIDES_WEIGHTS, WRITTEN_AS, Printed, looks_printed, parse_printed
 from convcalc.cli.read.tensors import Tensor, tensor
 from convcalc.errors import SpecError, UnsupportedError, nearest
+from convcalc.kinds import find
 
 FILE_LIMIT = 2**20
 WORDS_LIMIT = 10_000
@@ -52,8 +53,8 @@ def blocks(spec: Sequence[str], inputs: Sequence[str] = (), *, printed: bool = F
             items += layers(_limited(text, origin))
             continue
         head, model = _printed(text, origin)
-        found = list(_leaves(model, hidden))
         unclear = model.not_sequential()
+        found = list(_leaves(model, hidden, anything=printed or bool(unclear)))
         if unclear and printed:
             return [Block((), (replace(layer, times=count),), tuple(hidden)) for layer, count in found]
         if unclear:
@@ -150,20 +151,32 @@ def _printed(text: str, origin: str) -> tuple[list[Layer | InputLine], Printed]:
     return layers(tokens("\n".join(head), origin)), parse_printed("\n".join(body), origin)
 
 
-def _leaves(model: Printed, hidden: list[str]) -> Iterator[tuple[Layer, int]]:
-    """Yield each layer of a printed model and how often it stands there; note those whose weights do not show."""
+def _leaves(model: Printed, hidden: list[str], *, anything: bool) -> Iterator[tuple[Layer, int]]:
+    """Yield each layer of a printed model and how often it stands there.
+
+    Modules that are no layer here are noted in `hidden`; raises SpecError for one unless `anything` goes (params).
+    """
     for name, count, module in model.leaves():
         kind = WRITTEN_AS.get(module.kind, module.kind)
-        if not HIDES_WEIGHTS.match(kind):
+        if _is_layer(kind):
             call = module.text.replace(module.kind, kind, 1)
             call = call if call.endswith(")") else f"{call}()"
-            try:
-                layer = layers([Token(call, module.spot)])[0]
-            except SpecError as error:
-                if "there is no kind" not in str(error):
-                    raise
-            else:
+            for layer in layers([Token(call, module.spot)]):
                 if isinstance(layer, Layer):
                     yield replace(layer, text=f"{name}: {call}" if name else call), count
-                continue
-        hidden.append(f"{name} ({module.kind})" if name else module.kind)
+        elif anything:
+            hidden.append(f"{name} ({module.kind})" if name else module.kind)
+        else:
+            raise SpecError(f"{module.kind} is no layer convcalc knows, so what follows it cannot be told", module.spot)
+
+
+def _is_layer(kind: str) -> bool:
+    if HIDES_WEIGHTS.match(kind):
+        return False
+    if kind == "Sequential":
+        return True
+    try:
+        find(kind)
+    except SpecError:
+        return False
+    return True

@@ -67,10 +67,11 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
 
 def _unknown(first: Layer, rank: int | None) -> Shape:
     """The input of a stack whose sizes were not given: only the channels its first layer states are known."""
-    stated = first.arguments.get(first.kind.channels, first.arguments.get("in_channels", UNKNOWN))
+    stated = first.arguments.get(first.kind.channels or "in_channels")
+    stated = UNKNOWN if stated is None else stated
     if first.kind.axis == -1 or rank == 0:
         return (UNKNOWN, stated)
-    return (UNKNOWN, UNKNOWN if stated is None else stated, *(UNKNOWN,) * (2 if rank is None else rank))
+    return (UNKNOWN, stated, *(UNKNOWN,) * (2 if rank is None else rank))
 
 
 def _rank(layers: tuple[Layer, ...]) -> tuple[int | None, str]:
@@ -106,7 +107,7 @@ def _write(
         from_text = _made_by(inputs, makers)
         with b.scope(str(number), kind=layer.kind.name, text=layer.text, times=layer.times):
             for turn in range(layer.repeat):
-                with _placed(layer, number, inputs, from_text):
+                with _placed(layer, number, inputs, from_text if turn == 0 else f"copy {turn} of {layer.repeat}"):
                     _check_rank(layer, inputs)
                     if layer.repeat == 1:
                         last = layer.kind.write(b, *inputs, **layer.arguments)
@@ -118,7 +119,7 @@ def _write(
             makers[value.index] = f"layer {number} ({layer.text})"
         if layer.called:
             if layer.called in values:
-                raise SpecError(f"two layers are called {layer.called!r}", layer.spot)
+                raise SpecError(f"two layers are called {layer.called!r}", layer.wired)
             values[layer.called] = last
     return last
 
@@ -155,8 +156,9 @@ def _named(name: str, layer: Layer, values: dict[str, tuple[Value, ...]], last: 
         return last
     if name in values:
         return values[name]
-    at = layer.spot.line.find(name, layer.spot.start)
-    spot = Spot(layer.spot.line, at, at + len(name), layer.spot.origin) if at >= 0 and name else layer.spot
+    wired = layer.wired or layer.spot
+    at = wired.line.find(name, wired.start + len("from="))
+    spot = Spot(wired.line, at, at + len(name), wired.origin) if at >= 0 and name else wired
     listed = ", ".join(dict.fromkeys([*values, "last"]))
     raise SpecError(f"no layer before this one is called {name!r}{nearest(name, values)} (there are {listed})", spot)
 

@@ -33,15 +33,17 @@ def tensor(text: str, spot: Spot | None = None) -> Tensor:
     body, colon, dtype = sizes.rpartition(":")
     if colon and dtype in DTYPES:
         sizes = body
-    elif colon and not _SYMBOLIC.fullmatch(sizes.split("x")[-1]):
+    elif colon and dtype[:1].isalpha() and dtype != "pow2":
         raise SpecError(f"{dtype!r} is no dtype (one of {', '.join(DTYPES)})", spot)
     else:
         dtype = ""
     if "," in sizes or " " in sizes.strip():
         parts = "x".join(re.split(r"[,\s]+", sizes.strip(" ,()[]")))
-        raise SpecError(f"sizes are joined by x: -i {parts}", spot)
+        raise SpecError(f"sizes are joined by x: {parts}", spot)
     if equals and not re.fullmatch(r"[A-Za-z_]\w*", name):
         raise SpecError(f"{name!r} is no name for an input", spot)
+    if name == "last":
+        raise SpecError("'last' means the layer before: choose another name", spot)
     return Tensor(tuple(_size(part, text, spot) for part in sizes.split("x")), text, spot, name, dtype)
 
 

@@ -61,6 +61,8 @@ def _read(argument: Argument, text: str, spot: Spot) -> Any:
     if low in ("same", "valid", "tf_same") and "padding" in takes:
         return low
     if "x" in bare and takes & (PER_AXIS | {"tuple"}):
+        if not all(bare.split("x")):
+            raise SpecError(f"{argument.name} takes {describe(argument)}, not {text!r}", spot)
         parts = [_side(part, argument, spot) for part in bare.split("x")]
         return tuple(parts) if takes == {"tuple"} else PerAxis(parts)
     return _side(bare, argument, spot)

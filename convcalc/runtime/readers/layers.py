@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convcalc import ops
+from convcalc.equations import linear_equation
 from convcalc.errors import ShapeError
 from convcalc.padding import windows
 from convcalc.runtime.readers.moving import reshape
 from convcalc.runtime.readers.registry import Reader, axes_of, reads
-from convcalc.shapes import divided, linear_equation
+from convcalc.shapes import divided
 from convcalc.sizes import PerAxis
 
 if TYPE_CHECKING:
