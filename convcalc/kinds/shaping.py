@@ -8,6 +8,7 @@ from convcalc.errors import ShapeError
 from convcalc.graph import Value
 from convcalc.padding import windows
 from convcalc.registry import kind
+from convcalc.shapes import axis_in
 from convcalc.sizes import Factors, Sides, Size, Sizes, is_array, is_symbol, known, per_axis
 
 Mode = Literal["nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic"]
@@ -216,5 +217,5 @@ def _branches(inputs: tuple[Value, ...]) -> None:
 @kind(source="torch indexing", channels="")
 def slice_(b: Builder, x: Value, *, start: int = 0, stop: int | None = None, step: int = 1, axis: int = 1) -> Value:
     """Keep positions start, start+step, ... before stop of the channels (axis=1), or of another axis."""
-    end = x.shape[axis] if stop is None else stop
+    end = x.shape[axis_in(axis, len(x.shape))] if stop is None else stop
     return b.slice(x, axis, start, end, step)

@@ -272,3 +272,40 @@ def test_what_is_seen_whole_is_named() -> None:
     norm = b.norm("group_norm", y, (4,), axes=(1, 2, 3), num_groups=2, eps=1e-5)
     both = receptive(fields(b.graph(norm))[norm.index], 2)
     assert both is not None and both.size_max == [3, 3] and both.everything == "group_norm"
+
+
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "linear"])
+@pytest.mark.parametrize("scale", [0.1, 0.3, 0.4, 0.7, 0.9, 1.1, 1.3, 1.7, 2.5, 3.3])
+def test_fractional_scale_factors_read_what_torch_reads(mode: str, scale: float) -> None:
+    for size in range(2, 24):
+        out = int(size * scale)
+        if out < 1:
+            continue
+        b = Builder()
+        x = b.input((1, 1, size))
+        y = b.resize(x, (out,), mode, (scale,))
+        ((_, (axis,)),) = paths(b.graph(y))[y.index]
+        eye = torch.eye(size, dtype=torch.float64).reshape(size, 1, size)
+        seen = torch.nn.functional.interpolate(eye, scale_factor=scale, mode=mode)[:, 0]
+        for place in range(out):
+            assert set(axis.rows[place]) == set(seen[:, place].nonzero()[:, 0].tolist()), (size, place)
+
+
+@pytest.mark.parametrize(
+    ("padding", "mode"), [((-1, 1), "circular"), ((2, -2), "circular"), ((-2, 4), "replicate"), ((2, 1), "reflect")]
+)
+def test_paths_know_what_padding_reads_at_the_border(padding: tuple[int, int], mode: str) -> None:
+    size = 6
+    b = Builder()
+    x = b.input((1, 1, size))
+    y = b.pad(x, [padding], mode=mode)
+    ((_, (axis,)),) = paths(b.graph(y))[y.index]
+    seen = torch.nn.functional.pad(torch.arange(float(size)).reshape(1, 1, size), padding, mode=mode).flatten().tolist()
+    assert [list(row) for row in axis.rows] == [[int(place)] for place in seen]
+
+
+def test_pixel_shuffle_of_one_row() -> None:
+    b = Builder()
+    x = b.input((1, 4, 1, 4))
+    y = b.pixel_shuffle(x, 2)
+    assert reached(paths(b.graph(y))[y.index], 0, (1, 2)) == {(0, 1)}

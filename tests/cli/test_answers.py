@@ -248,3 +248,26 @@ def test_completion_knows_the_commands(capsys: pytest.CaptureFixture[str], monke
     monkeypatch.setenv("COMP_CWORD", "1")
     assert run([]) == 0
     assert capsys.readouterr().out == "shape\n"
+
+
+def test_summary_gives_fields_as_rf_does(capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(capsys, "summary", *STEM)["layers"][0]
+    assert (found["size"], found["jump"], found["start"]) == ([7, 7], [2, 2], [-3, -3])
+
+
+def test_json_lines_say_which_block(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["macs", "@mobilenet_layers", "-f", "jsonl"]) == 0
+    assert [json.loads(line)["block"] for line in capsys.readouterr().out.splitlines()] == [0, 1]
+
+
+def test_a_shape_without_spatial_axes_is_still_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["shape", "-i", "2x3x8x8", "flatten", "start_dim=0"]) == 0
+    assert "output 384" in capsys.readouterr().out
+
+
+def test_rf_bounds_what_it_writes_out(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["rf", "-i", "3x1000000", "ConvTranspose1d(3, 3, 9, stride=99991)", "Conv1d(3, 3, 9, stride=99989)"]
+    assert run([*argv, "ConvTranspose1d(3, 3, 9, stride=9973)"]) == 2
+    assert "past what is written out" in capsys.readouterr().err
+    assert run(["rf", "Upsample(scale_factor=0.7)"]) == 0
+    assert "10/7" in capsys.readouterr().out

@@ -249,3 +249,40 @@ def test_a_printed_model_that_is_cut_off_is_refused(tmp_path: Path) -> None:
 def test_errors_name_their_layer(layer: str) -> None:
     with pytest.raises(ConvcalcError, match="layer 1 "):
         out("relu", layer)
+
+
+def written(tmp_path: Path, text: str) -> str:
+    (tmp_path / "net.txt").write_text(text)
+    return f"@{tmp_path / 'net.txt'}"
+
+
+def test_a_printed_module_that_is_no_layer_is_refused_unless_only_params_are_asked(tmp_path: Path) -> None:
+    """GLU halves the channels and a misspelt Linear changes everything after it: no shape can be told."""
+    spec = written(tmp_path, "Sequential(\n  (0): Conv2d(3, 8, kernel_size=(3, 3))\n  (1): GLU(dim=1)\n)\n")
+    with pytest.raises(SpecError, match="GLU is no layer convcalc knows"):
+        blocks([spec], ["3x8x8"])
+    (block,) = blocks([spec], printed=True)
+    assert block.hidden == ("1 (GLU)",)
+    spec = written(tmp_path, "Net(\n  (a): Linear(in_features=3, out_features=2)\n  (b): MaxUnpool2d(2)\n)\n")
+    assert [block.hidden for block in blocks([spec], printed=True)] == [("b (MaxUnpool2d)",)]
+
+
+def test_an_empty_container_of_a_printed_model_is_nothing(tmp_path: Path) -> None:
+    spec = written(tmp_path, "Sequential(\n  (0): ReLU()\n  (shortcut): Sequential()\n)\n")
+    assert len(blocks([spec])[0].layers) == 1
+
+
+def test_stated_channels_are_enough_for_params_wherever_they_stand() -> None:
+    def total(*spec: str) -> int:
+        return params(read(*spec, i="").graph).total
+
+    assert total("relu", "Conv2d(3, 4, 3)") == 112
+    assert total("Conv2d(1, 6, 5)", "relu", "Flatten()", "Linear(256, 10)") == 156 + 2570
+    assert total("Upsample(scale_factor=2)", "BatchNorm2d(5)") == 10
+
+
+def test_a_prefix_a_bare_word_and_lower_case_truth() -> None:
+    assert out("nn.ReLU", "torch.nn.GELU") == (1, 3, 224, 224)
+    assert out("Conv2d(3, 4, 3, bias=false)") == (1, 4, 222, 222)
+    assert out("concat", "from=input,input", "axis=-1", i="3x8x8") == (1, 3, 8, 16)
+    assert out("slice", "axis=-1", "stop=2", i="3x8x8") == (1, 3, 8, 2)

@@ -86,6 +86,16 @@ def test_columns_folds_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     assert console(folded).width == 40
 
 
+def test_too_narrow_a_terminal_lists_rows_and_breaks_no_number(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    assert run(["summary", "@resnet_stem"]) == 0
+    text = capsys.readouterr().out
+    assert "83,520" in text and "64x112x112" in text and "27x27" in text
+    assert all(len(line) <= 50 for line in text.splitlines())
+
+
 def test_a_whole_table_as_it_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The worked example of many texts: 3 -> 256 channels, 5x5, on 12x12: 843 weights, 4,800 + 49,152 = 53,952 MACs."""
     monkeypatch.delenv("COLUMNS", raising=False)
