@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcalc.ops import Input, Op
 
@@ -36,8 +36,7 @@ class Value:
         return self.shape[2:]
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One step: the op, what it reads, what it makes, and the scope it was written in."""
 
     op: Op
@@ -46,8 +45,7 @@ class Node:
     scope: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """A named stretch of steps: a layer of a spec, a part of a recipe, a module of a model."""
 
     path: Path
@@ -56,8 +54,7 @@ class Scope:
     times: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Constraint:
+class Constraint(NamedTuple):
     """Something assumed: a mask of valid rows in a sweep, or a relation between symbols."""
 
     message: str

@@ -2,13 +2,13 @@
 
 An op says what one step does and nothing about who asked for it. Learned tensors are steps like any other, so
 sharing, groups and generated kernels are not special cases. Analyses match over `Op` and end in `assert_never`:
-an op that is forgotten is a type error, never a silent zero.
+an op that is forgotten is a type error, never a silent zero. Ops are named tuples because a frozen dataclass takes
+ten times as long to create, and start-up is a feature.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from convcalc.sizes import Shape, Size
@@ -18,16 +18,14 @@ Role: TypeAlias = Literal["weight", "bias", "norm", "other"]
 Scalar: TypeAlias = int | float | bool | str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """A tensor the caller hands in: (batch, channels, *spatial)."""
 
     shape: Shape
     name: str = "input"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A learned tensor. A shared one is one step, read many times."""
 
     shape: Shape
@@ -36,8 +34,7 @@ class Parameter:
     trained: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Constant:
+class Constant(NamedTuple):
     """A buffer, never counted as a parameter: running statistics, index tables, masks; filled with `value`."""
 
     shape: Shape
@@ -45,16 +42,14 @@ class Constant:
     value: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Conv:
+class Conv(NamedTuple):
     """Convolution (torch correlates) of x (B, Cin, *S) with weight (Cout, Cin/groups, *K), and a bias (Cout)."""
 
     windows: tuple[Window, ...]
     groups: Size = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ConvTranspose:
+class ConvTranspose(NamedTuple):
     """Transposed convolution of x (B, Cin, *S) with weight (Cin, Cout/groups, *K), and a bias (Cout)."""
 
     windows: tuple[Window, ...]
@@ -62,8 +57,7 @@ class ConvTranspose:
     output_padding: Shape = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class Pool(NamedTuple):
     """Pooling by windows, or (`output_size`) over uneven windows that tile the input."""
 
     function: Literal["max", "avg"]
@@ -73,15 +67,13 @@ class Pool:
     count_padding: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Unfold:
+class Unfold(NamedTuple):
     """Lay out what each window reads: (B, C, *S) -> (B, C, *kernel, *out)."""
 
     windows: tuple[Window, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class Sample(NamedTuple):
     """Read x at places computed elsewhere: deformable convolution's columns, gather, grid_sample."""
 
     shape: Shape
@@ -89,15 +81,13 @@ class Sample:
     groups: Size = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Einsum:
+class Einsum(NamedTuple):
     """Multiply two tensors and sum the letters that are missing from the result."""
 
     equation: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resample:
+class Resample(NamedTuple):
     """Interpolate to `size`; `scale` is the factor where one was given (torch then maps positions by it)."""
 
     size: Shape
@@ -106,8 +96,7 @@ class Resample:
     align_corners: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pad:
+class Pad(NamedTuple):
     """Add positions at both ends of each axis (negative: remove)."""
 
     before: Shape
@@ -116,8 +105,7 @@ class Pad:
     value: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reduce:
+class Reduce(NamedTuple):
     """Reduce whole axes by sum, mean, max or min; kept as 1 when `keep`."""
 
     axes: tuple[int, ...]
@@ -125,15 +113,13 @@ class Reduce:
     keep: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Concat:
+class Concat(NamedTuple):
     """Join tensors along one axis."""
 
     axis: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
+class Slice(NamedTuple):
     """Keep positions start, start+step, ... before stop of one axis."""
 
     axis: int
@@ -142,8 +128,7 @@ class Slice:
     step: Size = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rearrange:
+class Rearrange(NamedTuple):
     """Split each axis into factors, put all factors in `order`, and merge runs of `merge[k]` of them."""
 
     split: tuple[Shape, ...]
@@ -151,8 +136,7 @@ class Rearrange:
     merge: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Elementwise:
+class Elementwise(NamedTuple):
     """A function applied position by position; `axes` are those it looks along (softmax, layer_norm)."""
 
     function: str
@@ -160,8 +144,7 @@ class Elementwise:
     settings: tuple[tuple[str, Scalar], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opaque:
+class Opaque(NamedTuple):
     """A step of an imported model that cannot be read: totals that include it are `at least`."""
 
     name: str

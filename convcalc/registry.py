@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError, SpecError, nearest
@@ -27,8 +27,7 @@ R = TypeVar("R", bound=Recipe)
 REQUIRED: Any = inspect.Parameter.empty
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Argument:
+class Argument(NamedTuple):
     """One keyword of a recipe: what it may be (`size`, `sizes`, `padding`, `bool`, ...) and its default."""
 
     name: str

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from convcalc.sizes import Size, ceil_div, is_array, largest, smallest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Window(NamedTuple):
     """Output `i`, tap `t` reads position `stride*i + dilation*t - before`.
 
     `before` and `after` are the positions added at each end for a convolution, and removed for a transposed one.

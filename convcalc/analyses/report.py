@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from convcalc.graph import Graph, Node, Path, Scope, Value
 from convcalc.ops import Input
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One layer: its steps, the values it reads from outside and those read outside it (or given by the graph)."""
 
     scope: Scope
@@ -46,7 +45,7 @@ def rows(graph: Graph, depth: int = 1) -> list[Row]:
         if not nodes:
             continue
         inside = {node.output.index for node in nodes}
-        inputs = dict.fromkeys(v for node in nodes for v in node.inputs if v.index not in inside)
+        inputs = {v.index: v for node in nodes for v in node.inputs if v.index not in inside}
         outputs = tuple(
             node.output
             for node in nodes
@@ -54,5 +53,5 @@ def rows(graph: Graph, depth: int = 1) -> list[Row]:
         )
         if not outputs:
             outputs = (nodes[-1].output,)
-        made.append(Row(scopes.get(path, Scope(path)), tuple(nodes), tuple(inputs), outputs))
+        made.append(Row(scopes.get(path, Scope(path)), tuple(nodes), tuple(inputs.values()), outputs))
     return made

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from convcalc.analyses import macs as work
 from convcalc.analyses.params import Params, params
@@ -20,8 +19,7 @@ from convcalc.shapes import show
 from convcalc.sizes import Size, known, total
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One row of a report with its counts."""
 
     row: Row

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcalc.render.units import plain
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One column: the key of its value in a row, its heading, and how the value reads in a table."""
 
     key: str
@@ -23,8 +21,7 @@ class Column:
     right: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(NamedTuple):
     """Rows under columns, with lines above and below; `total` is a last row set apart."""
 
     columns: Sequence[Column]
@@ -34,13 +31,12 @@ class Table:
     foot: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """What a command found: the JSON object, the tables, hints for stderr, and whether what was asked holds."""
 
     document: dict[str, Any]
     tables: Sequence[Table]
-    hints: Sequence[str] = field(default=())
+    hints: Sequence[str] = ()
     holds: bool = True
 
 

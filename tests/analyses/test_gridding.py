@@ -21,11 +21,14 @@ from convcalc.errors import ShapeError
 ROWS = list(json.loads((Path(__file__).parents[1] / "golden/fields.json").read_text()))
 
 
-@pytest.mark.parametrize(
-    "row",
-    [row for row in ROWS if row["kind"] == "hdc_bruteforce" and row["params_kwargs"]["layers"] < 4],
-    ids=lambda row: row["id"],
-)
+BRUTE = [
+    pytest.param(row, id=row["id"], marks=[pytest.mark.thorough] if row["params_kwargs"]["layers"] > 3 else [])
+    for row in ROWS
+    if row["kind"] == "hdc_bruteforce"
+]
+
+
+@pytest.mark.parametrize("row", BRUTE)
 def test_rules_and_truth_part_as_often_as_the_catalogue_says(row: dict) -> None:
     told, want = row["params_kwargs"], row["counts"]
     kernel = told["kernel"]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from convcalc.cli.read.values import WORDS
 from convcalc.errors import SpecError, Spot, UnsupportedError
@@ -15,8 +14,7 @@ from convcalc.sizes import PerAxis
 _DIGITS = re.compile(r"\d{19,}")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A name with positional and keyword values; a value is a literal, a `Name` or a nested `Call`.
 
     `places` says where each value stands, by its number or keyword.
@@ -27,11 +25,10 @@ class Call:
     keywords: dict[str, Any]
     spot: Spot
     text: str
-    places: dict[int | str, Spot] = field(default_factory=dict)
+    places: dict[int | str, Spot] = {}  # noqa: RUF012  never written into
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A bare name: a symbol in a size's place, a word elsewhere."""
 
     text: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from convcalc.cli.read.calls import Call, convert, parse_call
 from convcalc.cli.read.lexer import Token
@@ -23,15 +22,14 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 _ASSIGNED = re.compile(r"(self\.)?[A-Za-z_][\w.]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(NamedTuple):
     """One layer as written: its kind, the rank its name fixes, its arguments, and how (and where) it is wired."""
 
     kind: Kind
     rank: int | None
     text: str
     spot: Spot
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] = {}  # noqa: RUF012  never written into
     called: str = ""
     sources: tuple[str, ...] = ()
     repeat: int = 1
@@ -39,8 +37,7 @@ class Layer:
     wired: Spot | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class InputLine:
+class InputLine(NamedTuple):
     """A line `input SHAPE` of a file."""
 
     text: str
@@ -85,7 +82,7 @@ def _unassigned(tokens: list[Token]) -> list[Token]:
         if joined:
             text = text[joined.end() :]
         if text:
-            out.append(replace(token, text=text))
+            out.append(token._replace(text=text))
     return out
 
 
@@ -164,12 +161,12 @@ def _told(items: list[Layer | InputLine], token: Token) -> Layer:
     layer = items[-1]
     if not text:
         raise SpecError(f"{key}= has no value (an unset shell variable?)", spot)
-    after = replace(layer, text=f"{layer.text} {token.text}")
+    after = layer._replace(text=f"{layer.text} {token.text}")
     match key:
         case "repeat" | "times":
             if not (text.isdigit() and 1 <= int(text) <= COUNT_LIMIT):
                 raise SpecError(f"{key} takes a whole number from 1 to {COUNT_LIMIT:,}, not {text!r}", spot)
-            return replace(after, repeat=int(text)) if key == "repeat" else replace(after, times=int(text))
+            return after._replace(repeat=int(text)) if key == "repeat" else after._replace(times=int(text))
         case "as" | "name":
             if text in RESERVED:
                 raise SpecError(f"{text!r} already means something: choose another name", spot)
@@ -177,11 +174,11 @@ def _told(items: list[Layer | InputLine], token: Token) -> Layer:
                 raise SpecError(f"a name is letters, digits and _, not {text!r}", spot)
             if layer.called:
                 raise SpecError(f"this layer is already called {layer.called!r}", spot)
-            return replace(after, called=text, wired=layer.wired or spot)
+            return after._replace(called=text, wired=layer.wired or spot)
         case "from":
             if layer.sources:
                 raise SpecError("from is given twice: join the names with a comma, from=a,b", spot)
-            return replace(after, sources=tuple(text.split(",")), wired=spot)
+            return after._replace(sources=tuple(text.split(",")), wired=spot)
     name = _argument_name(layer.kind, key, spot)
     if name in layer.arguments:
         plural = " (for several values write k=3,5)" if key in SHORT else ""
@@ -189,4 +186,4 @@ def _told(items: list[Layer | InputLine], token: Token) -> Layer:
     value = from_word(
         layer.kind.arguments[name], text, Spot(spot.line, spot.start + len(key) + 1, spot.end, spot.origin)
     )
-    return replace(after, arguments={**layer.arguments, name: value})
+    return after._replace(arguments={**layer.arguments, name: value})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from convcalc.errors import SpecError, Spot
 
@@ -19,8 +19,7 @@ _SIGNS = re.compile(r"[-+~]\s*[-+~]\s*[-+~]")
 _UNUSUAL = str.maketrans({"×": "x", "−": "-", "–": "-", "“": '"', "”": '"', "‘": "'", "’": "'"})
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A word or a call, as typed, with its place: `line` is the number of the line it starts on."""
 
     text: str

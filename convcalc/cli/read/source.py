@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from convcalc.cli.read.layers import InputLine, Layer, layers
 from convcalc.cli.read.lexer import Token, normal, tokens, words
@@ -18,8 +18,7 @@ FILE_LIMIT = 2**20
 WORDS_LIMIT = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """One stack of layers and its inputs; `hidden` names modules whose weights the text does not show."""
 
     inputs: tuple[Tensor, ...]
@@ -56,13 +55,13 @@ def blocks(spec: Sequence[str], inputs: Sequence[str] = (), *, printed: bool = F
         unclear = model.not_sequential()
         found = list(_leaves(model, hidden, anything=printed or bool(unclear)))
         if unclear and printed:
-            return [Block((), (replace(layer, times=count),), tuple(hidden)) for layer, count in found]
+            return [Block((), (layer._replace(times=count),), tuple(hidden)) for layer, count in found]
         if unclear:
             raise UnsupportedError(
                 f"a printed {unclear} shows its modules, not what forward() does with them: only params can read"
                 " it; list the layers instead"
             )
-        items += [*head, *(replace(layer, repeat=count) for layer, count in found)]
+        items += [*head, *(layer._replace(repeat=count) for layer, count in found)]
     return _split(items, given, tuple(hidden))
 
 
@@ -163,7 +162,7 @@ def _leaves(model: Printed, hidden: list[str], *, anything: bool) -> Iterator[tu
             call = call if call.endswith(")") else f"{call}()"
             for layer in layers([Token(call, module.spot)]):
                 if isinstance(layer, Layer):
-                    yield replace(layer, text=f"{name}: {call}" if name else call), count
+                    yield layer._replace(text=f"{name}: {call}" if name else call), count
         elif anything:
             hidden.append(f"{name} ({module.kind})" if name else module.kind)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from convcalc.builder import Builder
 from convcalc.cli.read.layers import Layer
@@ -19,8 +19,7 @@ from convcalc.sizes import UNKNOWN, PerAxis, Shape, known
 RANK_OF_MODE = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Stack:
+class Stack(NamedTuple):
     """A block as a graph, with how its input was read and what the reader may want to know."""
 
     graph: Graph

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError
 from convcalc.sizes import Shape
@@ -13,8 +13,7 @@ SIZE_LIMIT = 2**40
 _SYMBOLIC = re.compile(r"[A-Z][A-Za-z0-9_]*|\d+:\d+(:\w+)?|\?")
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """An input as written: its sizes, and a name and dtype where given."""
 
     sizes: Shape
