@@ -152,9 +152,9 @@ def einsum(b: Builder, equation: str, *operands: Any) -> Value:
         equation += "->" + "".join(sorted(letter for letter in set(letters) if letters.count(letter) == 1))
     if any(len(set(part)) != len(part) for part in equation.split("->")[0].split(",")):
         raise UnsupportedError("einsum with a letter twice in one tensor")
-    operands = equation.split("->")[0].split(",")
-    for letter in set("".join(operands)):
-        sizes = {x.shape[part.index(letter)] for part, x in zip(operands, values, strict=True) if letter in part}
+    parts = equation.split("->")[0].split(",")
+    for letter in set("".join(parts)):
+        sizes = {x.shape[part.index(letter)] for part, x in zip(parts, values, strict=True) if letter in part}
         if len(sizes) > 1 and 1 in sizes:
             raise UnsupportedError("einsum that stretches a letter of size 1")
     return b.write(ops.Einsum(equation), *values)
