@@ -10,6 +10,8 @@ from convcalc.window import Window
 
 Padding: TypeAlias = Annotated[int | str, "padding"]
 """A number, one per axis, a (before, after) pair per axis, or a word: `same`, `valid`, `tf_same`."""
+Pairs: TypeAlias = Annotated[int, "pairs"]
+"""A number, one per axis, or a (before, after) pair per axis."""
 WORDS = ("same", "valid", "tf_same")
 
 

@@ -10,13 +10,13 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from convcalc.arguments import Argument, check_value, read_argument
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError, SpecError, nearest
 from convcalc.graph import Value
-from convcalc.sizes import PerAxis, equal, is_array, is_symbol, known
+from convcalc.sizes import equal, known
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
@@ -24,21 +24,6 @@ if TYPE_CHECKING:
 
 Recipe = Callable[..., Any]
 R = TypeVar("R", bound=Recipe)
-REQUIRED: Any = inspect.Parameter.empty
-
-
-class Argument(NamedTuple):
-    """One keyword of a recipe: what it may be (`size`, `sizes`, `padding`, `bool`, ...) and its default."""
-
-    name: str
-    takes: tuple[str, ...]
-    default: Any = REQUIRED
-    choices: tuple[str, ...] = ()
-
-    @property
-    def required(self) -> bool:
-        """Whether the recipe has no default for it."""
-        return self.default is REQUIRED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,8 +168,6 @@ def kind(
     return register
 
 
-LARGEST = 2**63
-"""Numbers from here on are past any tensor."""
 KINDS: dict[str, Kind] = {}
 """The kinds imported so far; `convcalc.kinds.find` imports the family of a name on demand."""
 
@@ -198,102 +181,4 @@ def _signature(recipe: Recipe) -> tuple[tuple[tuple[str, bool], ...], dict[str, 
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY
     )
     keywords = (parameter for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY)
-    return inputs, {parameter.name: _argument(parameter) for parameter in keywords}
-
-
-def _argument(parameter: inspect.Parameter) -> Argument:
-    takes, choices = _sorts(parameter.annotation)
-    return Argument(name=parameter.name, takes=takes, default=parameter.default, choices=choices)
-
-
-def _sorts(annotation: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    metadata = getattr(annotation, "__metadata__", None)
-    if metadata:
-        return (metadata[0],), ()
-    origin = get_origin(annotation)
-    if origin is Literal:
-        return ("word",), get_args(annotation)
-    if origin is tuple:
-        return ("tuple",), ()
-    arguments = get_args(annotation)
-    if arguments and (origin is Union or type(annotation).__name__ == "UnionType"):
-        parts = [_sorts(part) for part in arguments]
-        return tuple(s for sorts, _ in parts for s in sorts), tuple(c for _, words in parts for c in words)
-    return ("none" if annotation is type(None) else annotation.__name__,), ()
-
-
-def check_value(argument: Argument, value: Any) -> None:
-    """Raise SpecError when a value is not of a sort its argument takes."""
-    if any(_fits(sort, argument, value) for sort in argument.takes):
-        return
-    if argument.choices and isinstance(value, str):
-        raise SpecError(
-            f"{argument.name} is one of {', '.join(argument.choices)}, not {value!r}{nearest(value, argument.choices)}"
-        )
-    raise SpecError(f"{argument.name} takes {describe(argument)}, not {value!r}")
-
-
-SORTS = {
-    "size": "a whole number",
-    "int": "a whole number",
-    "sizes": "a whole number or one per axis",
-    "output sizes": "a whole number or one per axis",
-    "padding": "a number, one per axis, a before+after pair, or same, valid, tf_same",
-    "factors": "a factor or one per axis",
-    "sides": "a number, one per axis, or a before+after pair",
-    "bool": "true or false",
-    "float": "a number",
-    "tuple": "a list of whole numbers",
-    "str": "a word",
-    "word": "a word",
-    "none": "none",
-}
-
-
-def describe(argument: Argument) -> str:
-    """Return in words what an argument takes."""
-    if argument.choices:
-        return "one of " + ", ".join(argument.choices)
-    return " or ".join(dict.fromkeys(SORTS[sort] for sort in argument.takes if sort != "none"))
-
-
-def _fits(sort: str, argument: Argument, value: Any) -> bool:
-    match sort:
-        case "size" | "int":
-            return is_size(value)
-        case "sizes":
-            return is_size(value) or (isinstance(value, PerAxis) and all(map(is_size, value)))
-        case "output sizes":
-            parts = value if isinstance(value, PerAxis) else (value,)
-            return all(part is None or is_size(part) for part in parts)
-        case "padding":
-            sides = value if isinstance(value, PerAxis) else (value,)
-            return isinstance(value, str) or all(is_size(side) or _is_pair(side) for side in sides)
-        case "factors":
-            return all(_fits("float", argument, part) for part in (value if isinstance(value, PerAxis) else (value,)))
-        case "sides":
-            parts = value if isinstance(value, (tuple, PerAxis)) else (value,)
-            return all(is_size(part) or _is_pair(part) for part in parts)
-        case "bool":
-            return isinstance(value, bool)
-        case "float":
-            return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
-        case "tuple":
-            return isinstance(value, (tuple, PerAxis)) and all(map(is_size, value))
-        case "str":
-            return isinstance(value, str)
-        case "word":
-            return value in argument.choices
-        case _:
-            return value is None
-
-
-def is_size(value: object) -> bool:
-    """Whether a value may stand for a number of things: an int, an array, a symbol; never a bool."""
-    if isinstance(value, int):
-        return not isinstance(value, bool) and abs(value) < LARGEST
-    return is_array(value) or is_symbol(value)
-
-
-def _is_pair(side: object) -> bool:
-    return isinstance(side, tuple) and len(side) == 2 and all(map(is_size, side))
+    return inputs, {parameter.name: read_argument(parameter) for parameter in keywords}

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "convcalc"
 FLOORS = {
     "errors": 0, "sizes": 0, "equations": 2,
-    "window": 1, "ops": 2, "shapes": 2, "graph": 2, "padding": 3, "builder": 3, "registry": 3,
+    "window": 1, "ops": 2, "shapes": 2, "graph": 2, "padding": 3, "arguments": 3, "builder": 3, "registry": 3,
     "kinds": 4, "analyses": 5, "render": 6, "runtime": 6, "cli": 7,
 }  # fmt: skip
 HEAVY = ("torch", "numpy", "sympy", "fvcore", "pydantic")

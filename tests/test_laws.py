@@ -18,6 +18,7 @@ from convcalc.analyses.params import Params, params
 from convcalc.analyses.paths import paths, reached
 from convcalc.analyses.reach import Reach
 from convcalc.analyses.report import rows
+from convcalc.arguments import REQUIRED
 from convcalc.builder import Builder
 from convcalc.cli.read.source import blocks
 from convcalc.cli.read.stack import assemble
@@ -26,7 +27,6 @@ from convcalc.errors import ShapeError, SpecError, UnsupportedError
 from convcalc.graph import Graph
 from convcalc.kinds import all_kinds
 from convcalc.ops import NORMS, Elementwise, Pool
-from convcalc.registry import REQUIRED
 from convcalc.render.table import Answer, to_json
 from convcalc.render.units import plain
 from convcalc.runtime.module import GraphModule

@@ -47,8 +47,13 @@ class Reach:
 
     @property
     def sizes(self) -> Interval:
-        """The least and the greatest number of positions from first to last."""
-        spans = [0 if a is None or b is None else b - a + 1 for a, b in zip(self.first, self.last, strict=True)]
+        """The least and the greatest number of positions from first to last, over all phases."""
+        return self.sizes_of(self.period)
+
+    def sizes_of(self, outputs: int) -> Interval:
+        """The same over the first `outputs` outputs: a map may be smaller than the pattern."""
+        ends = zip(self.first[:outputs], self.last[:outputs], strict=True)
+        spans = [0 if a is None or b is None else b - a + 1 for a, b in ends]
         return min(spans), max(spans)
 
     def at(self, output: int) -> Interval | None:

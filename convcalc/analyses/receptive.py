@@ -10,6 +10,7 @@ from convcalc.analyses.reach import Reach
 
 if TYPE_CHECKING:
     from convcalc.analyses.field import Field
+    from convcalc.sizes import Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,17 +18,23 @@ class Receptive:
     """What one value sees of one input: a local reach per axis (None: all of it), and why anything is global."""
 
     axes: tuple[Reach | None, ...]
+    outputs: tuple[int | None, ...] = ()
     everything: str | None = None
 
     @property
     def size_min(self) -> list[int | None]:
         """The smallest field over the phases, per axis; None where the whole axis is seen."""
-        return [None if axis is None else axis.sizes[0] for axis in self.axes]
+        return [None if span is None else span[0] for span in self._sizes()]
 
     @property
     def size_max(self) -> list[int | None]:
         """The largest field over the phases, per axis; None where the whole axis is seen."""
-        return [None if axis is None else axis.sizes[1] for axis in self.axes]
+        return [None if span is None else span[1] for span in self._sizes()]
+
+    def _sizes(self) -> list[tuple[int, int] | None]:
+        outputs = self.outputs or (None,) * len(self.axes)
+        pairs = zip(self.axes, outputs, strict=True)
+        return [None if axis is None else axis.sizes if n is None else axis.sizes_of(n) for axis, n in pairs]
 
     @property
     def jump(self) -> list[Fraction | None]:
@@ -51,17 +58,24 @@ def _middle(axis: Reach | None) -> Fraction | None:
     return Fraction(axis.first[0] + axis.last[0], 2)
 
 
-def receptive(field: Field, rank: int, source: int = 0) -> Receptive | None:
-    """Return what a value sees of input number `source`, which has `rank` spatial axes; None where nothing of it."""
+def receptive(field: Field, rank: int, source: int = 0, shape: Shape = ()) -> Receptive | None:
+    """Return what a value (of this shape) sees of input number `source`, which has `rank` spatial axes.
+
+    None where it sees nothing of it.
+    """
     mine = {key[1:]: reach for key, reach in field.items() if key[0] == source}
     if not mine:
         return None
-    axes = []
+    axes: list[Reach | None] = []
+    outputs: list[int | None] = []
     reasons = []
     for axis in range(2, rank + 2):
-        local = [reach for (of, own), reach in mine.items() if of == axis and own is not None]
+        local = [(own, reach) for (of, own), reach in mine.items() if of == axis and own is not None]
         whole = mine.get((axis, None))
-        axes.append(local[0] if local and isinstance(local[0], Reach) else None)
+        own, reach = local[0] if local else (0, None)
+        axes.append(reach if isinstance(reach, Reach) else None)
+        size = shape[own] if own < len(shape) else None
+        outputs.append(size if isinstance(size, int) else None)
         if isinstance(whole, str):
             reasons.append(whole)
-    return Receptive(axes=tuple(axes), everything=reasons[0] if reasons else None)
+    return Receptive(axes=tuple(axes), outputs=tuple(outputs), everything=reasons[0] if reasons else None)

@@ -16,6 +16,10 @@ from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
 
 RUNS_SHOWN = 10
 RATES_LIMIT = 10_000
+GROUPS = (
+    "a group is a run of stride-1 convolutions: strides, pools, resizes and merges end it, and what lies before them"
+    " is not part of it (rf reads through everything)"
+)
 COLUMNS = (Column("rule", "rule"), Column("verdict", "verdict"), Column("numbers", "numbers"))
 
 
@@ -178,5 +182,6 @@ def _of_layers(words: Sequence[str], inputs: Sequence[str]) -> Answer:
             holds = holds and (group.parallel or found.exact.full)
     if not tables:
         raise UnsupportedError("there is no dilated convolution in these layers, so nothing to check")
+    tables[-1] = tables[-1]._replace(foot=[*tables[-1].foot, GROUPS])
     document = {"schema_version": SCHEMA_VERSION, "command": "hdc-check", "groups": documents}
     return Answer(document=document, tables=tables, holds=holds)

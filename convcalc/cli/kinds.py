@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from convcalc.arguments import Argument, describe
 from convcalc.cli.options import AsFormat, Format, Out, emit
 from convcalc.kinds import ALIASES, FAMILIES, all_kinds, find, plain
-from convcalc.registry import Argument, Kind, describe
+from convcalc.registry import Kind
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
 
 

@@ -38,6 +38,8 @@ def command(
             )
     held, _, _ = totals([line for _, line in everything])
     body = [_row(line, label(line, stack), held) for stack, line in everything]
+    if len(found) > 1:
+        body = [{**row, "name": str(number)} for number, row in enumerate(body)]
     names = list(dict.fromkeys(name for stack, _ in found for name in missing(stack)))
     shown = ("weights", "biases", *(key for key in ("norm", "other") if getattr(held, key)))
     columns = (
@@ -52,7 +54,7 @@ def command(
         columns=columns,
         rows=body,
         total=last,
-        head=[found[0][0].reading] if len(found) == 1 else [f"{len(found)} blocks"],
+        head=[found[0][0].reading] if len(found) == 1 else [f"{len(found)} layers, each by itself"],
         foot=[
             f"{exactly(held.total)} parameters, {exactly(held.trainable)} of them trainable",
             *warning(names, "the weights"),

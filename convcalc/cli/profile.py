@@ -173,6 +173,9 @@ def _rate(value: float | None) -> str:
     return "-" if value is None else figures(value / 1e9)
 
 
+NAMED = 5
+UNEVEN = 2.0
+"""Past this ratio of the whole to the sum of its layers one of them was disturbed."""
 COLUMNS = (
     Column("name", "#"),
     Column("layer", "layer"),
@@ -188,9 +191,18 @@ COLUMNS = (
 def _table(stack: Stack, parts: list[Timed], whole: Timed, setup: Setup, head: list[str]) -> Table:
     summed = sum(one.measured.median * one.times for one in parts)
     foot = [f"the layers one by one add up to {seconds(summed)}; together they take {seconds(whole.measured.median)}"]
-    noisy = [one.text for one in (*parts, whole) if not one.measured.settled]
+    noisy = [
+        f"{one.name} {one.text}" if one is not whole else one.text
+        for one in (whole, *parts)
+        if not one.measured.settled
+    ]
     if noisy:
-        foot.append(f"not settled within 1% in the time given: {', '.join(noisy[:5])} (--time 5 gives them longer)")
+        more = f" and {len(noisy) - NAMED} more" if len(noisy) > NAMED else ""
+        foot.append(
+            f"not settled within 1% in the time given (--time 5 gives longer): {', '.join(noisy[:NAMED])}{more}"
+        )
+    if summed and not 1 / UNEVEN <= whole.measured.median / summed <= UNEVEN:
+        foot.append("the whole and the sum of its layers are far apart: the cores were busy; try again, or --threads 1")
     work = {"forward": "MACs", "backward": "2 MACs (input and weight gradient)", "both": "3 MACs"}[setup.direction]
     foot.append(f"GFLOP/s = 2 x {work} / median")
     return Table(

@@ -66,8 +66,10 @@ def lines(stack: Stack, depth: int = 1) -> list[Line]:
 def label(line: Line, stack: Stack) -> str:
     """Return what a row is called in a table: the layer as typed, or its part of a layer."""
     scope = line.row.scope
-    text = scope.text or ".".join(scope.path[1:]) or scope.kind
-    return ("  " * (len(scope.path) - 1)) + text
+    if len(scope.path) < 2:
+        return scope.text or scope.kind
+    above = next((one.text for one in stack.graph.scopes if one.path == scope.path[:1]), "")
+    return f"{above}: {'.'.join(scope.path[1:])}"
 
 
 def shape_of(values: tuple[Value, ...]) -> str:

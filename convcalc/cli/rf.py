@@ -47,7 +47,7 @@ def command(
         body = [row for line in rows for row in _rows(line, stack, seen)]
         extras = [field_of(line.row.outputs, stack, seen) for line in rows]
         columns = COLUMNS if any(row["global"] for row in body) else COLUMNS[:-1]
-        foot = [text for text in (_end(stack, seen), _borders(stack)) if text]
+        foot = [*_ends(stack, seen), *_borders(stack)]
         tables.append(Table(columns=columns, rows=body, head=[stack.reading], foot=foot))
         parts.append({**part(stack, rows, extras), **field_of(stack.graph.outputs, stack, seen)})
     answer = Answer(
@@ -61,7 +61,7 @@ def found_in(values: Sequence[Value], stack: Stack, seen: dict[int, Field]) -> l
     field = seen[values[-1].index]
     found = []
     for number, value in enumerate(stack.graph.inputs):
-        one = receptive(field, len(value.shape) - 2, number)
+        one = receptive(field, len(value.shape) - 2, number, values[-1].shape)
         if one is not None:
             op = stack.graph.nodes[value.index].op
             found.append((getattr(op, "name", ""), one))
@@ -115,22 +115,30 @@ def field_of(values: Sequence[Value], stack: Stack, seen: dict[int, Field]) -> d
     return {"fields": {name: _json(one) for name, one in found}}
 
 
-def _borders(stack: Stack) -> str:
+def _borders(stack: Stack) -> list[str]:
     modes = [node.op.mode for node in stack.graph.nodes if isinstance(node.op, Pad) and node.op.mode != "constant"]
-    return f"near the border {' and '.join(dict.fromkeys(modes))} padding reads other positions" if modes else ""
+    return [f"near the border {' and '.join(dict.fromkeys(modes))} padding reads other positions"] if modes else []
 
 
-def _end(stack: Stack, seen: dict[int, Field]) -> str:
-    given = stack.graph.inputs[0].spatial
-    found = found_in(stack.graph.outputs, stack, seen)
-    if not found or not given:
-        return ""
-    one = found[0][1]
+def _ends(stack: Stack, seen: dict[int, Field]) -> list[str]:
+    """One sentence for each input: what one output sees of it."""
+    found = dict(found_in(stack.graph.outputs, stack, seen))
+    if not found:
+        return ["the input has no spatial axes, or none of them reaches the output: there is no field to give"]
+    several = len(stack.graph.inputs) > 1
+    sentences = []
+    for value in stack.graph.inputs:
+        name = getattr(stack.graph.nodes[value.index].op, "name", "")
+        if name in found:
+            sentences.append(_sentence(found[name], value, f" of {name}" if several else ""))
+    return sentences
+
+
+def _sentence(one: Receptive, given: Value, of: str) -> str:
     if not any(one.axes):
-        return f"one output sees the whole input ({one.everything})"
-    text = f"one output sees {sized(one)} input positions, one step is {joined(one.jump, 'uneven')}"
-    if all(known(size) for size in given) and all(
-        high is None or high >= size for high, size in zip(one.size_max, given, strict=True)
-    ):
+        return f"one output sees the whole input{of} ({one.everything})"
+    text = f"one output sees {sized(one)} input positions{of}, one step is {joined(one.jump, 'uneven')}"
+    pairs = list(zip(one.size_max, given.spatial, strict=True))
+    if all(known(size) for _, size in pairs) and all(high is None or high >= size for high, size in pairs):
         text += "; that is as large as the input or larger"
     return text

@@ -4,7 +4,7 @@ from typing import Literal
 
 from convcalc.builder import Builder
 from convcalc.graph import Value
-from convcalc.padding import Padding
+from convcalc.padding import Padding, Pairs
 from convcalc.registry import kind
 from convcalc.sizes import Size, Sizes
 
@@ -50,7 +50,7 @@ def conv_transpose(
     out_channels: Size,
     kernel_size: Sizes,
     stride: Sizes = 1,
-    padding: Padding = 0,
+    padding: Pairs = 0,
     output_padding: Sizes = 0,
     groups: Size = 1,
     bias: bool = True,

@@ -309,3 +309,11 @@ def test_pixel_shuffle_of_one_row() -> None:
     x = b.input((1, 4, 1, 4))
     y = b.pixel_shuffle(x, 2)
     assert reached(paths(b.graph(y))[y.index], 0, (1, 2)) == {(0, 1)}
+
+
+def test_a_map_smaller_than_the_pattern_has_only_the_sizes_of_its_outputs() -> None:
+    """Windows 0-3, 3-6, 6-9 of an adaptive pool, two neighbours at a time: 0..6 and 3..9, both 7 wide (gradients)."""
+    b = Builder()
+    y = b.conv(b.adaptive_pool("avg", b.input((1, 1, 10)), 3), 1, 2)
+    one = receptive(fields(b.graph(y))[y.index], 1, 0, y.shape)
+    assert one is not None and (one.size_min, one.size_max) == ([7], [7])

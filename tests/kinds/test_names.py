@@ -7,9 +7,10 @@ import inspect
 import pytest
 from torch import nn
 
+from convcalc.arguments import REQUIRED, SORTS
 from convcalc.errors import SpecError
 from convcalc.kinds import ALIASES, FAMILIES, all_kinds, find
-from convcalc.registry import REQUIRED, SORTS, Kind
+from convcalc.registry import Kind
 
 OURS_ONLY = {"in_channels"}
 IGNORED = {"device", "dtype", "kwargs", "args"}

@@ -90,7 +90,6 @@ ODD: list[tuple[str, nn.Module, tuple[int, ...], int]] = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @pytest.mark.parametrize(("name", "module", "shape", "want"), ODD, ids=[case[0] for case in ODD])
 def test_odd_layers_are_counted_as_by_hand(name: str, module: nn.Module, shape: tuple[int, ...], want: int) -> None:
     graph = trace(module.eval(), shape)

@@ -6,9 +6,9 @@ import ast
 import re
 from typing import Any, NamedTuple
 
+from convcalc.arguments import Argument
 from convcalc.cli.read.values import WORDS
 from convcalc.errors import SpecError, Spot, UnsupportedError
-from convcalc.registry import Argument
 from convcalc.sizes import PerAxis
 
 _DIGITS = re.compile(r"\d{19,}")
@@ -124,7 +124,7 @@ def convert(argument: Argument, value: Any, spot: Spot) -> Any:
         return value.text
     if isinstance(value, tuple):
         parts = tuple(convert(argument, part, spot) if isinstance(part, Name) else part for part in value)
-        if takes & {"sizes", "output sizes", "padding", "factors"} or (
+        if takes & {"sizes", "output sizes", "padding", "pairs", "factors"} or (
             takes & {"sides"} and any(isinstance(p, tuple) for p in parts)
         ):
             return PerAxis(parts)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from convcalc.arguments import Argument, check_value, describe
 from convcalc.errors import SpecError, Spot, UnsupportedError
-from convcalc.registry import Argument, check_value, describe
 from convcalc.sizes import PerAxis
 
 _INT = re.compile(r"[+-]?\d+")
@@ -19,8 +19,8 @@ _PAIR = re.compile(r"(-?\d+)\+(-?\d+)")
 _SYMBOL = re.compile(r"[A-Z][A-Za-z0-9_]*")
 _RANGE = re.compile(r"\d+:\d+(:(\d+|pow2))?")
 WORDS = {"true": True, "yes": True, "false": False, "no": False, "none": None}
-PER_AXIS = frozenset({"sizes", "output sizes", "padding", "sides", "factors"})
-SIZED = frozenset({"size", "sizes", "output sizes", "padding", "sides", "factors", "int", "tuple"})
+PER_AXIS = frozenset({"sizes", "output sizes", "padding", "pairs", "sides", "factors"})
+SIZED = frozenset({"size", "sizes", "output sizes", "padding", "pairs", "sides", "factors", "int", "tuple"})
 DIGITS = 18
 
 
@@ -70,7 +70,7 @@ def _read(argument: Argument, text: str, spot: Spot) -> Any:
 
 def _side(text: str, argument: Argument, spot: Spot) -> Any:
     pair = _PAIR.fullmatch(text)
-    if pair and {"padding", "sides"} & set(argument.takes):
+    if pair and {"padding", "pairs", "sides"} & set(argument.takes):
         return int(pair[1]), int(pair[2])
     return number(text, argument, spot)
 

@@ -1,0 +1,130 @@
+"""The arguments of a recipe: what each takes, read off its annotation, and whether a value is that."""
+
+from __future__ import annotations
+
+import inspect
+from math import isfinite
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+
+from convcalc.errors import SpecError, nearest
+from convcalc.sizes import PerAxis, is_array, is_symbol
+
+REQUIRED: Any = inspect.Parameter.empty
+LARGEST = 2**63
+"""Numbers from here on are past any tensor."""
+
+
+class Argument(NamedTuple):
+    """One keyword of a recipe: what it may be (`size`, `sizes`, `padding`, `bool`, ...) and its default."""
+
+    name: str
+    takes: tuple[str, ...]
+    default: Any = REQUIRED
+    choices: tuple[str, ...] = ()
+
+    @property
+    def required(self) -> bool:
+        """Whether the recipe has no default for it."""
+        return self.default is REQUIRED
+
+
+def read_argument(parameter: inspect.Parameter) -> Argument:
+    """Return what a parameter of a recipe takes, with its default."""
+    takes, choices = _sorts(parameter.annotation)
+    return Argument(name=parameter.name, takes=takes, default=parameter.default, choices=choices)
+
+
+def _sorts(annotation: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    metadata = getattr(annotation, "__metadata__", None)
+    if metadata:
+        return (metadata[0],), ()
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return ("word",), get_args(annotation)
+    if origin is tuple:
+        return ("tuple",), ()
+    arguments = get_args(annotation)
+    if arguments and (origin is Union or type(annotation).__name__ == "UnionType"):
+        parts = [_sorts(part) for part in arguments]
+        return tuple(s for sorts, _ in parts for s in sorts), tuple(c for _, words in parts for c in words)
+    return ("none" if annotation is type(None) else annotation.__name__,), ()
+
+
+def check_value(argument: Argument, value: Any) -> None:
+    """Raise SpecError when a value is not of a sort its argument takes."""
+    if any(_fits(sort, argument, value) for sort in argument.takes):
+        return
+    if argument.choices and isinstance(value, str):
+        raise SpecError(
+            f"{argument.name} is one of {', '.join(argument.choices)}, not {value!r}{nearest(value, argument.choices)}"
+        )
+    raise SpecError(f"{argument.name} takes {describe(argument)}, not {value!r}")
+
+
+SORTS = {
+    "size": "a whole number",
+    "int": "a whole number",
+    "sizes": "a whole number or one per axis",
+    "output sizes": "a whole number or one per axis",
+    "pairs": "a number, one per axis, or a before+after pair",
+    "padding": "a number, one per axis, a before+after pair, or same, valid, tf_same",
+    "factors": "a factor or one per axis",
+    "sides": "a number, one per axis, or a before+after pair",
+    "bool": "true or false",
+    "float": "a number",
+    "tuple": "a list of whole numbers",
+    "str": "a word",
+    "word": "a word",
+    "none": "none",
+}
+
+
+def describe(argument: Argument) -> str:
+    """Return in words what an argument takes."""
+    if argument.choices:
+        return ("one of " if len(argument.choices) > 1 else "only ") + ", ".join(argument.choices)
+    return " or ".join(dict.fromkeys(SORTS[sort] for sort in argument.takes if sort != "none"))
+
+
+def _fits(sort: str, argument: Argument, value: Any) -> bool:
+    match sort:
+        case "size" | "int":
+            return is_size(value)
+        case "sizes":
+            return is_size(value) or (isinstance(value, PerAxis) and all(map(is_size, value)))
+        case "output sizes":
+            parts = value if isinstance(value, PerAxis) else (value,)
+            return all(part is None or is_size(part) for part in parts)
+        case "pairs":
+            sides = value if isinstance(value, PerAxis) else (value,)
+            return all(is_size(side) or _is_pair(side) for side in sides)
+        case "padding":
+            return isinstance(value, str) or _fits("pairs", argument, value)
+        case "factors":
+            return all(_fits("float", argument, part) for part in (value if isinstance(value, PerAxis) else (value,)))
+        case "sides":
+            parts = value if isinstance(value, (tuple, PerAxis)) else (value,)
+            return all(is_size(part) or _is_pair(part) for part in parts)
+        case "bool":
+            return isinstance(value, bool)
+        case "float":
+            return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+        case "tuple":
+            return isinstance(value, (tuple, PerAxis)) and all(map(is_size, value))
+        case "str":
+            return isinstance(value, str)
+        case "word":
+            return value in argument.choices
+        case _:
+            return value is None
+
+
+def is_size(value: object) -> bool:
+    """Whether a value may stand for a number of things: an int, an array, a symbol; never a bool."""
+    if isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) < LARGEST
+    return is_array(value) or is_symbol(value)
+
+
+def _is_pair(side: object) -> bool:
+    return isinstance(side, tuple) and len(side) == 2 and all(map(is_size, side))
