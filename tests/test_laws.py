@@ -146,6 +146,32 @@ def test_the_module_computes_what_torchs_own_layer_computes(name: str, data: st.
         torch.testing.assert_close(module(x), own.eval()(x))
 
 
+# (3) errors agree (conv, conv_transpose, pools, pads and resizes also in test_refusals.py, with wild arguments) ------
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if all_kinds()[name].torch])
+@given(data=st.data())
+def test_we_refuse_what_torch_refuses_on_the_cpu(name: str, data: st.DataObject) -> None:
+    (shape,), arguments = data.draw(cases(name))
+    if len(shape) > 2 and data.draw(st.booleans()):
+        shape = (*shape[:2], *(data.draw(st.integers(1, 3)) for _ in shape[2:]))
+    for key in ("groups", "num_groups", "upscale_factor", "num_parameters", "dim", "start_dim"):
+        if key in arguments and data.draw(st.integers(0, 3)) == 0:
+            arguments[key] = data.draw(st.integers(1, 7))
+    try:
+        graph = all_kinds()[name].build(shape, **arguments)
+    except (ShapeError, SpecError):
+        graph = None
+    try:
+        own = layer_module(all_kinds()[name], None, arguments, shape, 1)
+        assume(own is not None)
+        assert own is not None
+        theirs = ran(own, [shape])[0]
+    except (RuntimeError, ValueError, IndexError, AssertionError, NotImplementedError, ZeroDivisionError):
+        theirs = None
+    assert (None if graph is None else graph.outputs[0].shape) == (theirs if theirs and 0 not in theirs else None)
+
+
 # (4) graph -> module -> trace ----------
 
 
