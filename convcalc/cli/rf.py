@@ -69,7 +69,9 @@ def found_in(values: Sequence[Value], stack: Stack, seen: dict[int, Field]) -> l
 
 
 def sized(one: Receptive) -> str:
-    """Return the size of a field as people write it, 43x43, or 5..16 where it varies."""
+    """Return the size of a field as people write it: 43x43, 5..16 where it varies, `all` for a whole map."""
+    if not any(one.axes):
+        return "all"
     spans = []
     for low, high in zip(one.size_min, one.size_max, strict=True):
         spans.append("all" if low is None else str(low) if low == high else f"{low}..{high}")
