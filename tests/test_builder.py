@@ -12,7 +12,10 @@ from convcalc import ops
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.graph import Graph
+from convcalc.kinds import all_kinds
+from convcalc.registry import kind
 from convcalc.sizes import UNKNOWN, PerAxis
+from convcalc.window import Window
 
 
 def test_require_is_one_rule_with_three_meanings() -> None:
@@ -122,3 +125,57 @@ def test_what_does_not_fit_is_said_with_its_numbers(write: Any, message: str) ->
     b = Builder()
     with pytest.raises(ShapeError, match=message):
         write(b, b.input((1, 4, 8, 8)))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "arguments", "message"),
+    [
+        ("layer_norm", (1, 4), {"normalized_shape": (1, 1, 4)}, "has more axes than the input 1x4"),
+        ("batch_norm", (4,), {}, "needs a batch and channels, but its input is 4"),
+        ("avg_pool", (1, 2, 8), {"kernel_size": 2, "divisor_override": 3}, "divisor_override is for 2 or 3"),
+        ("upsample", (1, 2, 8), {"size": 4, "recompute_scale_factor": True}, "goes with scale_factor, not with size"),
+        ("upsample", (1, 2, 8), {}, "takes either size or scale_factor"),
+        (
+            "upsample",
+            (1, 2, 8),
+            {"size": 4, "mode": "bilinear"},
+            "bilinear needs 2 spatial axes, not 1; here use linear",
+        ),
+        ("upsample", (1, 2, 8), {"size": 4, "align_corners": True}, "align_corners goes with linear"),
+        ("pixel_shuffle", (1, 4, 8), {"upscale_factor": 2}, "pixel_shuffle needs 2 spatial axes, but its input has 1"),
+        ("unfold", (1, 4, 8), {"kernel_size": 2}, "unfold needs 2 spatial axes, but its input has 1"),
+        ("zero_pad", (1, 4, 8, 8), {"padding": (1, 2)}, "padding has 2 numbers, but 2 spatial axes need 4"),
+        ("max_pool", (1, 4), {"kernel_size": 2}, "needs spatial axes, but its input has none"),
+        ("adaptive_avg_pool", (1, 4), {"output_size": 2}, "needs spatial axes"),
+        ("global_avg_pool", (1, 4), {}, "needs spatial axes"),
+    ],
+)
+def test_kinds_refuse_with_their_numbers(name: str, shape: tuple[int, ...], arguments: Any, message: str) -> None:
+    with pytest.raises(ShapeError, match=message):
+        all_kinds()[name].build(shape, **arguments)
+
+
+def test_too_many_inputs_and_two_recipes_of_one_name() -> None:
+    with pytest.raises(ShapeError, match="conv takes 1 inputs, not 2"):
+        all_kinds()["conv"].build((1, 2, 3, 3), (1, 2, 3, 3), out_channels=1, kernel_size=1)
+    with pytest.raises(ValueError, match="two recipes are called conv"):
+        kind(source="nowhere", name="conv")(lambda b, x: x)
+
+
+def test_windows_of_another_rank_and_sizes_of_another_rank() -> None:
+    b = Builder()
+    x = b.input((1, 2, 8, 8))
+    with pytest.raises(ShapeError, match="walks 1 spatial axes, but its input 2x8x8 has 2"):
+        b.unfold(x, (Window(kernel=2),))
+    with pytest.raises(ShapeError, match="output_size names 1 axes, but the input has 2"):
+        b.write(ops.Pool(function="avg", output_size=(2,)), x)
+
+
+def test_a_str_argument_takes_words() -> None:
+    from convcalc.arguments import Argument, check_value
+    from convcalc.errors import SpecError
+
+    wordy = Argument(name="form", takes=("str",))
+    check_value(wordy, "train")
+    with pytest.raises(SpecError, match="form takes a word, not 3"):
+        check_value(wordy, 3)

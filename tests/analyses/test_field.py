@@ -162,3 +162,64 @@ def test_workspace_of_a_transposed_layer_is_its_columns() -> None:
 def test_a_mode_nobody_knows_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="'area' interpolation"):
         reader(ops.Resample(size=(2,), mode="area"), 1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("out", [3, 7, 12, 16, 19])
+@pytest.mark.parametrize("corners", [False, True])
+def test_bicubic_reads_what_torch_reads(out: int, corners: bool) -> None:
+    size = 8
+    b = Builder()
+    y = b.resize(b.input((1, 1, size, 2)), (out, 2), "bicubic", align_corners=corners)
+    graph = b.graph(y)
+    ((_, (axis, _)),) = paths(graph)[y.index]
+    reach = fields(graph)[y.index][0, 2, 2]
+    assert isinstance(reach, Reach)
+    eye = torch.eye(size, dtype=torch.float64).reshape(size, 1, size, 1).expand(size, 1, size, 2)
+    seen = torch.nn.functional.interpolate(eye, (out, 2), mode="bicubic", align_corners=corners)[:, 0, :, 0]
+    for place in range(out):
+        want = set((seen[:, place].abs() > 1e-12).nonzero()[:, 0].tolist())
+        assert want <= set(axis.rows[place])
+        assert set(axis.rows[place]) - want <= (
+            {0, size - 1} if place * size // out in (0, 1, size - 2, size - 1) else set()
+        )
+        first, last = reach.at(place) or (0, 0)
+        assert all(first <= position <= last for position in want)
+
+
+def test_a_gate_of_one_position_is_seen_by_all() -> None:
+    def gated(b: Builder, x: Value) -> Value:
+        return b.multiply(x, b.conv(x, 2, 9, stride=1) if x.shape[2] == 9 else x)
+
+    judged(gated, (1, 2, 9, 9))
+    one = receptive(seen(gated, (1, 2, 9, 9)), 2)
+    assert one is not None and one.size_max == [1, 1] and one.everything == "a gate of one position"
+
+
+def test_what_paths_cannot_follow_is_refused() -> None:
+    b = Builder()
+    x = b.input((1, 2, 4, 4))
+    put = b.elementwise("put", x)
+    with pytest.raises(UnsupportedError, match="a write into part of a tensor"):
+        paths(b.graph(put))
+    clean = Builder()
+    y = clean.rearrange(clean.input((1, 2, 4, 4)), ((1,), (2,), (2, 2), (4,)), (0, 1, 2, 3, 4), (1, 1, 1, 1, 1))
+    assert y.shape == (1, 2, 2, 2, 4)
+    with pytest.raises(UnsupportedError, match="no product over axes"):
+        paths(clean.graph(y))
+
+
+def test_an_outer_product_is_no_contraction_and_one_tap_means_one_channel_kept() -> None:
+    b = Builder()
+    x = b.input((3, 4))
+    b.write(ops.Einsum("ab,cd->abcd"), x, b.parameter("w", (5, 6)))
+    assert macs(b.graph()) == 0
+    taken = b.take(b.input((1, 4, 2, 2)), 3)
+    assert taken.shape == (1, 3, 2, 2)
+
+
+def test_tables_follow_upsampling_and_are_bounded() -> None:
+    table = Reach().through(Window(kernel=3, stride=3)).union(Reach().through(Window(kernel=1, stride=2)), 4)
+    up = table.back_through(Window(kernel=2, stride=2), 8)
+    assert [up.at(i) for i in (0, 1, 6)] == [table.at(0), table.at(0), table.at(3)]
+    with pytest.raises(UnsupportedError, match="differs at each of 1,000,000 outputs"):
+        table.through(Window(kernel=1), 1_000_000)

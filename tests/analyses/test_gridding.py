@@ -6,16 +6,19 @@ import itertools
 import json
 from math import gcd
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcalc.analyses.dilated_groups import groups
 from convcalc.analyses.gridding import check, exact, m_values, positions, ranges, sawtooth
+from convcalc.builder import Builder
 from convcalc.cli.read.source import blocks
 from convcalc.cli.read.stack import assemble
-from convcalc.errors import ShapeError
+from convcalc.errors import ShapeError, UnsupportedError
 
 # brute force over all tuples of rates 1..12, and gradients in torch 2.13.0: rows of the oracle records
 ROWS = list(json.loads((Path(__file__).parents[1] / "golden/fields.json").read_text()))
@@ -171,3 +174,12 @@ def test_branches_between_a_fork_and_a_merge_are_never_one_stack() -> None:
 def test_axes_that_differ_are_judged_apart() -> None:
     graph = assemble(blocks(["conv", "c=4", "k=3", "d=1x2"])[0], needs_input=False).graph
     assert [(one.axis, one.gridding.rates) for one in groups(graph)] == [("horizontal", (2,))]
+
+
+def test_a_forked_run_ends_and_symbols_are_refused() -> None:
+    assert judged("conv c=4 k=3 d=2 as=a relu add from=a,last") == [(["0"], (2,), False)]
+    k: Any = sympy.Symbol("k", positive=True, integer=True)
+    b = Builder()
+    y = b.conv(b.input((1, 2, 9)), 2, k, dilation=2)
+    with pytest.raises(UnsupportedError, match="gridding needs plain numbers"):
+        groups(b.graph(y))
