@@ -17,6 +17,8 @@ from convcalc.errors import UnsupportedError
 if TYPE_CHECKING:
     from convcalc.window import Window
 
+FEW = 1024
+"""Up to so many phases a resized field keeps its pattern; past it a smaller map is written out."""
 PHASES = 2**17
 """How many phases or outputs are written out before a field is refused as too uneven."""
 Interval = tuple[int, int]
@@ -87,7 +89,7 @@ class Reach:
 
     def resized(self, ratio: Fraction, reads: Reads, size: int | None = None) -> Reach:
         """Append an interpolation that steps `ratio` positions per output."""
-        if size is not None and ratio.denominator > size:
+        if size is not None and ratio.denominator > max(size, FEW):
             return self._table(reads, size)
         return self._after(ratio.denominator, ratio.numerator, reads, size)
 

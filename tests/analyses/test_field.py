@@ -13,6 +13,7 @@ from convcalc import ops
 from convcalc.analyses.field import Field, fields
 from convcalc.analyses.macs import at_least, macs, other
 from convcalc.analyses.memory import columns, memory
+from convcalc.analyses.params import params_of
 from convcalc.analyses.paths import paths, reached
 from convcalc.analyses.reach import Reach
 from convcalc.analyses.receptive import receptive
@@ -223,3 +224,30 @@ def test_tables_follow_upsampling_and_are_bounded() -> None:
     assert [up.at(i) for i in (0, 1, 6)] == [table.at(0), table.at(0), table.at(3)]
     with pytest.raises(UnsupportedError, match="differs at each of 1,000,000 outputs"):
         table.through(Window(kernel=1), 1_000_000)
+
+
+def test_an_odd_scale_factor_is_written_out_where_the_map_is_smaller_than_its_pattern() -> None:
+    def scaled(factor: float) -> tuple[Reach, torch.Tensor]:
+        b = Builder()
+        y = b.resize(b.input((1, 1, 50)), (int(50 * factor),), "nearest", (factor,))
+        reach = fields(b.graph(y))[y.index][0, 2, 2]
+        assert isinstance(reach, Reach)
+        places = torch.arange(50.0, dtype=torch.float64).reshape(1, 1, 50)
+        return reach, torch.nn.functional.interpolate(places, scale_factor=factor).flatten()
+
+    for factor, table in ((0.123457, True), (3.3, False)):
+        reach, want = scaled(factor)
+        assert (reach.size is not None) == table
+        assert [reach.at(i) for i in range(len(want))] == [(int(place), int(place)) for place in want]
+
+
+def test_a_step_that_is_no_parameter_holds_none() -> None:
+    b = Builder()
+    b.relu(b.input((1, 2)))
+    assert params_of(b.graph().nodes[-1]).total == 0
+
+
+def test_phases_that_differ_are_kept_apart() -> None:
+    uneven = Reach(2, (0, 0), (1, 2))
+    assert uneven.shortest() is uneven
+    assert Reach(2, (0, 1), (1, 2)).shortest() == Reach(1, (0,), (1,))
