@@ -59,7 +59,7 @@ def networks(draw: st.DrawFn) -> nn.Sequential:
                 layers.append(nn.Upsample(scale_factor=draw(st.sampled_from([2, 1.5])), mode="bilinear"))
             case _:
                 layers.append(nn.PixelShuffle(2))
-                channels //= 4
+                channels = max(channels // 4, 1)  # of fewer than 4 torch refuses the shuffle itself
         if channels % 2 or channels > 64:
             layers.append(nn.Conv2d(channels, 4, 1))
             channels = 4
