@@ -234,9 +234,9 @@ class Builder:
             settings.update(running=running, affine=affine)
             return self.elementwise(function, x, *statistics, *learned, axes=axes, **settings)
 
-    def batch_norm(self, x: Value, *, affine: bool = True, eps: float = 1e-5) -> Value:
+    def batch_norm(self, x: Value, *, affine: bool = True, bias: bool = True, eps: float = 1e-5) -> Value:
         """Batch normalisation with running statistics, as in inference: a scale and a shift per channel."""
-        return self.norm("batch_norm", x, (x.channels,), affine=affine, running=True, eps=eps)
+        return self.norm("batch_norm", x, (x.channels,), affine=affine, bias=bias, running=True, eps=eps)
 
     # -- layers without weights --------------------------------------------------------------------------------
 

@@ -171,6 +171,8 @@ Op: TypeAlias = (
     | Opaque
 )
 
+RANK_OF_MODE = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
+"""Spatial axes of the interpolations that take one number of them only."""
 NORMS = frozenset({"batch_norm", "layer_norm", "group_norm", "instance_norm"})
 """Elementwise functions that normalise their first input by statistics and per-channel parameters."""
 FIRST_INPUT_ONLY = NORMS | {"prelu", "put"}

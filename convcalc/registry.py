@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from convcalc.arguments import Argument, check_value, read_argument
 from convcalc.builder import Builder
@@ -53,17 +53,17 @@ class Kind:
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the input tensors."""
-        return tuple(name for name, _ in _signature(self.recipe)[0])
+        return _signature(self.recipe).inputs
 
     @property
     def variadic(self) -> bool:
         """Whether it takes any number of inputs (concat, add, multiply)."""
-        return any(p.kind is p.VAR_POSITIONAL for p in inspect.signature(self.recipe).parameters.values())
+        return _signature(self.recipe).variadic
 
     @property
     def arguments(self) -> dict[str, Argument]:
         """Every argument by name, the channels of the input first."""
-        own = _signature(self.recipe)[1]
+        own = _signature(self.recipe).arguments
         stated = Argument(name=self.channels or "in_channels", takes=("size", "none"), default=None)
         return {stated.name: stated, **own} if self.channels else {**own, stated.name: stated}
 
@@ -73,7 +73,7 @@ class Kind:
         if self.order:
             return self.order
         if self.torch:
-            return tuple(self.arguments) if self.channels else tuple(_signature(self.recipe)[1])
+            return tuple(self.arguments) if self.channels else tuple(_signature(self.recipe).arguments)
         usual = ("in_channels", "out_channels", "kernel_size", "stride")
         return tuple(name for name in usual if name in self.arguments)
 
@@ -172,13 +172,20 @@ KINDS: dict[str, Kind] = {}
 """The kinds imported so far; `convcalc.kinds.find` imports the family of a name on demand."""
 
 
+class _Signature(NamedTuple):
+    """What a recipe's parameters say: its inputs, its arguments, and whether it takes any number of inputs."""
+
+    inputs: tuple[str, ...]
+    arguments: dict[str, Argument]
+    variadic: bool
+
+
 @cache
-def _signature(recipe: Recipe) -> tuple[tuple[tuple[str, bool], ...], dict[str, Argument]]:
+def _signature(recipe: Recipe) -> _Signature:
     parameters = list(inspect.signature(recipe).parameters.values())[1:]
-    inputs = tuple(
-        (parameter.name, parameter.default is None)
-        for parameter in parameters
-        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+    keywords = [parameter for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
+    return _Signature(
+        inputs=tuple(parameter.name for parameter in parameters if parameter not in keywords),
+        arguments={parameter.name: read_argument(parameter) for parameter in keywords},
+        variadic=any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters),
     )
-    keywords = (parameter for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY)
-    return inputs, {parameter.name: read_argument(parameter) for parameter in keywords}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.report import document, label, lines, missing, part, shape_of, stacks, totals, warning
+from convcalc.cli.report import document, hints, label, lines, missing, part, shape_of, stacks, totals, warning
 from convcalc.render.table import Answer, Column, Table
 from convcalc.render.units import count, exactly, percent, share
 
@@ -68,6 +68,6 @@ def command(
     answer = Answer(
         document=document("macs", parts, flops=2 * work, other=other),
         tables=tables,
-        hints=[stack.hint for stack, _ in found if stack.hint],
+        hints=hints(stack for stack, _ in found),
     )
     return emit(answer, form, out)

@@ -25,7 +25,7 @@ from convcalc.cli.options import (
     immediate_interrupts,
 )
 from convcalc.cli.read.stack import Stack
-from convcalc.cli.report import runnable, shapes, stacks
+from convcalc.cli.report import hints, runnable, shapes, stacks
 from convcalc.errors import SpecError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
 from convcalc.render.units import count, figures, percent, seconds, share, size_of
@@ -33,6 +33,8 @@ from convcalc.render.units import count, figures, percent, seconds, share, size_
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from convcalc.analyses.report import Row
+    from convcalc.graph import Graph
     from convcalc.runtime.profile import Setup, Timed
 
 
@@ -114,14 +116,15 @@ def command(
         f"{direction.value} pass, about {size_of(memory)}",
     ]
     results = []
-    with _progress(sum(len(profile.tasks(stack.graph, depth)) + 1 for stack in found)) as bar:
-        for stack in found:
-            results.append((stack, *_timed(stack, depth, setup, task, bar)))
+    jobs = [(stack, profile.tasks(stack.graph, depth)) for stack in found]
+    with _progress(sum(len(rows) + 1 for _, rows in jobs)) as bar:
+        for stack, rows in jobs:
+            results.append((stack, *_timed(stack, rows, setup, task, bar)))
     tables = [
         _table(stack, parts, whole, setup, head if not n else []) for n, (stack, parts, whole) in enumerate(results)
     ]
     document = _document(results, setup, dtype.value, layout.value, machine.describe(place), int(memory))
-    return emit(Answer(document=document, tables=tables, hints=[s.hint for s in found if s.hint]), form, out)
+    return emit(Answer(document=document, tables=tables, hints=hints(found)), form, out)
 
 
 @contextmanager
@@ -138,12 +141,14 @@ def _progress(steps: int) -> Iterator[Progress]:
         yield bar
 
 
-def _timed(stack: Stack, depth: int, setup: Setup, task: Any, bar: Progress) -> tuple[list[Timed], Timed]:
+def _timed(
+    stack: Stack, rows: list[tuple[Row, Graph]], setup: Setup, task: Any, bar: Progress
+) -> tuple[list[Timed], Timed]:
     from convcalc.runtime import profile
 
     job = bar.task_ids[0]
     parts = []
-    for row, graph in profile.tasks(stack.graph, depth):
+    for row, graph in rows:
         text = row.scope.text or ".".join(row.scope.path[1:])
         bar.update(job, description=text[:40])
         parts.append(profile.run(graph, row.name, text, row.scope.times, setup, task))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from convcalc.analyses import macs as work
@@ -91,6 +91,11 @@ def totals(parts: Sequence[Line]) -> tuple[Params, Size, dict[str, Size]]:
         for name, count in line.other.items():
             extra[name] = extra.get(name, 0) + count * line.times
     return held, total(line.macs * line.times for line in parts), extra
+
+
+def hints(found: Iterable[Stack]) -> list[str]:
+    """Return what the reader of each stack may want to know, for stderr."""
+    return [stack.hint for stack in found if stack.hint]
 
 
 def missing(stack: Stack) -> list[str]:

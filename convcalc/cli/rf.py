@@ -9,7 +9,7 @@ from convcalc.analyses.field import Field, fields
 from convcalc.analyses.receptive import Receptive, receptive
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.read.stack import Stack
-from convcalc.cli.report import Line, document, label, lines, part, shape_of, stacks
+from convcalc.cli.report import Line, document, hints, label, lines, part, shape_of, stacks
 from convcalc.graph import Value
 from convcalc.ops import Pad
 from convcalc.render.table import Answer, Column, Table
@@ -50,9 +50,7 @@ def command(
         foot = [*_ends(stack, seen), *_borders(stack)]
         tables.append(Table(columns=columns, rows=body, head=[stack.reading], foot=foot))
         parts.append({**part(stack, rows, extras), **field_of(stack.graph.outputs, stack, seen)})
-    answer = Answer(
-        document=document("rf", parts), tables=tables, hints=[stack.hint for stack, _ in found if stack.hint]
-    )
+    answer = Answer(document=document("rf", parts), tables=tables, hints=hints(stack for stack, _ in found))
     return emit(answer, form, out)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.report import document, label, lines, part, shape_of, stacks
+from convcalc.cli.report import document, hints, label, lines, part, shape_of, stacks
 from convcalc.render.table import Answer, Column, Table
 
 COLUMNS = (Column("name", "#"), Column("layer", "layer"), Column("output", "output"))
@@ -31,6 +31,6 @@ def command(
     answer = Answer(
         document=document("shape", [part(stack, rows) for stack, rows in found]),
         tables=tables,
-        hints=[stack.hint for stack, _ in found if stack.hint],
+        hints=hints(stack for stack, _ in found),
     )
     return emit(answer, form, out)

@@ -6,7 +6,7 @@ from typing import Any
 
 from convcalc.analyses.field import fields
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.report import document, label, lines, missing, part, shape_of, stacks, totals, warning
+from convcalc.cli.report import document, hints, label, lines, missing, part, shape_of, stacks, totals, warning
 from convcalc.cli.rf import field_of, found_in, joined, sized
 from convcalc.errors import UnsupportedError
 from convcalc.render.table import Answer, Column, Table
@@ -90,6 +90,6 @@ def command(
     answer = Answer(
         document=document("summary", parts, flops=2 * work, other=other),
         tables=tables,
-        hints=[stack.hint for stack, _ in found if stack.hint],
+        hints=hints(stack for stack, _ in found),
     )
     return emit(answer, form, out)

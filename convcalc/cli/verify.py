@@ -85,7 +85,8 @@ def _checked(stack: Stack) -> list[tuple[str, str, str, dict[str, Verdict]]]:
     """Return (name, text, what ran, verdicts) for every layer, and for the whole."""
     from convcalc.analyses.macs import at_least, macs
     from convcalc.analyses.params import params
-    from convcalc.runtime.verify import compare, lowered, observe
+    from convcalc.runtime.module import GraphModule
+    from convcalc.runtime.verify import compare, observe
 
     checked = []
     for line in lines(stack):
@@ -95,7 +96,7 @@ def _checked(stack: Stack) -> list[tuple[str, str, str, dict[str, Verdict]]]:
         checked.append((line.row.name, line.row.scope.text, seen.run_as, verdicts))
     if len(checked) > 1:
         graph = stack.graph
-        whole = observe(lowered(graph), [value.shape for value in graph.inputs], "the graph as a module")
+        whole = observe(GraphModule(graph), [value.shape for value in graph.inputs], "the graph as a module")
         shapes = [value.shape for value in graph.outputs]
         verdicts = compare(shapes, params(graph).total, macs(graph), at_least(graph), whole)
         checked.append(("", "the whole", whole.run_as, verdicts))
@@ -103,8 +104,9 @@ def _checked(stack: Stack) -> list[tuple[str, str, str, dict[str, Verdict]]]:
 
 
 def _observed(line: Line, stack: Stack) -> Seen:
+    from convcalc.runtime.module import GraphModule
     from convcalc.runtime.profile import standalone
-    from convcalc.runtime.verify import layer_module, lowered, observe
+    from convcalc.runtime.verify import layer_module, observe
 
     layer = stack.block.layers[int(line.row.scope.path[0])]
     shapes = [value.shape for value in line.row.inputs]
@@ -114,7 +116,7 @@ def _observed(line: Line, stack: Stack) -> Seen:
     if own is not None:
         return observe(own, shapes, f"torch.nn.{type(own).__name__}")
     graph = standalone(line.row)
-    return observe(lowered(graph), [value.shape for value in graph.inputs], "the graph as a module")
+    return observe(GraphModule(graph), [value.shape for value in graph.inputs], "the graph as a module")
 
 
 def _rows(name: str, text: str, verdicts: dict[str, Verdict]) -> list[dict[str, Any]]:

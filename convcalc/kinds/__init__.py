@@ -68,6 +68,7 @@ def plain(name: str) -> str:
 HOME: Final[dict[str, tuple[str, str]]] = {
     plain(name): (family, name) for family, names in FAMILIES.items() for name in names
 }
+OTHER_NAMES: Final[dict[str, str]] = {plain(alias): plain(target) for alias, target in ALIASES.items()}
 _RANKED = re.compile(r"^(.*?)([123])d$")
 
 
@@ -80,13 +81,12 @@ def find(word: str) -> tuple[Kind, int | None]:
     name = plain(word)
     if re.search(r"[123]D(Transpose)?$", word) and not word.isupper():
         raise SpecError(f"{word} is Keras's name: {_translated(word)}")
-    aliases = {plain(alias): plain(target) for alias, target in ALIASES.items()}
     ranked = _RANKED.match(name)
     bases = [(name, None)] + ([(ranked[1], int(ranked[2]))] if ranked else [])
     for base, rank in bases:
         if base in REFUSED:
             raise SpecError(f"{word} cannot be a layer here: {REFUSED[base]}")
-        place = HOME.get(aliases.get(base, base))
+        place = HOME.get(OTHER_NAMES.get(base, base))
         if place:
             importlib.import_module(f"convcalc.kinds.{place[0]}")
             found = KINDS[place[1]]
@@ -94,7 +94,7 @@ def find(word: str) -> tuple[Kind, int | None]:
                 listed = ", ".join(f"{found.torch or found.name}{r}d" for r in found.ranks)
                 raise SpecError(f"there is no {word}: torch has {listed}")
             return found, rank
-    raise SpecError(f"there is no kind {word!r}{nearest(name, [*HOME, *aliases])} (`convcalc kinds` lists them)")
+    raise SpecError(f"there is no kind {word!r}{nearest(name, [*HOME, *OTHER_NAMES])} (`convcalc kinds` lists them)")
 
 
 def _translated(word: str) -> str:

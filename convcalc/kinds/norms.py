@@ -25,7 +25,7 @@ def batch_norm(
     """
     _channels(x)
     if track_running_stats:
-        return b.norm("batch_norm", x, (x.channels,), affine=affine, bias=bias, running=True, eps=eps)
+        return b.batch_norm(x, affine=affine, bias=bias, eps=eps)
     _several(b, product((x.batch, *x.spatial)))
     axes = (0, *range(2, len(x.shape)))
     return b.norm("batch_norm", x, (x.channels,), affine=affine, bias=bias, axes=axes, eps=eps)

@@ -6,13 +6,13 @@ from typing import Any, Literal
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError
 from convcalc.graph import Value
+from convcalc.ops import RANK_OF_MODE
 from convcalc.padding import windows
 from convcalc.registry import kind
 from convcalc.shapes import axis_in
 from convcalc.sizes import Factors, Sides, Size, Sizes, is_array, is_symbol, known, per_axis
 
 Mode = Literal["nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic"]
-RANK_OF_MODE = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
 
 
 @kind(source="torch.nn.Linear", channels="in_features", torch="Linear", spatial=0, axis=-1)

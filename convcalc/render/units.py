@@ -82,11 +82,6 @@ def seconds(value: float) -> str:
     return f"{value * 1e9:.0f} ns"
 
 
-def fraction(value: Fraction | int | None) -> str:
-    """Return a whole number, or a fraction such as 1/2, or `varies`."""
-    return "varies" if value is None else str(value)
-
-
 def plain(value: Any) -> Any:
     """Return a value as JSON holds it: exact ints, fractions as strings, unknown sizes as null."""
     if value is UNKNOWN:

@@ -12,13 +12,11 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from convcalc.errors import ShapeError
-from convcalc.runtime.module import GraphModule
 from convcalc.sizes import PerAxis, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convcalc.graph import Graph
     from convcalc.registry import Kind
 
 CONTRACTIONS = frozenset({"conv", "linear", "matmul", "addmm", "bmm", "baddbmm", "einsum"})
@@ -121,11 +119,6 @@ def fvcore_count(module: nn.Module, data: tuple[Tensor, ...]) -> tuple[int | Non
             return int(sum(counts[name] for name in CONTRACTIONS)), tuple(sorted(found.unsupported_ops()))
         except Exception as error:
             return None, (f"{type(error).__name__} while tracing",)
-
-
-def lowered(graph: Graph) -> GraphModule:
-    """Return a graph as a module: what runs where torch has no layer of that name."""
-    return GraphModule(graph)
 
 
 def compare(shapes: Sequence[Shape], params: int, macs: int, unread: Sequence[str], seen: Seen) -> dict[str, Verdict]:

@@ -43,7 +43,6 @@ def test_bytes_seconds_shares_and_fractions() -> None:
     assert units.percent(units.share(1, 0)) == "-" and units.share(UNKNOWN, 3) is None
     assert units.plain([Fraction(1, 2), Fraction(4, 2), UNKNOWN, {"a": (1, 2)}]) == ["1/2", 2, None, {"a": [1, 2]}]
     assert units.exactly(1_228_800) == "1,228,800" and units.exactly(UNKNOWN) == "?"
-    assert units.fraction(Fraction(1, 2)) == "1/2" and units.fraction(None) == "varies"
 
 
 TABLE = Table(

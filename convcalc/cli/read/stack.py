@@ -13,10 +13,9 @@ from convcalc.cli.read.tensors import batched, looks_channels_last
 from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError, nearest
 from convcalc.graph import Graph, Value
 from convcalc.kinds import HOME, plain
+from convcalc.ops import RANK_OF_MODE
 from convcalc.shapes import show
 from convcalc.sizes import UNKNOWN, PerAxis, Shape, known
-
-RANK_OF_MODE = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
 
 
 class Stack(NamedTuple):
