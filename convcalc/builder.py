@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from convcalc import ops
 from convcalc.equations import linear_equation
 from convcalc.errors import ShapeError, UnsupportedError
+from convcalc.folding import folded
 from convcalc.graph import Constraint, Graph, Node, Path, Scope, Value
 from convcalc.padding import Padding, windows
 from convcalc.shapes import axis_in, divided, output_shape, show
@@ -15,7 +16,7 @@ from convcalc.sizes import Shape, Size, Sizes, is_array, is_symbol, known, per_a
 from convcalc.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from convcalc.ops import Op, Role, Scalar
 
@@ -27,8 +28,11 @@ class Builder:
     rows, a symbol becomes an assumption stated under the formula. A size that is not known passes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, folds: bool = True, assume: Callable[[object], bool] | None = None) -> None:
+        """`folds`: kinds written in their folded form keep the folded tensors only; `assume` decides for symbols."""
         self.nodes: list[Node] = []
+        self.folds = folds
+        self._assume = assume
         self.path: Path = ()
         self._scopes: dict[Path, Scope] = {}
         self._constraints: dict[str, Constraint] = {}
@@ -38,9 +42,14 @@ class Builder:
     def write(self, op: Op, *inputs: Value) -> Value:
         """Write one step and return what it makes. Raises ShapeError when the sizes do not fit together."""
         shape = output_shape(op, tuple(value.shape for value in inputs), self.require)
-        value = Value(len(self.nodes), shape)
+        value = Value(len(self.nodes), shape, op.nonzeros if isinstance(op, ops.Constant) else None)
         self.nodes.append(Node(op, inputs, value, self.path))
         return value
+
+    def fold(self, start: int, outputs: tuple[Value, ...]) -> tuple[Value, ...]:
+        """Compute once what depends on no input, from step `start` on; return where the outputs have moved to."""
+        self.nodes, moved = folded(self.nodes, start)
+        return tuple(moved.get(value.index, value) for value in outputs)
 
     def graph(self, *outputs: Value) -> Graph:
         """Return everything written so far as a graph with these outputs."""
@@ -86,6 +95,8 @@ class Builder:
             if rows.all() or not rows.any():
                 return bool(rows.all())
             raise UnsupportedError("this sweep crosses a case distinction: sweep each side by itself")
+        if _open(holds) and self._assume is not None:
+            return self._assume(holds)
         if _open(holds):
             raise UnsupportedError(f"whether {holds} decides the structure: give a number")
         return bool(holds)
@@ -102,9 +113,11 @@ class Builder:
         """Write a learned tensor."""
         return self.write(ops.Parameter(shape=shape, name=name, role=role))
 
-    def constant(self, name: str, shape: Shape, value: float = 0.0) -> Value:
-        """Write a buffer filled with `value`: bytes, never parameters."""
-        return self.write(ops.Constant(shape=shape, name=name, value=value))
+    def constant(
+        self, name: str, shape: Shape, value: float = 0.0, *, identity: bool = False, nonzeros: Size | None = None
+    ) -> Value:
+        """Write a buffer: bytes, never parameters."""
+        return self.write(ops.Constant(shape=shape, name=name, value=value, identity=identity, nonzeros=nonzeros))
 
     # -- layers with weights -----------------------------------------------------------------------------------
 
@@ -122,18 +135,23 @@ class Builder:
         padding_mode: str = "zeros",
     ) -> Value:
         """Convolve x (B, Cin, *S) with a weight (out_channels, Cin/groups, *kernel_size) of its own."""
-        self.require(out_channels >= 1, "out_channels ({o}) must be at least 1", o=out_channels)
-        rank = _rank(x)
+        _rank(x)
         walks = windows(x.spatial, kernel_size, stride, padding, dilation)
         with self.scope("conv"):
-            reads = divided(x.channels, groups, self.require, "in_channels", "groups")
-            divided(out_channels, groups, self.require, "out_channels", "groups")
-            kernel = per_axis(kernel_size, rank, "kernel_size")
-            weight = self.parameter("weight", (out_channels, reads, *kernel))
-            biases = (self.parameter("bias", (out_channels,), "bias"),) if bias else ()
+            weights = self.kernel(x, out_channels, kernel_size, groups=groups, bias=bias)
             if padding_mode != "zeros":
                 x, walks = self._padded(x, walks, padding_mode)
-            return self.convolve(x, weight, *biases, walks=walks, groups=groups)
+            return self.convolve(x, *weights, walks=walks, groups=groups)
+
+    def kernel(
+        self, x: Value, out_channels: Size, kernel_size: Sizes, *, groups: Size = 1, bias: bool = False
+    ) -> tuple[Value, ...]:
+        """Write the weight (out_channels, Cin/groups, *kernel_size), and bias, of a convolution of x."""
+        self.require(out_channels >= 1, "out_channels ({o}) must be at least 1", o=out_channels)
+        reads = divided(x.channels, groups, self.require, "in_channels", "groups")
+        divided(out_channels, groups, self.require, "out_channels", "groups")
+        weight = self.parameter("weight", (out_channels, reads, *per_axis(kernel_size, _rank(x), "kernel_size")))
+        return (weight, self.parameter("bias", (out_channels,), "bias")) if bias else (weight,)
 
     def convolve(self, x: Value, weight: Value, *bias: Value, walks: tuple[Window, ...], groups: Size = 1) -> Value:
         """Convolve x with a weight that is any value: learned, generated, folded, shared."""
@@ -238,6 +256,10 @@ class Builder:
         """Batch normalisation with running statistics, as in inference: a scale and a shift per channel."""
         return self.norm("batch_norm", x, (x.channels,), affine=affine, bias=bias, running=True, eps=eps)
 
+    def contract(self, equation: str, one: Value, two: Value) -> Value:
+        """Multiply two tensors and sum the letters that the result lacks."""
+        return self.write(ops.Einsum(equation), one, two)
+
     # -- layers without weights --------------------------------------------------------------------------------
 
     def elementwise(self, function: str, *values: Value, axes: tuple[int, ...] = (), **settings: Scalar) -> Value:
@@ -275,6 +297,11 @@ class Builder:
         """Lay out what each window reads: (B, C, *S) -> (B, C, *kernel, *out)."""
         return self.write(ops.Unfold(walks), x)
 
+    def sample(self, x: Value, offsets: Value, *mask: Value, walks: tuple[Window, ...], groups: Size = 1) -> Value:
+        """Read what each window would, moved by its offsets: (B, C, *S) -> (B, C, *kernel, *out)."""
+        columns = output_shape(ops.Unfold(walks), (x.shape,), self.require)
+        return self.write(ops.Sample(shape=columns, windows=walks, groups=groups), x, offsets, *mask)
+
     def resize(
         self,
         x: Value,
@@ -286,12 +313,21 @@ class Builder:
         """Interpolate the spatial axes to `size`."""
         return self.write(ops.Resample(size=size, mode=mode, scale=scale, align_corners=align_corners), x)
 
-    def pad(self, x: Value, sides: list[tuple[Size, Size]], *, mode: str = "constant", value: float = 0.0) -> Value:
-        """Pad the last axes of x, one (before, after) pair each."""
+    def pad(
+        self,
+        x: Value,
+        sides: list[tuple[Size, Size]],
+        *,
+        mode: str = "constant",
+        value: float = 0.0,
+        fill: Value | None = None,
+    ) -> Value:
+        """Pad the last axes of x, one (before, after) pair each; `fill` is a value per channel."""
         left = ((0, 0),) * (len(x.shape) - len(sides))
         pairs = (*left, *sides)
         before, after = tuple(b for b, _ in pairs), tuple(a for _, a in pairs)
-        return self.write(ops.Pad(before=before, after=after, mode=mode, value=value), x)
+        op = ops.Pad(before=before, after=after, mode=mode, value=value)
+        return self.write(op, x, *(() if fill is None else (fill,)))
 
     def concat(self, *values: Value, axis: int = 1) -> Value:
         """Join tensors, along the channels unless said otherwise."""

@@ -15,10 +15,14 @@ Path: TypeAlias = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What step number `index` makes: (batch, channels, *spatial) unless the op says otherwise."""
+    """What step number `index` makes: (batch, channels, *spatial) unless the op says otherwise.
+
+    `nonzeros` is set for a sparse tensor (the adjacency of a graph): how many entries it holds.
+    """
 
     index: int
     shape: Shape
+    nonzeros: Size | None = None
 
     @property
     def batch(self) -> Size:

@@ -35,11 +35,17 @@ class Parameter(NamedTuple):
 
 
 class Constant(NamedTuple):
-    """A buffer, never counted as a parameter: running statistics, index tables, masks; filled with `value`."""
+    """A buffer, never counted as a parameter: running statistics, index tables, masks; filled with `value`.
+
+    With `identity` the last two axes hold ones on their diagonal; with `nonzeros` it is a sparse matrix that holds
+    so many entries.
+    """
 
     shape: Shape
     name: str
     value: float = 0.0
+    identity: bool = False
+    nonzeros: Size | None = None
 
 
 class Conv(NamedTuple):
@@ -74,7 +80,12 @@ class Unfold(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Read x at places computed elsewhere: deformable convolution's columns, gather, grid_sample."""
+    """Read x at places computed elsewhere, given as its second input.
+
+    With windows these are offsets (B, 2 * groups * taps, *out), y then x per tap, added to what each window reads:
+    (B, C, *S) -> (B, C, *kernel, *out), weighted by a third input (B, groups * taps, *out) where there is one.
+    Source: arXiv:1703.06211, arXiv:1811.11168. Without windows it is a gather or a grid_sample.
+    """
 
     shape: Shape
     windows: tuple[Window, ...] = ()
@@ -97,7 +108,7 @@ class Resample(NamedTuple):
 
 
 class Pad(NamedTuple):
-    """Add positions at both ends of each axis (negative: remove)."""
+    """Add positions at both ends of each axis (negative: remove), filled by a second input per channel if given."""
 
     before: Shape
     after: Shape

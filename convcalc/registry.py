@@ -16,11 +16,11 @@ from convcalc.arguments import Argument, check_value, read_argument
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError, SpecError, nearest
 from convcalc.graph import Value
-from convcalc.sizes import equal, known
+from convcalc.sizes import equal, known, total
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
-    from convcalc.sizes import Shape
+    from convcalc.sizes import Shape, Size
 
 Recipe = Callable[..., Any]
 R = TypeVar("R", bound=Recipe)
@@ -33,6 +33,8 @@ class Kind:
     `channels` is the argument that states the input's channels (on `axis`) and is checked against it: first in a
     call, or where it is empty the keyword in_channels. `torch` is the class in torch.nn, without its rank where
     `ranks` lists several; `spatial` is the number of spatial axes it asks for where its name does not say.
+    `outputs` names the outputs where there are several; `joint` says that in_channels counts the channels of all
+    inputs together; `input_ranks` gives the spatial axes of inputs that have others than the first.
     """
 
     name: str
@@ -44,6 +46,9 @@ class Kind:
     spatial: int | None = None
     axis: int = 1
     order: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    joint: bool = False
+    input_ranks: tuple[tuple[str, int], ...] = ()
 
     @property
     def help(self) -> str:
@@ -54,6 +59,11 @@ class Kind:
     def inputs(self) -> tuple[str, ...]:
         """Names of the input tensors."""
         return _signature(self.recipe).inputs
+
+    @property
+    def optional(self) -> int:
+        """How many of the inputs, at the end, may be left out."""
+        return _signature(self.recipe).optional
 
     @property
     def variadic(self) -> bool:
@@ -90,30 +100,40 @@ class Kind:
         not fit.
         """
         self.check(arguments)
+        if not self.variadic and len(inputs) < len(self.inputs) - self.optional:
+            raise ShapeError(f"{self.name} takes {' and '.join(self.inputs)}, but only {len(inputs)} of them arrive")
         stated = arguments.pop(self.channels or "in_channels", None)
         if stated is not None and inputs:
-            x = inputs[0]
-            have = x.shape[self.axis] if -len(x.shape) <= self.axis < len(x.shape) else 0
-            if not known(have):
-                axis = self.axis % len(x.shape)
-                told = Value(x.index, (*x.shape[:axis], stated, *x.shape[axis + 1 :]))
-                inputs = (told, *inputs[1:])
-            b.require(
-                equal(stated, have),
-                "{name} is {stated}, but the input has {have}",
-                name=self.channels or "in_channels",
-                stated=stated,
-                have=have,
-            )
+            inputs = self._stated(b, stated, inputs)
+        start = len(b.nodes)
         made = self.recipe(b, *inputs, **arguments)
-        return made if isinstance(made, tuple) else (made,)
+        outputs = made if isinstance(made, tuple) else (made,)
+        return b.fold(start, outputs) if b.folds and arguments.get("form") == "folded" else outputs
 
-    def build(self, *shapes: Shape, **arguments: Any) -> Graph:
+    def _stated(self, b: Builder, stated: Size, inputs: tuple[Value, ...]) -> tuple[Value, ...]:
+        """Check the channels a call states against the input's; they stand in for channels that are not known."""
+        x = inputs[0]
+        have = x.shape[self.axis] if -len(x.shape) <= self.axis < len(x.shape) else 0
+        if self.joint:
+            have = total(value.shape[self.axis] for value in inputs)
+        if not known(have) and len(inputs) == 1:
+            axis = self.axis % len(x.shape)
+            inputs = (Value(x.index, (*x.shape[:axis], stated, *x.shape[axis + 1 :])), *inputs[1:])
+        b.require(
+            equal(stated, have),
+            "{name} is {stated}, but the input has {have}",
+            name=self.channels or "in_channels",
+            stated=stated,
+            have=have,
+        )
+        return inputs
+
+    def build(self, *shapes: Shape, builder: Builder | None = None, **arguments: Any) -> Graph:
         """Return the graph of this kind alone on inputs (batch, channels, *spatial) of these shapes.
 
         Raises SpecError and ShapeError as `write` does.
         """
-        b = Builder()
+        b = builder or Builder()
         names = [f"input_{i}" for i in range(len(shapes))] if self.variadic else self.inputs
         values = [b.input(shape, name) for shape, name in zip(shapes, names, strict=False)]
         if len(values) < len(shapes):
@@ -145,6 +165,9 @@ def kind(
     spatial: int | None = None,
     axis: int = 1,
     order: tuple[str, ...] = (),
+    outputs: tuple[str, ...] = (),
+    joint: bool = False,
+    input_ranks: tuple[tuple[str, int], ...] = (),
 ) -> Callable[[R], R]:
     """Register a recipe as a kind. Its name is the function's, without the trailing underscore of `pass_`."""
 
@@ -162,6 +185,9 @@ def kind(
             spatial=spatial,
             axis=axis,
             order=order,
+            outputs=outputs,
+            joint=joint,
+            input_ranks=input_ranks,
         )
         return recipe
 
@@ -177,6 +203,7 @@ class _Signature(NamedTuple):
 
     inputs: tuple[str, ...]
     arguments: dict[str, Argument]
+    optional: int
     variadic: bool
 
 
@@ -187,5 +214,6 @@ def _signature(recipe: Recipe) -> _Signature:
     return _Signature(
         inputs=tuple(parameter.name for parameter in parameters if parameter not in keywords),
         arguments={parameter.name: read_argument(parameter) for parameter in keywords},
+        optional=sum(p.default is None for p in parameters if p not in keywords),
         variadic=any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters),
     )

@@ -143,6 +143,14 @@ def exact(a: Size, divisor: Size) -> Size:
     return a // divisor
 
 
+def part_of(share: float, size: Size) -> Size:
+    """Return share * size rounded down, in exact decimals: 0.29 of 100 is 29, where floats give 28."""
+    from fractions import Fraction
+
+    exactly = Fraction(str(share))
+    return size * exactly.numerator // exactly.denominator
+
+
 def equal(a: Size, b: Size) -> bool:
     """Whether two sizes are equal: a bool, a mask, or a relation. Recipes never write `==` on sizes."""
     if a is UNKNOWN or b is UNKNOWN:

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from convcalc.arguments import Argument
 from convcalc.kinds import all_kinds
 from convcalc.registry import Kind
 from convcalc.sizes import PerAxis
@@ -60,17 +61,107 @@ def cases(draw: DrawFn, name: str, rank: int | None = None) -> tuple[list[tuple[
     kind = all_kinds()[name]
     rank = rank or draw(rank_of(kind))
     shape = draw(shapes(rank))
+    if name in GRAPHS:
+        shape = (draw(st.integers(4, 9)), draw(st.integers(2, 6)))
     if kind.variadic:
         return _several(draw, name, shape), {}
+    if name == "inception_v2_reduction":
+        shape = (*shape[:2], *(2 * size for size in shape[2:]))
+    if name in FITTING and "channels" in FITTING[name]:
+        shape = (shape[0], draw(FITTING[name]["channels"]), *shape[2:])
+    given = [shape]
+    if name == "octave":
+        even = tuple(2 * draw(st.integers(2, 4)) for _ in range(rank))
+        given = [(*shape[:2], *even)]
+        if draw(st.booleans()):
+            given.append((shape[0], draw(st.sampled_from(CHANNELS)), *(size // 2 for size in even)))
     arguments = {}
     for argument in kind.arguments.values():
         if argument.name == (kind.channels or "in_channels"):
             continue
-        if argument.required or argument.name == "dim" or draw(st.booleans()):
+        if argument.name in FITTING.get(name, {}):
+            arguments[argument.name] = draw(FITTING[name][argument.name])
+            continue
+        wide = argument.name in NARROW or argument.name == "widths"
+        if argument.required or argument.name == "dim" or wide or draw(st.booleans()):
             value = _value(draw, name, argument.name, shape, arguments)
+            if value is None:
+                value = _newer(draw, name, argument, shape)
             if value is not None:
                 arguments[argument.name] = value
-    return [shape], arguments
+    if name == "condconv" and draw(st.booleans()):
+        given.append((shape[0], arguments.setdefault("num_experts", 2)))
+    return given, arguments
+
+
+GRAPHS = ("gcn", "cheb")
+NARROW = {
+    *("b1x1", "b3x3", "b5x5", "b3x3_reduce", "b5x5_reduce", "pool_proj", "growth_rate", "squeeze_channels"),
+    *("bn_size", "num_layers", "num_terms", "radix"),
+}
+"""Arguments of blocks whose official defaults are too wide to run a hundred times."""
+TWO_OR_THREE = {"num_experts", "num_kernels", "reduction", "scale_factor", "second_groups", "group_channels"}
+OFTEN_LEFT = {"mid_channels", "tower_mid", "tower_out", "least_channels", "base_width", "dilated", "loops"}
+
+
+def _newer(draw: DrawFn, kind: str, argument: Argument, shape: tuple[int, ...]) -> Any:
+    """A value for an argument of a block: narrow, and most often valid."""
+    name, channels = argument.name, shape[1]
+    if name == "widths":
+        count = len(argument.default) if argument.default else 0
+        return tuple(draw(st.integers(2, 5)) for _ in range(count)) if count else None
+    if name in NARROW:
+        return draw(st.integers(1, 4))
+    if name in TWO_OR_THREE or (name == "ratio" and kind == "ghost"):
+        return draw(st.integers(2, 3))
+    if name in ("expansion", "pooling_ratio", "part", "offset_groups", "cardinality", "first_groups"):
+        return draw(divisors(channels))
+    if name == "cheap_kernel_size" or (name == "kernel_size" and "sizes" in argument.takes):
+        return draw(st.sampled_from([1, 3]))
+    if name == "mid_channels":
+        return draw(st.sampled_from(CHANNELS))
+    if name == "edges":
+        return draw(st.integers(1, 20))
+    if name == "alpha_out":
+        return draw(st.sampled_from([0, 0.25, 0.5]))
+    if name in OFTEN_LEFT:
+        return None
+    if name in BLOCK_SWITCHES:
+        return draw(st.sampled_from(argument.choices) if argument.choices else st.booleans())
+    return None
+
+
+_WIDE = st.sampled_from([8, 16, 24])
+FITTING: dict[str, dict[str, SearchStrategy[Any]]] = {
+    "multi_kernel": {"out_channels": st.just(16), "groups": st.sampled_from([(1, 2, 1, 4)]), "channels": _WIDE},
+    "resnet_bottleneck": {"channels": _WIDE, "out_channels": _WIDE, "expansion": st.sampled_from([1, 2, 4])},
+    "se_resnet_bottleneck": {
+        "channels": _WIDE, "out_channels": _WIDE, "expansion": st.sampled_from([1, 2, 4]),
+        "reduction": st.integers(2, 4),
+    },
+    "resnest_bottleneck": {
+        "channels": _WIDE, "out_channels": _WIDE, "expansion": st.sampled_from([1, 2]), "cardinality": st.just(1),
+    },
+    "scbottleneck": {
+        "channels": _WIDE, "out_channels": _WIDE, "expansion": st.sampled_from([1, 2]),
+        "cardinality": st.integers(1, 2), "pooling_ratio": st.integers(1, 3),
+    },
+    "shufflenet_unit_b": {"channels": _WIDE, "groups": st.integers(1, 2)},
+    "shufflenet_unit_c": {
+        "channels": st.sampled_from([4, 8]), "out_channels": st.sampled_from([16, 24, 32]), "groups": st.integers(1, 2),
+    },
+    "sk": {"channels": _WIDE, "groups": st.sampled_from([1, 2, 4]), "least_channels": st.integers(2, 4)},
+    "splat": {"channels": _WIDE, "out_channels": _WIDE, "cardinality": st.integers(1, 2)},
+    "involution": {"channels": _WIDE, "group_channels": st.integers(1, 2), "reduction": st.integers(2, 4)},
+    "inverted_residual": {"expansion": st.integers(1, 3), "reduction": st.none() | st.integers(2, 3)},
+    "fused_mbconv": {"expansion": st.integers(1, 3), "reduction": st.none()},
+}  # fmt: skip
+"""What fits together in kinds whose arguments are hard to guess one by one; `channels` are the input's."""
+BLOCK_SWITCHES = {
+    *("form", "sharing", "order", "arrangement", "variant", "attention", "shortcut", "stride_at", "pool", "norm"),
+    *("bottleneck", "join", "affine", "last_norm", "bias_paths", "bias_1x1", "activation", "shared_bias"),
+    *("routing_bias", "self_loops", "avd", "avd_first", "is_first", "split_input", "fc_norm", "depthwise"),
+}
 
 
 def _several(draw: DrawFn, name: str, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -89,8 +180,20 @@ def _value(draw: DrawFn, kind: str, name: str, shape: tuple[int, ...], chosen: d
             return draw(st.sampled_from(CHANNELS))
         case "out_features":
             return draw(st.integers(2, 7))
+        case "kernel_size" if kind in ("acb", "dbb", "involution"):
+            return draw(st.sampled_from([1, 3]))
+        case "kernel_size" if kind in ("multi_kernel", "mixconv", "sk"):
+            return None if kind == "multi_kernel" else draw(st.sampled_from([(3, 5), (3,), (1, 3, 5)]))
         case "kernel_size":
             return draw(per_axis(rank, small))
+        case "stride" if kind == "octave":
+            return draw(st.integers(1, 2))
+        case "dilation" if kind in ("acb", "dbb"):
+            return None
+        case "padding" if kind == "dbb":
+            return None
+        case "padding" if kind == "acb":
+            return draw(st.integers(0, 2))
         case "stride":
             return draw(per_axis(rank, small))
         case "padding" if kind.endswith("_pad"):
@@ -106,6 +209,10 @@ def _value(draw: DrawFn, kind: str, name: str, shape: tuple[int, ...], chosen: d
             return draw(per_axis(rank, st.integers(1, 2)))
         case "output_padding":
             return draw(st.integers(0, 1))
+        case "groups" if kind == "multi_kernel":
+            return (1, 2, 1, 2)
+        case "groups" if kind == "octave":
+            return None
         case "groups" | "num_groups":
             return draw(divisors(channels))
         case "multiplier":
@@ -122,10 +229,14 @@ def _value(draw: DrawFn, kind: str, name: str, shape: tuple[int, ...], chosen: d
             return 1.5
         case "upscale_factor":
             return 2 if channels % 4 == 0 else 3
+        case "scale_factor" if kind == "resize_conv":
+            return draw(st.integers(1, 3))
         case "scale_factor":
             return draw(st.sampled_from([2, 3, 1.5, 2.5])) if "size" not in chosen else None
         case "size":
             return draw(per_axis(rank, st.integers(2, 12)))
+        case "mode" if kind == "resize_conv":
+            return {1: "linear", 2: "bilinear", 3: "trilinear"}[rank] if draw(st.booleans()) else "nearest"
         case "mode" if kind.startswith("upsampling"):
             return None
         case "mode":

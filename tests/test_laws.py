@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import prod
 from typing import Any
 
 import numpy
@@ -25,8 +26,9 @@ from convcalc.cli.read.stack import assemble
 from convcalc.cli.report import document, lines, part
 from convcalc.errors import ShapeError, SpecError, UnsupportedError
 from convcalc.graph import Graph
-from convcalc.kinds import all_kinds
-from convcalc.ops import NORMS, Elementwise, Pool
+from convcalc.kinds import FAMILIES, all_kinds
+from convcalc.ops import NORMS, Einsum, Elementwise, Pool, Sample
+from convcalc.registry import Kind
 from convcalc.render.table import Answer, to_json
 from convcalc.render.units import plain
 from convcalc.runtime.module import GraphModule
@@ -37,6 +39,7 @@ from tests.strategies import cases, windows
 from tests.worlds import built, positive, ran
 
 KINDS = sorted(all_kinds())
+BLOCK_FAMILIES = set(FAMILIES) - {"convolution", "pooling", "norms", "activations", "shaping"}
 every_kind = pytest.mark.parametrize("name", KINDS)
 ANY_RANK = [
     name
@@ -72,7 +75,8 @@ def test_an_array_answers_as_its_rows_do(name: str, data: st.DataObject) -> None
             assert not valid[row]
             continue
         assert valid[row]
-        assert _at(graph.outputs[0].shape, row) == one.outputs[0].shape
+        for swept_output, output in zip(graph.outputs, one.outputs, strict=True):
+            assert _at(swept_output.shape, row) == output.shape
         assert _at((macs(graph), params(graph).total), row) == (macs(one), params(one).total)
         assert {k: _at((v,), row)[0] for k, v in other(graph).items()} == other(one) or "adaptive" in name
 
@@ -93,8 +97,11 @@ def test_a_symbol_filled_in_later_answers_as_the_number(name: str, data: st.Data
         filled[made] = value
         return made
 
-    first = [symbol("S", size) for size in inputs[0][2:]]
-    shapes_ = [(shape[0], shape[1], *first) for shape in inputs]
+    sizes = {size: symbol("S", size) for shape in inputs for size in shape[2:]}
+    if name == "octave" or len(set(inputs)) == len(inputs) == 1:
+        shapes_ = [(shape[0], shape[1], *(symbol("S", size) for size in shape[2:])) for shape in inputs]
+    else:
+        shapes_ = [(shape[0], shape[1], *(sizes[size] for size in shape[2:])) for shape in inputs]
     swapped = {
         key: symbol("A", value)
         if key in ("out_channels", "out_features", "multiplier", "kernel_size", "stride") and isinstance(value, int)
@@ -105,7 +112,8 @@ def test_a_symbol_filled_in_later_answers_as_the_number(name: str, data: st.Data
         graph = all_kinds()[name].build(*shapes_, **swapped)
     except (UnsupportedError, ShapeError, SpecError):
         assume(False)
-    assert _filled(graph.outputs[0].shape, filled) == one.outputs[0].shape
+    for symbolic, output in zip(graph.outputs, one.outputs, strict=True):
+        assert _filled(symbolic.shape, filled) == output.shape
     assert _filled((macs(graph), params(graph).total), filled) == (macs(one), params(one).total)
 
 
@@ -121,13 +129,32 @@ def _filled(sizes: tuple[Any, ...], values: dict[Any, int]) -> tuple[int, ...]:
 def test_torch_agrees_on_shape_params_and_macs(name: str, data: st.DataObject) -> None:
     inputs, arguments = data.draw(cases(name))
     graph = built(name, inputs, arguments)
+    assume(_countable(graph))
     module = GraphModule(graph)
-    assert ran(module, inputs) == (graph.outputs[0].shape, macs(graph))
+    shape, counted = ran(module, inputs)
+    assert shape == graph.outputs[0].shape
+    assert counted == macs(graph) - _unseen(graph)
     assert sum(parameter.numel() for parameter in module.parameters()) == params(graph).total
     own = layer_module(all_kinds()[name], None, arguments, inputs[0], 1) if len(inputs) == 1 else None
     if own is not None:
         assert ran(own, inputs) == (graph.outputs[0].shape, macs(graph))
         assert sum(parameter.numel() for parameter in own.parameters()) == params(graph).total
+
+
+def _countable(graph: Graph) -> bool:
+    """Whether every contraction sums at least two terms: torch turns one over a single term into a product."""
+    for node in graph.nodes:
+        if isinstance(node.op, Einsum):
+            reads, kept = node.op.equation.split("->")
+            letters = zip(reads.replace(",", ""), (s for v in node.inputs for s in v.shape), strict=True)
+            if prod({letter: size for letter, size in letters if letter not in kept}.values()) == 1:
+                return False
+    return True
+
+
+def _unseen(graph: Graph) -> int:
+    """Products with a sparse matrix, which run as gather, scale and scatter: no counter sees them."""
+    return sum(macs([node]) for node in graph.nodes if any(v.nonzeros is not None for v in node.inputs))
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if all_kinds()[name].torch])
@@ -181,14 +208,15 @@ def test_a_graph_run_and_read_back_is_the_same(name: str, data: st.DataObject) -
     inputs, arguments = data.draw(cases(name))
     graph = built(name, inputs, arguments)
     read = trace(GraphModule(graph).eval(), *inputs)
-    assert read.outputs[0].shape == graph.outputs[0].shape
-    assert params(read) == params(graph)
-    assert macs(read) == macs(graph)
-    assert _reach(read) == _reach(graph)
+    assert [value.shape for value in read.outputs] == [value.shape for value in graph.outputs]
+    assert params(read).total == params(graph).total
+    assert macs(read) == macs(graph) - _unseen(graph)
+    if not any(isinstance(node.op, Sample) for node in graph.nodes):  # read back as grid_sample, which reads anywhere
+        assert _reach(read) == _reach(graph)
 
 
 def _reach(graph: Graph) -> Any:
-    return fields(graph)[graph.outputs[0].index]
+    return fields(graph)[graph.outputs[-1].index]
 
 
 # (5) reach holds every path, and gradients are nonzero exactly on paths ----------
@@ -201,13 +229,18 @@ CURVED = {
 }
 
 
+SATURATED = {"sigmoid", "hardsigmoid", "relu6", "subtract", "negative"}
+"""Functions in a block that can pass no gradient at all, or cancel one: paths then hold it, and no more."""
+BLOCKS = {name for family in BLOCK_FAMILIES for name in FAMILIES[family]}
+
+
 def _linear_enough(graph: Graph) -> bool:
     """Steps whose gradient is positive wherever a path leads: no maximum, no norm, no saturation."""
     for node in graph.nodes:
         op = node.op
         if isinstance(op, Pool) and op.function == "max":
             return False
-        if isinstance(op, Elementwise) and (op.axes or op.function in NORMS - {"batch_norm"}):
+        if isinstance(op, Elementwise) and (op.axes or op.function in (NORMS - {"batch_norm"}) | SATURATED):
             return False
         if getattr(op, "mode", "") == "bicubic":
             return False
@@ -219,19 +252,26 @@ def _linear_enough(graph: Graph) -> bool:
 def test_gradients_are_nonzero_exactly_on_paths_and_reach_holds_them(name: str, data: st.DataObject) -> None:
     inputs, arguments = data.draw(cases(name))
     graph = built(name, inputs, arguments)
-    assume(_linear_enough(graph))
-    value = graph.outputs[0]
-    terms = paths(graph)[value.index]
+    exact = _linear_enough(graph)
+    assume(exact or name in BLOCKS)
+    place_of = data.draw(st.integers(0, len(graph.outputs) - 1))
+    value = graph.outputs[place_of]
+    try:
+        terms = paths(graph)[value.index]
+    except UnsupportedError:
+        terms = None  # a generated kernel, sampling: what is seen depends on the data
     field = fields(graph)[value.index]
     module = positive(graph)
     tensors = [torch.ones(shape, dtype=torch.float64, requires_grad=True) for shape in inputs]
-    result = module(*tensors)
+    results = module(*tensors)
+    result = results if len(graph.outputs) == 1 else results[place_of]
     spatial = tuple(data.draw(st.integers(0, size - 1)) for size in value.spatial)
     picked = result[(slice(None), slice(None), *spatial)].sum()
     gradients = torch.autograd.grad(picked, tensors, allow_unused=True)
     for source, gradient in enumerate(gradients):
         seen = set() if gradient is None else {tuple(p) for p in gradient.abs().sum((0, 1)).nonzero().tolist()}
-        assert reached(terms, source, spatial) == seen
+        if terms is not None and exact:
+            assert reached(terms, source, spatial) == seen
         if name in BORDER and not _interior(field, spatial, inputs[source]):
             continue
         for place in seen:
@@ -276,13 +316,17 @@ def test_size_out_undoes_size_in(window: Any, outputs: int) -> None:
 # (7) monotony ----------
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if "kernel_size" in all_kinds()[name].arguments])
+def _takes_kernels(kind: Kind) -> bool:
+    return "kernel_size" in kind.arguments and {"size", "sizes"} & set(kind.arguments["kernel_size"].takes) != set()
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if _takes_kernels(all_kinds()[name])])
 @given(data=st.data())
 def test_a_bigger_kernel_never_shrinks_the_field(name: str, data: st.DataObject) -> None:
     inputs, arguments = data.draw(cases(name))
     assume(isinstance(arguments.get("kernel_size"), int) and isinstance(arguments.get("padding", 0), int))
     small = built(name, inputs, arguments)
-    large = built(name, inputs, {**arguments, "kernel_size": arguments["kernel_size"] + 1})
+    large = built(name, inputs, {**arguments, "kernel_size": arguments["kernel_size"] + 2})
     for key, reach in _reach(small).items():
         bigger = _reach(large).get(key)
         if isinstance(reach, Reach) and isinstance(bigger, Reach):
@@ -295,7 +339,8 @@ def test_a_larger_batch_scales_macs_and_leaves_params(name: str, data: st.DataOb
     inputs, arguments = data.draw(cases(name))
     one = built(name, inputs, arguments)
     many = built(name, [(shape[0] * times, *shape[1:]) for shape in inputs], arguments)
-    assert macs(many) == times * macs(one)
+    if name not in ("do_conv", "gcn", "cheb"):  # composed once per forward; no batch axis
+        assert macs(many) == times * macs(one)
     assert params(many) == params(one)
 
 

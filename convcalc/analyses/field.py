@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Key: TypeAlias = tuple[int, int, int | None]
 Field: TypeAlias = dict[Key, "Reach | str"]
 """Input number, input axis, own axis -> Reach; own axis None -> why all of that axis is seen."""
+ANYWHERE = "data-dependent: anywhere by offset"
 
 
 def fields(graph: Graph) -> dict[int, Field]:
@@ -58,15 +59,10 @@ def _through(node: Node, seen: list[Field]) -> Field:
         case ops.Pool():
             return _walk(seen[0], op.windows, node) if op.windows else _adaptive(seen[0], node)
         case ops.Unfold():
-            rank = len(op.windows)
-            walked = _each(
-                seen[0],
-                lambda axis, reach: reach.through(_plain(op.windows[axis - 2]), _size(node.output, axis + rank)),
-            )
-            return {(i, a, own + rank if own is not None else None): r for (i, a, own), r in walked.items()}
+            return _columns(seen[0], op.windows, node)
         case ops.Sample():
-            nominal = _walk(seen[0], op.windows, node) if op.windows else _whole(seen[0], "sampling")
-            return _join(nominal, _whole(seen[0], "anywhere by offset"), *(_whole(f, "offsets") for f in seen[1:]))
+            nominal = _columns(seen[0], op.windows, node) if op.windows else {}
+            return _join(nominal, *(_whole(f, ANYWHERE) for f in seen))
         case ops.Einsum():
             return _join(*(_letters(f, op.equation, place) for place, f in enumerate(seen)))
         case ops.Resample():
@@ -134,6 +130,16 @@ def _plain(window: Window) -> Window:
 
 def _walk(field: Field, windows: tuple[Window, ...], node: Node) -> Field:
     return _each(field, lambda axis, reach: reach.through(_plain(windows[axis - 2]), _size(node.output, axis)))
+
+
+def _columns(field: Field, windows: tuple[Window, ...], node: Node) -> Field:
+    """What each window reads, laid out as (B, C, *kernel, *out): the output's own axes follow the taps."""
+    rank = len(windows)
+    walked = _each(
+        field,
+        lambda axis, reach: reach.through(_plain(windows[axis - 2]), _size(node.output, axis + rank)),
+    )
+    return {(i, a, own + rank if own is not None else None): r for (i, a, own), r in walked.items()}
 
 
 def _adaptive(field: Field, node: Node) -> Field:

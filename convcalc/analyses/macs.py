@@ -61,7 +61,13 @@ def _contraction(equation: str, node: Node) -> Size:
     shared = set(one) & set(two)
     if shared <= set(kept):
         return 0
-    return product(size for letter, size in sizes.items() if letter in shared or letter in kept)
+    works = {letter: size for letter, size in sizes.items() if letter in shared or letter in kept}
+    entries: list[Size] = []
+    for letters, value in zip((one, two), node.inputs, strict=True):
+        if value.nonzeros is not None:  # a sparse operand works once per entry, not per place
+            entries.append(value.nonzeros)
+            works = {letter: size for letter, size in works.items() if letter not in letters}
+    return product((*entries, *works.values()))
 
 
 def other_of(node: Node) -> dict[str, Size]:
@@ -80,7 +86,8 @@ def other_of(node: Node) -> dict[str, Size]:
                 return {f"{op.function}_pool": out * taps}
             return {f"{op.function}_pool": adaptive_taps(node)}
         case ops.Sample():
-            return {"sampling": 4 * product(op.shape)}
+            sampled = {"sampling": 4 * product(op.shape)}
+            return {**sampled, "mask": product(op.shape)} if len(node.inputs) > 2 else sampled
         case ops.Resample():
             return {"interpolation": out * TAPS.get(op.mode, 1) ** len(op.size)}
         case ops.Reduce():

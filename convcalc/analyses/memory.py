@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from convcalc.graph import Graph, Node
 
 
+PLACE = 16
+"""Bytes that say where one entry of a sparse matrix stands: two 64-bit numbers."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """Bytes: parameters and buffers, the most values alive at once in inference, and all of them (training).
@@ -36,7 +40,8 @@ def memory(graph: Graph, itemsize: int) -> Memory:
     held = alive = peak = everything = workspace = 0
     leaving: dict[int, int] = {}
     for node in graph.nodes:
-        size = product(node.output.shape) * itemsize
+        sparse = node.output.nonzeros
+        size = product(node.output.shape) * itemsize if sparse is None else sparse * (itemsize + PLACE)
         if isinstance(node.op, (ops.Parameter, ops.Constant)):
             held += size
             continue

@@ -16,6 +16,33 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "convolution": (
         "conv", "conv_transpose", "pointwise", "dilated", "grouped", "depthwise", "depthwise_separable",
     ),
+    "factorised": ("spatially_separable", "flattened", "stacked", "spatial_cross_channel", "bottleneck"),
+    "grouping": (
+        "pointwise_grouped", "shuffled_grouped", "shufflenet_unit_a", "shufflenet_unit_b", "shufflenet_unit_c",
+    ),
+    "deformable": ("deformable", "deformable_v2", "conv_offset"),
+    "upsampling": ("resize_conv", "subpixel"),
+    "residual": (
+        "resnet_basic", "resnet_bottleneck", "se_resnet_bottleneck", "inverted_residual", "fused_mbconv",
+    ),
+    "dense": ("dense_layer", "dense_block", "dense_transition"),
+    "inception": (
+        "inception_v1_naive", "inception_v1", "inception_v2", "inception_v2_reduction", "inception_v3_a",
+        "inception_v3_b", "inception_v3_c", "inception_v3_d", "inception_v3_e",
+    ),
+    "inception_v4": (
+        "inception_v4_stem_3a", "inception_v4_stem_4a", "inception_v4_stem_5a", "inception_v4_a",
+        "inception_v4_reduction_a", "inception_v4_b", "inception_v4_reduction_b", "inception_v4_c",
+        "inception_resnet_block35", "inception_resnet_reduction_a", "inception_resnet_block17",
+        "inception_resnet_reduction_b", "inception_resnet_block8",
+    ),
+    "multiscale": ("multi_kernel", "mixconv", "nin_mlpconv"),
+    "reparameterised": ("acb", "dbb", "do_conv"),
+    "cheaper": ("octave", "hetconv", "ghost", "ghost_bottleneck"),
+    "dynamic": ("condconv", "dynamic", "involution"),
+    "attention": ("se", "splat", "resnest_bottleneck", "sk"),
+    "calibrated": ("scconv", "scbottleneck"),
+    "graphs": ("gcn", "cheb"),
     "pooling": (
         "max_pool", "avg_pool", "adaptive_max_pool", "adaptive_avg_pool", "global_max_pool", "global_avg_pool",
     ),

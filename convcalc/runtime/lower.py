@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 import torch
 import torch.nn.functional as F
@@ -77,8 +77,21 @@ TWO_INPUTS: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def compute(op: ops.Op, inputs: list[Tensor], *, training: bool = False) -> Tensor:
-    """Compute one step. Raises UnsupportedError for steps that cannot be run."""
+class Sparse(NamedTuple):
+    """A sparse matrix: the row and column of each entry, the entries, and how many rows there are."""
+
+    places: Tensor
+    entries: Tensor
+    rows: int
+
+    def times(self, x: Tensor) -> Tensor:
+        """Multiply by x (columns, features): gather, scale, and sum what arrives at each row."""
+        messages = x[self.places[1]] * self.entries[:, None]
+        return x.new_zeros(self.rows, x.shape[1]).index_add(0, self.places[0], messages)
+
+
+def compute(op: ops.Op, inputs: list[Any], *, training: bool = False) -> Tensor:
+    """Compute one step; its inputs are tensors, or a Sparse matrix and a tensor. Raises UnsupportedError for steps that cannot be run."""
     match op:
         case ops.Input() | ops.Parameter() | ops.Constant():
             raise AssertionError("tensors that are there from the start are not computed")
@@ -91,13 +104,15 @@ def compute(op: ops.Op, inputs: list[Tensor], *, training: bool = False) -> Tens
         case ops.Unfold():
             return _unfold(op, inputs[0])
         case ops.Einsum():
+            if isinstance(inputs[0], Sparse):
+                return inputs[0].times(inputs[1])
             if op.equation == linear_equation(inputs[0].dim()) and inputs[1].dim() == 2:
                 return F.linear(*inputs)
             return torch.einsum(op.equation, *inputs)
         case ops.Resample():
             return _resample(op, inputs[0])
         case ops.Pad():
-            return _pad(op, inputs[0])
+            return _pad(op, *inputs)
         case ops.Reduce():
             return REDUCE[op.function](inputs[0], dim=op.axes, keepdim=op.keep)
         case ops.Concat():
@@ -108,7 +123,9 @@ def compute(op: ops.Op, inputs: list[Tensor], *, training: bool = False) -> Tens
             return _rearrange(op, inputs[0])
         case ops.Elementwise():
             return _elementwise(op, inputs, training=training)
-        case ops.Sample() | ops.Opaque():
+        case ops.Sample():
+            return _sample(op, *inputs)
+        case ops.Opaque():
             raise UnsupportedError(f"a {type(op).__name__.lower()} step cannot be run here")
     assert_never(op)
 
@@ -180,7 +197,37 @@ def _resample(op: ops.Resample, x: Tensor) -> Tensor:
     return F.interpolate(x, size=op.size, mode=op.mode, align_corners=corners)
 
 
-def _pad(op: ops.Pad, x: Tensor) -> Tensor:
+def _sample(op: ops.Sample, x: Tensor, offsets: Tensor, *mask: Tensor) -> Tensor:
+    """Bilinear, zero outside the map: one grid per offset group, its taps stacked along the height."""
+    if len(op.windows) != 2:
+        raise UnsupportedError("sampling runs on two spatial axes only")
+    batch, channels, taps_h, taps_w, height, width = op.shape
+    size_h, size_w = x.shape[2:]
+    down, across = (_walked(window, size, x) for window, size in zip(op.windows, (height, width), strict=True))
+    moved = offsets.reshape(batch, op.groups, taps_h, taps_w, 2, height, width)
+    places_h = moved[..., 0, :, :] + down[:, None, :, None]
+    places_w = moved[..., 1, :, :] + across[None, :, None, :]
+    grid = torch.stack(((2 * places_w + 1) / size_w - 1, (2 * places_h + 1) / size_h - 1), dim=-1)
+    rows = grid.reshape(batch * op.groups, -1, width, 2)
+    parted = x.reshape(batch * op.groups, -1, size_h, size_w)
+    read = F.grid_sample(parted, rows, mode="bilinear", padding_mode="zeros", align_corners=False)
+    columns = read.reshape(batch, op.groups, -1, taps_h, taps_w, height, width)
+    if mask:
+        columns = columns * mask[0].reshape(batch, op.groups, 1, taps_h, taps_w, height, width)
+    return columns.reshape(op.shape)
+
+
+def _walked(window: Window, outputs: int, like: Tensor) -> Tensor:
+    """Position that tap t of output i reads, as (taps, outputs)."""
+    taps = torch.arange(window.kernel, device=like.device)[:, None]
+    places = torch.arange(outputs, device=like.device)[None, :]
+    return (window.stride * places + window.dilation * taps - window.before).to(like.dtype)
+
+
+def _pad(op: ops.Pad, x: Tensor, *fill: Tensor) -> Tensor:
+    if fill:
+        value = fill[0].reshape(-1, *(1 for _ in x.shape[2:]))
+        return _pad(op, x - value) + value
     pairs = list(zip(op.before, op.after, strict=True))
     while pairs and pairs[0] == (0, 0):
         pairs.pop(0)

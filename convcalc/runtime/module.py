@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from convcalc import ops
 from convcalc.errors import ShapeError
-from convcalc.runtime.lower import compute
+from convcalc.runtime.lower import Sparse, compute
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node, Path
+
+
+PLACES, ROWS = "_places", "_rows"
+"""What the row and column of each entry of a sparse constant, and its number of rows, are called beside it."""
+MANY = 10**8
+"""Up to so many places the entries of a sparse constant are drawn without repetition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ def run(
     module: nn.Module,
     steps: list[Node | Call],
     tensors: dict[int, str],
-    values: dict[int, Tensor],
+    values: dict[int, Any],
     last: dict[int, int],
 ) -> None:
     """Run steps in order: read and write `values`, and forget what no later step reads."""
@@ -52,7 +58,7 @@ def run(
             continue
         index = item.output.index
         if index in tensors:
-            values[index] = getattr(module, tensors[index])
+            values[index] = _held(module, tensors[index])
             continue
         inputs = [values[value.index] for value in item.inputs]
         for value in item.inputs:
@@ -126,10 +132,36 @@ def _hold(
         name += "_"
     tensors[node.output.index] = name
     if isinstance(op, ops.Constant):
-        scope.register_buffer(name, torch.full(op.shape, op.value, device=device, dtype=dtype))
+        _hold_constant(name, op, scope, device, dtype)
         return
     data = torch.empty(op.shape, device=device, dtype=dtype)
     scope.register_parameter(name, nn.Parameter(_filled(data, op), requires_grad=op.trained))
+
+
+def _hold_constant(
+    name: str, op: ops.Constant, scope: nn.Module, device: str | torch.device, dtype: torch.dtype
+) -> None:
+    """A sparse one is held as its entries and their places, drawn without repetition while there is room."""
+    if op.nonzeros is None:
+        full = torch.full(op.shape, op.value, device=device, dtype=dtype)
+        scope.register_buffer(
+            name, full + torch.eye(*op.shape[-2:], device=device, dtype=dtype) if op.identity else full
+        )
+        return
+    rows, columns = op.shape
+    room = rows * columns
+    flat = torch.randperm(room)[: op.nonzeros] if op.nonzeros <= room < MANY else torch.randint(room, (op.nonzeros,))
+    places = torch.stack((flat // columns, flat % columns)).to(device)
+    scope.register_buffer(name, torch.full((op.nonzeros,), op.value, device=device, dtype=dtype))
+    scope.register_buffer(name + PLACES, places)
+    setattr(scope, name + ROWS, rows)
+
+
+def _held(module: nn.Module, name: str) -> Any:
+    """Return a parameter or buffer as steps read it."""
+    tensor = getattr(module, name)
+    places = getattr(module, name + PLACES, None)
+    return tensor if places is None else Sparse(places, tensor, getattr(module, name + ROWS))
 
 
 def _filled(data: Tensor, op: ops.Parameter) -> Tensor:
