@@ -7,6 +7,7 @@ those after `*` are arguments. The docstring's first line is the help.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -54,6 +55,17 @@ class Kind:
     def help(self) -> str:
         """The docstring's first line."""
         return (self.recipe.__doc__ or "").strip().splitlines()[0]
+
+    @property
+    def about(self) -> str:
+        """The docstring before its labelled parts."""
+        return _LABELS.split(_words(self.recipe))[0].strip()
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """The labelled parts of the docstring (`Used for:`, `Gains:`, ...), by label."""
+        _, *parts = _LABELS.split(_words(self.recipe))
+        return {label: text.strip() for label, text in zip(parts[::2], parts[1::2], strict=True)}
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -192,6 +204,16 @@ def kind(
         return recipe
 
     return register
+
+
+LABELS = (
+    "Used for", "Gains", "Costs", "Split", "Transform", "Merge", "Index map", "Paths", "Limit", "Errors in texts",
+)  # fmt: skip
+_LABELS = re.compile(rf"\b({'|'.join(LABELS)}): ")
+
+
+def _words(recipe: Recipe) -> str:
+    return " ".join(inspect.cleandoc(recipe.__doc__ or "").split())
 
 
 KINDS: dict[str, Kind] = {}

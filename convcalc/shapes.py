@@ -240,7 +240,8 @@ def _slice(op: ops.Slice, x: Shape, require: Require) -> Shape:
         axis=op.axis,
         size=size,
     )
-    kept = -(-(op.stop - op.start) // op.step)
+    single = isinstance(op.step, int) and op.step == 1
+    kept = op.stop - op.start if single else -(-(op.stop - op.start) // op.step)
     require(kept >= 1, "a slice from {start} to {stop} is empty", start=op.start, stop=op.stop)
     return (*x[: op.axis], kept, *x[op.axis + 1 :])
 

@@ -7,6 +7,7 @@ in an array or a symbol has already done so.
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
 
@@ -149,6 +150,26 @@ def part_of(share: float, size: Size) -> Size:
 
     exactly = Fraction(str(share))
     return size * exactly.numerator // exactly.denominator
+
+
+def common_divisor(a: Size, b: Size) -> Size:
+    """Return the greatest common divisor; of symbols a function that waits for their numbers."""
+    if is_symbol(a) or is_symbol(b):
+        import sympy
+
+        class gcd(sympy.Function):  # noqa: N801  sympy prints a function by its class's name
+            @classmethod
+            def eval(cls, one: Any, two: Any) -> Any:
+                return sympy.igcd(one, two) if one.is_Integer and two.is_Integer else None
+
+        waiting: Size = gcd(a, b)
+        return waiting
+    if is_array(a) or is_array(b):
+        import numpy
+
+        rows: Size = numpy.gcd(a, b)
+        return rows
+    return math.gcd(a, b)
 
 
 def equal(a: Size, b: Size) -> bool:

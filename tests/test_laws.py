@@ -25,12 +25,14 @@ from convcalc.cli.read.source import blocks
 from convcalc.cli.read.stack import assemble
 from convcalc.cli.report import document, lines, part
 from convcalc.errors import ShapeError, SpecError, UnsupportedError
+from convcalc.folding import folded
 from convcalc.graph import Graph
 from convcalc.kinds import FAMILIES, all_kinds
-from convcalc.ops import NORMS, Einsum, Elementwise, Pool, Sample
+from convcalc.ops import NORMS, Constant, Einsum, Elementwise, Parameter, Pool, Sample
 from convcalc.registry import Kind
 from convcalc.render.table import Answer, to_json
 from convcalc.render.units import plain
+from convcalc.runtime.lower import compute
 from convcalc.runtime.module import GraphModule
 from convcalc.runtime.trace import trace
 from convcalc.runtime.verify import layer_module
@@ -108,10 +110,12 @@ def test_a_symbol_filled_in_later_answers_as_the_number(name: str, data: st.Data
         else value
         for key, value in arguments.items()
     }
+    pen = Builder(assume=lambda holds: bool(holds.subs(filled)))  # type: ignore[attr-defined]
     try:
-        graph = all_kinds()[name].build(*shapes_, **swapped)
+        graph = all_kinds()[name].build(*shapes_, builder=pen, **swapped)
     except (UnsupportedError, ShapeError, SpecError):
         assume(False)
+    assert all(bool(sympy.sympify(one.holds).subs(filled)) for one in graph.constraints)
     for symbolic, output in zip(graph.outputs, one.outputs, strict=True):
         assert _filled(symbolic.shape, filled) == output.shape
     assert _filled((macs(graph), params(graph).total), filled) == (macs(one), params(one).total)
@@ -412,3 +416,52 @@ def test_two_stacked_kinds_add_up_as_well() -> None:
     assert [row.name for row in found] == ["0", "1"]
     assert [params(row.nodes).total for row in found] == [4 * 8 * 9 + 8, 16]
     assert found[0].outputs == (y,) and found[1].inputs == (y,)
+
+
+# (12) the folded form ----------
+
+
+@pytest.mark.parametrize("name", [n for n in KINDS if "form" in all_kinds()[n].arguments])
+@given(data=st.data())
+def test_the_folded_form_loads_the_same_weights_and_gives_the_same_output(name: str, data: st.DataObject) -> None:
+    inputs, arguments = data.draw(cases(name))
+    kind = all_kinds()[name]
+    trained = built(name, inputs, {**arguments, "form": "train"})
+    folding = kind.build(*inputs, builder=Builder(folds=False), **{**arguments, "form": "folded"})
+    deployed = built(name, inputs, {**arguments, "form": "folded"})
+    module = GraphModule(trained, dtype=torch.float64).eval()
+    for key, tensor in module.state_dict().items():
+        if "norm" in key:
+            tensor.copy_(torch.rand_like(tensor) + 0.5)
+    same = GraphModule(folding, dtype=torch.float64).eval()
+    loaded = same.load_state_dict(module.state_dict(), strict=False)
+    assert not loaded.unexpected_keys
+    assert set(loaded.missing_keys) <= dict(same.named_buffers()).keys()  # a kernel of ones, known without training
+    values = _fixed_values(folding, same)
+    last = GraphModule(deployed, dtype=torch.float64).eval()
+    start = len(inputs)
+    _, moved = folded(folding.nodes, start)
+    with torch.no_grad():
+        for old, new in moved.items():
+            holder = last.get_submodule(".".join(deployed.nodes[new.index].scope))
+            if old in values and new.index in holder.tensors:
+                getattr(holder, holder.tensors[new.index]).copy_(values[old])
+        x = [torch.randn(shape, dtype=torch.float64) for shape in inputs]
+        torch.testing.assert_close(same(*x), module(*x))
+        torch.testing.assert_close(last(*x), module(*x))
+    if name != "do_conv":  # a multiplier below the taps holds fewer weights than the kernel it makes
+        assert params(deployed).total <= params(trained).total
+    assert macs(deployed) <= macs(trained)
+    assert macs(deployed) == ran(GraphModule(deployed), inputs)[1]
+
+
+def _fixed_values(graph: Graph, module: GraphModule) -> dict[int, torch.Tensor]:
+    """What depends on no input, computed."""
+    values: dict[int, torch.Tensor] = {}
+    for node in graph.nodes:
+        holder = module.get_submodule(".".join(node.scope))
+        if isinstance(node.op, (Parameter, Constant)):
+            values[node.output.index] = getattr(holder, holder.tensors[node.output.index])
+        elif node.inputs and all(value.index in values for value in node.inputs):
+            values[node.output.index] = compute(node.op, [values[value.index] for value in node.inputs])
+    return values

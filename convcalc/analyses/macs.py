@@ -6,13 +6,13 @@ on padding count, as in papers, torch and fvcore. FLOPs = 2 x MACs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from convcalc import ops
 from convcalc.equations import letter_sizes
 from convcalc.graph import Graph, Node
 from convcalc.ops import NORMS
-from convcalc.sizes import UNKNOWN, Size, is_array, product, total
+from convcalc.sizes import UNKNOWN, Size, common_divisor, known, product, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -123,24 +123,16 @@ def _elementwise(op: ops.Elementwise, node: Node, out: Size) -> dict[str, Size]:
 
 
 def adaptive_taps(node: Node) -> Size:
-    """Count what the uneven windows of an adaptive pool read: window j has ceil((j+1)i/o) - floor(ji/o) taps."""
+    """Count what the uneven windows of an adaptive pool read: i + o - gcd(i, o) per axis.
+
+    Window j reads floor(j i/o) .. ceil((j+1) i/o) - 1: every position once, and again where a border falls inside one.
+    """
     x, y = node.inputs[0], node.output
-    reads: list[Size] = [x.batch, x.channels]
-    for i, o in zip(x.spatial, y.spatial, strict=True):
-        if isinstance(o, int) and o == 1:
-            reads.append(i)
-        elif is_array(i) or is_array(o):
-            import numpy
-
-            rows: Any = numpy.frompyfunc(_tiled, 2, 1)(i, o)
-            reads.append(rows.astype(int))
-        else:
-            reads.append(_tiled(i, o) if isinstance(i, int) and isinstance(o, int) else UNKNOWN)
-    return product(reads)
-
-
-def _tiled(inputs: int, outputs: int) -> int:
-    return sum(-(-(j + 1) * inputs // outputs) - j * inputs // outputs for j in range(outputs))
+    if not known(*x.spatial, *y.spatial):
+        return UNKNOWN
+    pairs = zip(x.spatial, y.spatial, strict=True)
+    taps = (i if isinstance(o, int) and o == 1 else i + o - common_divisor(i, o) for i, o in pairs)
+    return product((x.batch, x.channels, *taps))
 
 
 def macs(steps: Graph | Iterable[Node]) -> Size:

@@ -30,8 +30,11 @@ COMMANDS: Final[dict[str, str]] = {
     "hdc-check": "Do dilated convolutions leave holes? The paper's rules and the exact answer.",
     "summary": "Shapes, parameters, multiply-adds and receptive field in one table.",
     "profile": "Run the layers here and time them.",
+    "compare": "Several layers side by side, with ratios to the first.",
+    "alt": "What the literature offers in a convolution's place, with the ratio of the work.",
     "verify": "Our numbers beside torch's own and fvcore's.",
     "kinds": "Every kind of layer, or one kind's arguments, defaults and source.",
+    "explain": "What a kind is, its graph, and its formulas derived from its recipe.",
     "examples": "The spec files that come with convcalc.",
     "completion": "A completion script for your shell.",
 }

@@ -117,7 +117,7 @@ def command(
     ]
     results = []
     jobs = [(stack, profile.tasks(stack.graph, depth)) for stack in found]
-    with _progress(sum(len(rows) + 1 for _, rows in jobs)) as bar:
+    with progress(sum(len(rows) + 1 for _, rows in jobs)) as bar:
         for stack, rows in jobs:
             results.append((stack, *_timed(stack, rows, setup, task, bar)))
     tables = [
@@ -128,7 +128,7 @@ def command(
 
 
 @contextmanager
-def _progress(steps: int) -> Iterator[Progress]:
+def progress(steps: int) -> Iterator[Progress]:
     """A bar on stderr; nothing where stderr is no terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

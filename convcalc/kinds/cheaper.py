@@ -48,9 +48,9 @@ def octave(
     """
     if not 0 <= alpha_out <= 1:
         raise ShapeError(f"alpha_out ({alpha_out}) must lie between 0 and 1")
-    b.require(stride >= 1, "stride ({s}) must be at least 1", s=stride)
-    b.require(stride <= 2, "stride ({s}) must be 1 or 2", s=stride)
-    halves = b.decide(equal(stride, 2))
+    halves = not b.decide(equal(stride, 1))
+    if halves:
+        b.require(equal(stride, 2), "stride ({s}) must be 1 or 2", s=stride)
     few = part_of(alpha_out, out_channels)
     many = out_channels - few
     if alpha_out > 0:
@@ -163,12 +163,13 @@ def hetconv(
         return y
     if b.decide(equal(part, 1)):
         return b.conv(x, out_channels, kernel_size, bias=bias, **settings)
-    turns = out_channels // part
+    turns, rest = out_channels // part, out_channels % part
+    even = b.decide(equal(rest, 0))
     made = []
-    if b.decide(turns >= 1):
+    if even or b.decide(turns >= 1):
         made.append(_turns(b, x, part, reads, turns, kernel_size, stride))
-    if not b.decide(equal(out_channels % part, 0)):
-        made.append(_turns(b, x, part, reads, 1, kernel_size, stride, filters=out_channels % part))
+    if not even:
+        made.append(_turns(b, x, part, reads, 1, kernel_size, stride, filters=rest))
     y = made[0] if len(made) == 1 else b.concat(*made)
     for name in ("bias",) * bias + ("bias_1x1",) * bias_1x1:
         held = b.parameter(name, (out_channels,), "bias")
@@ -224,15 +225,15 @@ def ghost(
     """Make 1/ratio of the channels with a dense convolution and the rest from those with a depthwise one.
 
     m = ceil(N/ratio) channels are dense, m(ratio-1) are ghosts; both halves have a norm (and ReLU, unless
-    activation=false), and the first N of the m ratio channels are kept: those sliced off are stored and computed all
+    activation=false), and the first N of the m times ratio channels are kept: those sliced off are stored and computed all
     the same. Padding k//2.
 
     Used for: GhostNet; YOLO variants.
     Gains: about 1/ratio of the weights and MACs of the dense convolution.
     Costs: two dependent steps; the cheap one is bound by memory.
     Split: none. Transform: dense, then depthwise on its result. Merge: concatenation of both, cut to N.
-    Limit: C k^2 / (C k^2/s + (s-1)/s d^2), close to s C/(s + C - 1), close to s times cheaper.
-    Errors in texts: the dense half is part of the output; the cheap operation is depthwise; N is rounded up to m s.
+    Limit: C k^2 / (C k^2/q + (q-1)/q d^2) for ratio q and a cheap kernel d, close to q C/(q + C - 1), close to q.
+    Errors in texts: the dense half is part of the output; the cheap operation is depthwise; N is rounded up to m q.
     """
     b.require(ratio >= 2, "ratio ({r}) must be at least 2, or the cheap half is empty", r=ratio)
     act = "relu" if activation else ""

@@ -28,6 +28,15 @@ def conv(
     """Slide a kernel over every spatial axis and sum over all input channels of its group.
 
     Shape o = floor((i + 2p - d(k-1) - 1)/s) + 1 per axis; weights Cout (Cin/g) prod(k); MACs B prod(o) times that.
+
+    Used for: everything; the layer all others are compared with.
+    Gains: few weights, shared by all positions; equivariant to shifts by the jump.
+    Costs: k^2 C_in/g multiply-adds per output element; sees k x k only.
+    Split: none. Transform: k x k over all channels of a group. Merge: the sum over channels.
+    Index map: y[i] = sum over t of w[t] x[s i + d t - p], without flipping (torch correlates; the definition
+    sum over s + l t = p of F(s) k(t) is flipped).
+    Errors in texts: cost formulas with (H-k+1)(W-k+1) hold for stride 1 without padding only: it is the output's
+    size that counts; it is equivariant to shifts, not invariant; it is a matrix product, with a sparse matrix.
     """
     return b.conv(
         x,
@@ -61,6 +70,16 @@ def conv_transpose(
 
     Shape o = (i-1)s - 2p + d(k-1) + a + 1 per axis; weights Cin (Cout/g) prod(k); MACs B prod(i) times that: the
     work is done once per input position. `padding` removes positions here.
+
+    Used for: decoders, generators, the gradient of a convolution.
+    Gains: learned upsampling in one step.
+    Costs: a checkerboard unless the stride divides the kernel; outputs nobody writes where k < s.
+    Split: none. Transform: each input spreads a k x k patch. Merge: overlapping patches add.
+    Index map: y[s i + d t - p] += w[t] x[i]; the same as stretching x by s - 1 zeros, padding d(k-1) - p (and a at
+    the end), and a direct convolution of stride 1 with the flipped kernel (relationships 8 to 14 of the source).
+    Errors in texts: it restores the shape, not the values: it is no inverse (the matrix C is 4 x 16, so C'C cannot be
+    the identity); stride n gives n times the size only if k - 2p + a = s; eight tools count its work by output
+    positions.
     """
     return b.conv_transpose(
         x,
@@ -89,6 +108,11 @@ def pointwise(
     """Mix the channels at every position by itself: a 1x1 convolution, with torch's defaults.
 
     Weights Cin Cout / groups; MACs B prod(o) times that; the field does not grow.
+
+    Used for: changing the number of channels; squeezing before an expensive kernel.
+    Gains: k^2 times cheaper than k x k. Costs: sees one position.
+    Split: none. Transform: one matrix at every position. Merge: the sum over channels.
+    Errors in texts: 256 x 3 x 8 x 8 is 49,152, not 49,512.
     """
     return b.conv(x, out_channels, 1, stride=stride, padding=padding, groups=groups, bias=bias)
 
@@ -109,6 +133,13 @@ def dilated(
     """Convolve with d-1 holes between the taps: a field of d(k-1)+1 for the cost of k.
 
     A convolution with dilation > 1: the same weights and MACs per position, with torch's defaults.
+
+    Used for: segmentation and audio, where the field must grow and the map must not shrink.
+    Gains: a stack with rates 1, 2, 4, ... sees 2^(n+1) - 1 positions with 3 taps each.
+    Costs: only k of the d(k-1)+1 positions are read: stacks can leave holes (convcalc hdc-check).
+    Split: none. Transform: k x k taps, d apart. Merge: the sum over channels.
+    Errors in texts: dilation does lose information when rates share a factor; 7 and 15 are the fields of the stacks
+    1,2 and 1,2,4, not of single layers.
     """
     return b.conv(
         x,
@@ -138,6 +169,12 @@ def grouped(
     """Convolve each group of channels by itself: 1/groups of the weights and of the work.
 
     Output channel c belongs to group floor(c / (Cout/g)); weights Cout (Cin/g) prod(k), with torch's defaults.
+
+    Used for: AlexNet on two GPUs; ResNeXt's cardinality.
+    Gains: 1/g of the weights and MACs (not of the biases).
+    Costs: groups do not see one another until a later layer mixes them.
+    Split: the channels, in g groups. Transform: k x k in each. Merge: concatenation.
+    Errors in texts: AlexNet's groups do not stay apart to the end: its third convolution reads both; its GPUs had 3 GB.
     """
     return b.conv(
         x,
@@ -166,6 +203,12 @@ def depthwise(
     """Convolve each channel by itself, with `multiplier` kernels: groups = Cin, Cout = multiplier Cin.
 
     Output channel c m + q comes from input c; weights m Cin prod(k); MACs B prod(o) times that.
+
+    Used for: the spatial half of MobileNet, Xception, EfficientNet, ConvNeXt.
+    Gains: k^2 multiply-adds per output element instead of k^2 C.
+    Costs: so little arithmetic per byte that memory decides: 9 times fewer MACs is rarely 9 times faster.
+    Split: every channel by itself. Transform: k x k. Merge: none: a 1x1 must follow to mix channels.
+    Errors in texts: the number of channels does change when the multiplier is above 1.
     """
     return b.depthwise(
         x, kernel_size, multiplier=multiplier, stride=stride, padding=padding, dilation=dilation, bias=bias
@@ -189,6 +232,14 @@ def depthwise_separable(
 
     Weights m Cin prod(k) + m Cin Cout; against the dense convolution 1/Cout + 1/prod(k) of the work (m = 1).
     No biases, as in Xception's own class; torch's default would add m Cin + Cout.
+
+    Used for: MobileNet, Xception.
+    Gains: about k^2 times fewer MACs for wide outputs (9 times for 3x3).
+    Costs: two dependent steps, the first bound by memory; the second holds nearly all MACs.
+    Split: every channel by itself. Transform: k x k, then 1x1. Merge: the 1x1.
+    Limit: 1/C_out + 1/k^2 of the dense convolution, 1/k^2 for large C_out.
+    Errors in texts: the ratio is 1/C_out + 1/9, not 1/9 (256 channels: 1/8.69); MobileNet has a norm and ReLU after
+    both steps; it costs (k^2 + C_out)/k^2 times the depthwise step alone, which is not slightly more.
     """
     with b.scope("depthwise"):
         spread = b.depthwise(

@@ -60,6 +60,7 @@ def dense_block(
     Gains: short ways from every layer to the loss; fewer parameters than a ResNet of the same accuracy.
     Costs: L concatenations; activations grow with L^2 unless recomputed.
     Split: none. Transform: L dense layers. Merge: concatenation of all.
+    Paths: L(L+1)/2 direct connections where a plain chain has L.
     Limit: a plain block (no 1x1) costs 9k T per position, a bottleneck one b k T + 9 b k^2 L.
     Errors in texts: earlier outputs are concatenated, not superposed: a sum would not grow.
     """

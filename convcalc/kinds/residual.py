@@ -50,6 +50,7 @@ def resnet_basic(
     Gains: gradients pass the block unchanged: depth without degradation.
     Costs: the input stays in memory until the addition.
     Split: none. Transform: 3x3, 3x3. Merge: addition.
+    Paths: n blocks in a row have 2^n ways through, each layer taken or skipped.
     Errors in texts: the field is 5 (7 with stride 2); the shortcut's 1x1 adds nothing to it.
     """
     outer: Size = x.channels if out_channels is None else out_channels
@@ -114,6 +115,7 @@ def resnet_bottleneck(
     Costs: the stride at the 3x3 costs more than at the 1x1 (ResNet-50: 4.089 against 3.858 GMACs), and keeps
     the positions the strided 1x1 would skip.
     Split: 1x1 to p channels. Transform: 3x3. Merge: 1x1 to 4p, and addition.
+    Paths: n blocks in a row have 2^n ways through, each taken or skipped.
     Errors in texts: 69,632 counts convolution weights only: with norms it is 70,400.
     """
     outer: Size = x.channels if out_channels is None else out_channels

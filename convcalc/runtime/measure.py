@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import gc
 import math
+import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 Clock = Callable[[], float]
@@ -78,15 +79,7 @@ def measure(
     when the 95% interval of the median is within `precision`, or at `max_s`; no sample is ever dropped.
     """
     asked = task or Task()
-
-    def block(calls: int) -> float:
-        synchronise()
-        start = clock()
-        for _ in range(calls):
-            call()
-        synchronise()
-        return clock() - start
-
+    block = _blocks(call, clock, synchronise)
     first = block(1)
     _warm(block, asked, first)
     calls = _block_size(block, asked)
@@ -107,6 +100,64 @@ def measure(
         if enabled:
             gc.enable()
     return Measurement(times=tuple(times), calls=calls, first_s=first, settled=settled)
+
+
+def interleaved(
+    calls: Sequence[Callable[[], object]],
+    task: Task | None = None,
+    *,
+    clock: Clock = time.perf_counter,
+    synchronise: Callable[[], None] = lambda: None,
+    tick: Callable[[], None] = lambda: None,
+    seed: int = 0,
+) -> list[Measurement]:
+    """Time several callables in turn, one block each per round, in an order drawn anew for every round.
+
+    What disturbs the machine disturbs all of them alike: only so do their times compare. Stops when every median is
+    known to `precision`, or when the rounds have taken `max_s` for each callable.
+    """
+    asked = task or Task()
+    blocks = [_blocks(call, clock, synchronise) for call in calls]
+    firsts = [block(1) for block in blocks]
+    for block, first in zip(blocks, firsts, strict=True):
+        _warm(block, asked, first)
+    counts = [_block_size(block, asked) for block in blocks]
+    times: list[list[float]] = [[] for _ in calls]
+    order, chance, spent = list(range(len(calls))), random.Random(seed), 0.0
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        while True:
+            chance.shuffle(order)
+            for place in order:
+                spent += (elapsed := blocks[place](counts[place]))
+                times[place].append(elapsed / counts[place])
+            tick()
+            enough = len(times[0]) >= asked.samples and spent >= asked.min_s * len(calls)
+            settled = enough and all(half_width(one) <= asked.precision for one in times)
+            if settled or (spent >= asked.max_s * len(calls) and len(times[0]) >= min(3, asked.samples)):
+                break
+    finally:
+        if enabled:
+            gc.enable()
+    return [
+        Measurement(times=tuple(one), calls=count, first_s=first, settled=settled)
+        for one, count, first in zip(times, counts, firsts, strict=True)
+    ]
+
+
+def _blocks(call: Callable[[], object], clock: Clock, synchronise: Callable[[], None]) -> Callable[[int], float]:
+    """Return what times a number of calls."""
+
+    def block(calls: int) -> float:
+        synchronise()
+        start = clock()
+        for _ in range(calls):
+            call()
+        synchronise()
+        return clock() - start
+
+    return block
 
 
 def _warm(block: Callable[[int], float], asked: Task, first: float) -> None:

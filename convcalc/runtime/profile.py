@@ -17,11 +17,11 @@ from convcalc.builder import Builder
 from convcalc.errors import ShapeError
 from convcalc.render.units import size_of
 from convcalc.runtime.machine import free_bytes
-from convcalc.runtime.measure import Measurement, Task, measure
+from convcalc.runtime.measure import Measurement, Task, interleaved, measure
 from convcalc.runtime.module import GraphModule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from convcalc.graph import Graph, Value
     from convcalc.sizes import Size
@@ -118,17 +118,38 @@ def run(
 ) -> Timed:
     """Time one graph. Raises ShapeError where it does not fit into memory."""
     check_memory(graph, setup)
-    with threads(setup.threads):
-        try:
-            call = prepared(graph, setup)
-            measured = measure(call, task, synchronise=synchroniser(setup.device), tick=tick)
-        except (torch.OutOfMemoryError, MemoryError):
-            raise ShapeError(f"{text or name} does not fit into memory: use a smaller input or batch") from None
-        except RuntimeError as error:
-            if "can't allocate memory" in str(error):
-                raise ShapeError(f"{text or name} does not fit into memory: use a smaller input or batch") from None
-            raise ShapeError(f"torch refuses {text or name}: {str(error).splitlines()[0]}") from None
+    with threads(setup.threads), _explained(text or name):
+        call = prepared(graph, setup)
+        measured = measure(call, task, synchronise=synchroniser(setup.device), tick=tick)
     return Timed(name=name, text=text, times=times, macs=macs(graph), measured=measured, direction=setup.direction)
+
+
+def run_in_turn(
+    graphs: Sequence[Graph], names: Sequence[str], setup: Setup, task: Task, tick: Callable[[], None] = lambda: None
+) -> list[Measurement]:
+    """Time several graphs, their blocks interleaved. Raises ShapeError where they do not fit into memory together."""
+    for graph in graphs:
+        check_memory(graph, setup)
+    with threads(setup.threads):
+        calls = []
+        for graph, name in zip(graphs, names, strict=True):
+            with _explained(name):
+                calls.append(prepared(graph, setup))
+        with _explained(" beside ".join(names)):
+            return interleaved(calls, task, synchronise=synchroniser(setup.device), tick=tick)
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turn what torch raises into one line about this row."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError):
+        raise ShapeError(f"{name} does not fit into memory: use a smaller input or batch") from None
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error):
+            raise ShapeError(f"{name} does not fit into memory: use a smaller input or batch") from None
+        raise ShapeError(f"torch refuses {name}: {str(error).splitlines()[0]}") from None
 
 
 @contextmanager

@@ -1,0 +1,84 @@
+"""Which of the rules a recipe states say something: those that some sizes break while the others hold."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import sympy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DRAWS, TRIES = 24, 4000
+SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64, 96)
+
+
+def remainder(holds: Any) -> Any:
+    """Return the Mod of a relation that says whether one size divides another, or None."""
+    if not isinstance(holds, (sympy.Eq, sympy.Ne)):
+        return None
+    difference = holds.lhs - holds.rhs
+    mods = (mod for mod in difference.atoms(sympy.Mod) if difference in (mod, -mod) and mod.args[1] != 1)
+    return next(mods, None)
+
+
+def assumptions(rules: list[Any], decided: list[Any], odd: list[Any]) -> list[Any]:
+    """Return the rules worth stating: not those that follow from the rest, one for all spatial axes.
+
+    Whether one follows is tried on drawn sizes that keep what was decided and what divides what.
+    """
+    rules = _one_axis([rule for rule in rules if rule not in (sympy.true, sympy.false)])
+    divisions = [rule for rule in rules if remainder(rule) is not None]
+    others = [rule for rule in rules if rule not in divisions]
+    free = _draws(rules, decided, odd)
+    divisions = [rule for rule in divisions if not free or not _follows(rule, free)]
+    kept: list[Any] = []
+    for rule in sorted(others, key=lambda one: (len(str(one)), str(one))):
+        draws = _draws([*rules, *decided], [*divisions, *decided, *kept], odd)
+        if not draws or not _follows(rule, draws):
+            kept.append(rule)
+    return [*divisions, *kept]
+
+
+def _one_axis(rules: list[Any]) -> list[Any]:
+    """What holds for the width as it does for the height is said once."""
+    found: dict[Any, Any] = {}
+    places = {one for rule in rules for one in rule.free_symbols if one.name in ("W", "D")}
+    height = next((one for rule in rules for one in rule.free_symbols if one.name == "H"), None)
+    for rule in rules:
+        same = rule.subs(dict.fromkeys(places, height)) if height is not None else rule
+        found.setdefault(same, same)
+    return [rule for rule in found.values() if rule not in (sympy.true, sympy.false)]
+
+
+def _draws(rules: list[Any], given: list[Any], odd: list[Any]) -> list[dict[Any, int]]:
+    symbols = sorted({one for rule in (*rules, *given) for one in rule.free_symbols}, key=str)
+    chance = random.Random(0)
+    tests = [_compiled(rule, symbols) for rule in given]
+    found = []
+    for _ in range(TRIES):
+        draw = {one: chance.choice([n for n in SIZES if n % 2] if one in odd else SIZES) for one in symbols}
+        if all(test(*draw.values()) for test in tests):
+            found.append(draw)
+            if len(found) == DRAWS:
+                break
+    return found
+
+
+def _follows(rule: Any, draws: list[dict[Any, int]]) -> bool:
+    test = _compiled(rule, list(draws[0]))
+    return all(test(*draw.values()) for draw in draws)
+
+
+def _compiled(rule: Any, symbols: list[Any]) -> Callable[..., bool]:
+    """A relation as a function of whole numbers; one that divides by zero does not hold."""
+    function = sympy.lambdify(symbols, rule, "math")
+
+    def test(*sizes: int) -> bool:
+        try:
+            return bool(function(*sizes))
+        except ZeroDivisionError:
+            return False
+
+    return test

@@ -1,0 +1,288 @@
+"""Formulas of a kind, derived from its own recipe: the graph is written on symbols and read like any other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sympy
+
+from convcalc.analyses import macs as work
+from convcalc.analyses.assumptions import assumptions, remainder
+from convcalc.analyses.params import params
+from convcalc.analyses.symbolic_field import Extent, extents
+from convcalc.analyses.symbols import EXAMPLES, Case, cases, input_shapes, letters, rules, symbol
+from convcalc.errors import UnsupportedError
+from convcalc.graph import Node, Value
+from convcalc.sizes import is_symbol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convcalc.graph import Graph
+    from convcalc.registry import Kind
+    from convcalc.sizes import Shape
+
+GROWN = ("num_layers", "num_terms")
+"""Structural numbers in which a closed form is recovered by interpolation."""
+POINTS, CHECKS = (1, 2, 3, 4), (5, 6, 7, 8)
+
+
+class Formula(NamedTuple):
+    """What one case of a kind costs, as expressions in its symbols."""
+
+    case: tuple[str, ...]
+    inputs: tuple[tuple[Any, ...], ...]
+    outputs: tuple[tuple[Any, ...], ...]
+    names: dict[Any, Any]
+    weights: Any
+    biases: Any
+    norm: Any
+    params: Any
+    macs: Any
+    other: dict[str, Any]
+    fields: tuple[dict[int, Extent], ...]
+    assumes: tuple[str, ...]
+    graph: Graph
+    decided: tuple[tuple[Any, bool], ...]
+    tidy: Callable[[Any], Any]
+
+
+def formulas(kind: Kind, rank: int, chosen: dict[str, Any]) -> list[Formula]:
+    """Return one formula for each case a kind distinguishes; `chosen` arguments are what was given.
+
+    Raises UnsupportedError where the structure needs a number, ShapeError where the numbers do not fit.
+    """
+    told = {**_required(kind, rank, chosen), **chosen}
+    grown = next((name for name in GROWN if name in kind.arguments and name not in chosen), "")
+    if not grown:
+        return _derived(kind, rank, told)
+    rows = {n: _derived(kind, rank, {**told, grown: n}) for n in (*POINTS, *CHECKS)}
+    if any(len(found) != len(rows[POINTS[0]]) for found in rows.values()):
+        return rows[POINTS[-1]]
+    letter = letters(kind, {})[grown] if grown in letters(kind, {}) else symbol("K" if grown == "num_terms" else "L")
+    return [
+        _grown([rows[n][place] for n in (*POINTS, *CHECKS)], letter, grown) for place in range(len(rows[POINTS[0]]))
+    ]
+
+
+def _required(kind: Kind, rank: int, chosen: dict[str, Any]) -> dict[str, Any]:
+    told = {}
+    for name, argument in kind.arguments.items():
+        if name in chosen:
+            continue
+        if name == "scale_factor" and "factors" in argument.takes and "size" not in chosen:
+            told[name] = EXAMPLES[name]
+        elif name == "normalized_shape":
+            told[name] = (input_shapes(kind, rank)[0][-1],)
+        elif argument.required and name in EXAMPLES and "size" not in argument.takes:
+            told[name] = EXAMPLES[name]
+    return told
+
+
+def _derived(kind: Kind, rank: int, chosen: dict[str, Any]) -> list[Formula]:
+    shapes = input_shapes(kind, rank)
+    free = letters(kind, chosen)
+
+    def write(odd: bool) -> Callable[[Any], Graph]:
+        sent = {name: 2 * _half(one) + 1 if odd and "kernel" in name else one for name, one in free.items()}
+        return lambda b: kind.build(*shapes, builder=b, **{**sent, **chosen})
+
+    found = cases(write(False))
+    kernels = [one for name, one in free.items() if "kernel" in name]
+    odd = any(_halved(case.graph, kernels) for case in found)
+    if odd:
+        found = cases(write(True))
+    back = {_half(one): (one - 1) / sympy.Integer(2) for one in kernels} if odd else {}
+    return [_formula(kind, case, back) for case in found]
+
+
+def _half(kernel: Any) -> Any:
+    return symbol(f"half_{kernel.name}", zero=True)
+
+
+def _halved(graph: Graph, kernels: list[Any]) -> bool:
+    """Whether a padding of k//2 shows in the sizes: the formula is then that of odd kernels."""
+    for node in graph.nodes:
+        for size in node.output.shape:
+            if is_symbol(size) and any(
+                floor.has(*kernels) and _is_half(floor, kernels) for floor in sympy.sympify(size).atoms(sympy.floor)
+            ):
+                return True
+    return False
+
+
+def _is_half(floor: Any, kernels: list[Any]) -> bool:
+    return any(sympy.expand(floor.args[0] - kernel / sympy.Integer(2)) == 0 for kernel in kernels)
+
+
+def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
+    assumed = rules(case)
+    exact = _divisions(assumed, case)
+
+    def tidy(expression: Any) -> Any:
+        found = sympy.sympify(expression).subs(case.known)
+        found = found.replace(
+            sympy.floor, lambda inner: -sympy.ceiling(-inner) if _negative(inner) else sympy.floor(inner)
+        )
+        if exact and found.has(sympy.floor):
+            found = found.replace(sympy.floor, lambda inner: inner if _whole(inner, exact) else sympy.floor(inner))
+            found = found if found.is_Relational else sympy.expand(found, deep=not found.has(sympy.floor))
+        if not found.is_Relational and found.has(sympy.Mod):
+            found = sympy.expand(found.replace(sympy.Mod, lambda a, b: a - b * sympy.floor(a / b)), deep=False)
+        return found.subs(back) if back else found
+
+    outputs = tuple(tuple(tidy(size) for size in value.shape) for value in case.graph.outputs)
+    names = _names(case.graph, tidy)
+    nodes = [_named(node, tidy, names) for node in case.graph.nodes]
+    held = params(nodes)
+    seen = tuple(
+        {i: e._replace(reach=_plain(tidy(e.reach)), jump=tidy(e.jump)) for i, e in one.items()}
+        for one in extents(case.graph)
+    )
+    said = [
+        _told(holds.subs(case.known) if not answer else holds, answer, case.known) for holds, answer in case.decided
+    ]
+    decided = [tidy(holds if answer else sympy.Not(holds)) for holds, answer in case.decided]
+    odd = [next(iter(kernel.free_symbols)) for kernel in back.values()]
+    return Formula(
+        case=tuple(said),
+        inputs=tuple(tuple(tidy(size) for size in value.shape) for value in case.graph.inputs),
+        outputs=outputs,
+        names={name: size for size, name in names.items()},
+        weights=sympy.expand(tidy(held.weights)),
+        biases=sympy.expand(tidy(held.biases)),
+        norm=sympy.expand(tidy(held.norm)),
+        params=sympy.expand(tidy(held.total)),
+        macs=sympy.expand(tidy(work.macs(nodes))),
+        other={name: sympy.expand(tidy(count)) for name, count in work.other(nodes).items()},
+        fields=seen,
+        assumes=(*dict.fromkeys(_said(assumed, tidy, decided, odd)), *(f"{kernel} odd" for kernel in odd)),
+        graph=case.graph,
+        decided=case.decided,
+        tidy=tidy,
+    )
+
+
+def _plain(expression: Any) -> Any:
+    return sympy.expand(expression) if not expression.has(sympy.Max) else expression
+
+
+def _divisions(assumed: list[Any], case: Case) -> list[tuple[Any, Any]]:
+    """Return what divides what, by the rules and by what was decided."""
+    found = []
+    for holds in (*assumed, *(holds for holds, answer in case.decided if answer)):
+        mod = remainder(holds)
+        if mod is not None and isinstance(holds, sympy.Eq):
+            found.append(mod.args)
+    return found
+
+
+def _negative(inner: Any) -> bool:
+    return bool(inner.could_extract_minus_sign())
+
+
+def _whole(inner: Any, exact: list[tuple[Any, Any]]) -> bool:
+    return any(sympy.expand(inner - a / b).is_Integer or sympy.expand(inner + a / b).is_Integer for a, b in exact)
+
+
+def _names(graph: Graph, tidy: Callable[[Any], Any]) -> dict[Any, Any]:
+    """Give sizes that are no plain symbol a name: H_out for the output's, H_1, H_2 for those in between."""
+    names: dict[Any, Any] = {}
+    for value in graph.outputs[:1]:
+        places = "L" if len(value.shape) == 3 else "HW" if len(value.shape) == 4 else "DHW"
+        for letter, size in zip(places, value.shape[2:], strict=False):
+            if _composite(tidy(size)):
+                names.setdefault(tidy(size), symbol(f"{letter}_out"))
+    count = 0
+    for node in graph.nodes:
+        if len(node.output.shape) not in (3, 4, 5):
+            continue
+        places = {3: "L", 4: "HW", 5: "DHW"}[len(node.output.shape)]
+        fresh = False
+        for letter, size in zip(places, node.output.shape[2:], strict=True):
+            if _composite(tidy(size)) and tidy(size) not in names:
+                names[tidy(size)] = symbol(f"{letter}_{count + 1}")
+                fresh = True
+        count += fresh
+    return names
+
+
+def _composite(size: Any) -> bool:
+    if not is_symbol(size) or not size.free_symbols:
+        return False
+    spatial = {"H", "W", "D", "L"} & {one.name for one in size.free_symbols}
+    return bool(spatial) and (size.is_Add or bool(size.atoms(sympy.floor, sympy.ceiling, sympy.Max)))
+
+
+def _named(node: Node, tidy: Callable[[Any], Any], names: dict[Any, Any]) -> Node:
+    def value(one: Value) -> Value:
+        shape: Shape = tuple(size if isinstance(size, int) else names.get(tidy(size), tidy(size)) for size in one.shape)
+        return Value(one.index, shape, one.nonzeros)
+
+    return node._replace(inputs=tuple(map(value, node.inputs)), output=value(node.output))
+
+
+def _told(holds: Any, answer: bool, known: dict[Any, Any]) -> str:
+    """Say what was decided; where a rule then fixes the symbol, say what it is."""
+    if holds in (sympy.true, sympy.false):
+        return ", ".join(f"{one} = {value}" for one, value in known.items() if value.is_Integer)
+    return say(holds if answer else sympy.Not(holds))
+
+
+def _said(assumed: list[Any], tidy: Callable[[Any], Any], decided: list[Any], odd: list[Any]) -> list[str]:
+    return [say(holds) for holds in assumptions([tidy(holds) for holds in assumed], decided, odd)]
+
+
+def say(holds: Any) -> str:
+    """Return a relation as people write it: `g divides C_in`, `H + 2*p >= k`."""
+    mod = remainder(holds)
+    if mod is not None:
+        word = "divides" if isinstance(holds, sympy.Eq) else "does not divide"
+        return f"{mod.args[1]} {word} {mod.args[0]}"
+    if isinstance(holds, (sympy.Eq, sympy.Ne)):
+        difference = sympy.expand(holds.lhs - holds.rhs)
+        for one in sorted(difference.free_symbols, key=lambda s: (s.name == "C_in", s.name)):
+            rest = sympy.expand(one - difference) if difference.coeff(one) == 1 else sympy.expand(one + difference)
+            if abs(difference.coeff(one)) == 1 and not rest.has(one):
+                return f"{one} {'=' if isinstance(holds, sympy.Eq) else '!='} {rest}"
+    return str(holds)
+
+
+def _grown(rows: list[Formula], letter: Any, name: str) -> Formula:
+    """Recover each expression as a polynomial in the number of layers, and check it where it was not fitted."""
+
+    def closed(values: list[Any]) -> Any:
+        if all(sympy.expand(value - values[0]) == 0 for value in values):
+            return values[0]
+        fitted = sympy.expand(sympy.interpolate(list(zip(POINTS, values[: len(POINTS)], strict=True)), letter))
+        for n, value in zip(CHECKS, values[len(POINTS) :], strict=True):
+            if sympy.expand(fitted.subs(letter, n) - value) != 0:
+                raise UnsupportedError(f"no closed form in {name}: give a number, such as {name}=4")
+        return fitted
+
+    last = rows[POINTS[-1] - 1]
+    fields = []
+    for place, one in enumerate(last.fields):
+        seen = {}
+        for i, e in one.items():
+            try:
+                reach, jump = (closed([getattr(r.fields[place][i], part) for r in rows]) for part in ("reach", "jump"))
+                seen[i] = e._replace(reach=reach, jump=jump)
+            except UnsupportedError:
+                seen[i] = e._replace(known=False)
+        fields.append(seen)
+    try:
+        outputs = tuple(
+            tuple(closed([r.outputs[i][axis] for r in rows]) for axis in range(len(value)))
+            for i, value in enumerate(last.outputs)
+        )
+        return last._replace(
+            outputs=outputs, fields=tuple(fields), names={},
+            other={key: closed([r.other.get(key, sympy.S.Zero).subs(r.names) for r in rows]) for key in last.other},
+            **{
+                part: closed([getattr(r, part).subs(r.names) for r in rows])
+                for part in ("weights", "biases", "norm", "params", "macs")
+            },
+        )  # fmt: skip
+    except (UnsupportedError, sympy.PolynomialError, TypeError):
+        return last._replace(case=(*last.case, f"{name} = {POINTS[-1]}"))

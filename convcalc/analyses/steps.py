@@ -1,0 +1,133 @@
+"""A graph in words: what each step does, and how many steps have to wait for one another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from convcalc import ops
+from convcalc.graph import Node, Value
+from convcalc.ops import NORMS
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph
+    from convcalc.window import Window
+
+Show: TypeAlias = Callable[[Any], str]
+CONTRACTIONS = (ops.Conv, ops.ConvTranspose, ops.Einsum)
+SILENT = (ops.Input, ops.Parameter, ops.Constant)
+
+
+class Step(NamedTuple):
+    """A stretch of steps under one scope: what they do in words, and what they make."""
+
+    scope: str
+    does: str
+    output: Value
+
+
+def stages(graph: Graph) -> int:
+    """Return the longest chain of contractions in which each waits for the one before: the dependent stages."""
+    depth: dict[int, int] = {}
+    for node in graph.nodes:
+        before = max((depth[value.index] for value in node.inputs), default=0)
+        depth[node.output.index] = before + isinstance(node.op, CONTRACTIONS)
+    return max((depth[value.index] for value in graph.outputs), default=0)
+
+
+def steps(graph: Graph, show: Show = str) -> list[Step]:
+    """Return the steps of a graph, a function that follows directly on the same line; `show` writes a size."""
+    readers: dict[int, int] = {}
+    for node in graph.nodes:
+        for value in node.inputs:
+            readers[value.index] = readers.get(value.index, 0) + 1
+    found: list[Step] = []
+    for node in graph.nodes:
+        if isinstance(node.op, SILENT) or not node.inputs:
+            continue
+        last = found[-1] if found else None
+        data = [value for value in node.inputs if not _held(graph, value)]
+        if not data and not isinstance(node.op, ops.Einsum):
+            continue
+        follows = (
+            last is not None
+            and len(data) == 1
+            and data[0].index == last.output.index
+            and readers[last.output.index] == 1
+            and isinstance(node.op, (ops.Elementwise, ops.Slice, ops.Rearrange))
+        )
+        if follows and last is not None:
+            found[-1] = Step(last.scope, f"{last.does}, {does(node, show)}", node.output)
+        else:
+            found.append(Step(".".join(node.scope[1:]) or "-", does(node, show), node.output))
+    return found
+
+
+def _held(graph: Graph, value: Value) -> bool:
+    return isinstance(graph.nodes[value.index].op, (ops.Parameter, ops.Constant))
+
+
+def does(node: Node, show: Show = str) -> str:
+    """Return what one step does, in words."""
+    op = node.op
+    match op:
+        case ops.Conv() | ops.ConvTranspose():
+            name = "conv" if isinstance(op, ops.Conv) else "conv_transpose"
+            return ", ".join(
+                (f"{name} {_kernel(op.windows, show)}", *_settings(op.windows, show), *_groups(op.groups, show))
+            )
+        case ops.Pool():
+            if not op.windows:
+                return f"{op.function} pool to {_by(op.output_size, show)}"
+            return ", ".join((f"{op.function} pool {_kernel(op.windows, show)}", *_settings(op.windows, show)))
+        case ops.Unfold():
+            return ", ".join((f"unfold {_kernel(op.windows, show)}", *_settings(op.windows, show)))
+        case ops.Sample():
+            return "sample at the offsets, bilinear" if op.windows else "gather"
+        case ops.Einsum():
+            return f"contract {op.equation}"
+        case ops.Resample():
+            return f"{op.mode} resize to {_by(op.size, show)}"
+        case ops.Reduce():
+            return f"{op.function} over axes {','.join(map(str, op.axes))}"
+        case ops.Elementwise():
+            return op.function if op.function in NORMS else op.function.replace("_", " ")
+        case ops.Slice():
+            return f"keep {show(op.start)}..{show(op.stop)} of axis {op.axis}"
+        case ops.Concat():
+            return f"concat {len(node.inputs)} along axis {op.axis}"
+        case ops.Pad():
+            return "crop" if all(_below(side) for side in (*op.before, *op.after)) else "pad"
+        case ops.Opaque():
+            return op.name
+        case _:
+            return type(op).__name__.lower()
+
+
+def _below(side: Any) -> bool:
+    return isinstance(side, int) and side <= 0
+
+
+def _by(sizes: tuple[Any, ...], show: Show) -> str:
+    return " x ".join(map(show, sizes))
+
+
+def _kernel(windows: tuple[Window, ...], show: Show) -> str:
+    return _by(tuple(window.kernel for window in windows), show)
+
+
+def _settings(windows: tuple[Window, ...], show: Show) -> list[str]:
+    found = []
+    for name, usual, values in (
+        ("stride", 1, [w.stride for w in windows]),
+        ("dilation", 1, [w.dilation for w in windows]),
+        ("padding", 0, [w.before for w in windows]),
+    ):
+        if not all(isinstance(value, int) and value == usual for value in values):
+            same = len(set(values)) == 1
+            found.append(f"{name} {show(values[0]) if same else _by(tuple(values), show)}")
+    return found
+
+
+def _groups(groups: Any, show: Show) -> list[str]:
+    return [] if isinstance(groups, int) and groups == 1 else [f"groups {show(groups)}"]

@@ -1,0 +1,150 @@
+"""The receptive field as a formula: extent and jump along one axis, by the recurrence E += (k-1) d j, j *= s.
+
+Source: Araujo, Norris, Sim, Distill 2019. Numbers, phases and borders are the business of `field`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sympy
+
+from convcalc import ops
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph, Node
+
+Seen = dict[int, "Extent"]
+"""Input number -> what is seen of its last axis."""
+
+
+class Extent(NamedTuple):
+    """Positions beyond the first, positions per output, and what else is seen; `local` is False where nothing is."""
+
+    reach: Any = sympy.Integer(0)
+    jump: Any = sympy.Integer(1)
+    more: tuple[str, ...] = ()
+    local: bool = True
+    known: bool = True
+
+    @property
+    def size(self) -> Any:
+        """The largest field: the reach is whole unless an upsampling made the jump a fraction."""
+        return self.reach + 1
+
+
+def extents(graph: Graph) -> list[Seen]:
+    """Return what each output sees of the last axis of each input."""
+    found: dict[int, Seen] = {}
+    inputs = 0
+    for node in graph.nodes:
+        if isinstance(node.op, ops.Input):
+            local = len(node.op.shape) > 2
+            found[node.output.index] = {inputs: Extent(local=local)}
+            inputs += 1
+        else:
+            found[node.output.index] = _through(node, [found[value.index] for value in node.inputs])
+    return [found[value.index] for value in graph.outputs]
+
+
+def _through(node: Node, seen: list[Seen]) -> Seen:
+    op = node.op
+    match op:
+        case ops.Conv():
+            return _join(_walked(seen[0], op.windows[-1]), *(_whole(s, "a generated kernel") for s in seen[1:]))
+        case ops.Unfold():
+            return _walked(seen[0], op.windows[-1])
+        case ops.Sample():
+            moved = _walked(seen[0], op.windows[-1]) if op.windows else {}
+            return _join(moved, *(_whole(s, "data-dependent: anywhere by offset") for s in seen))
+        case ops.Pool():
+            if op.windows:
+                return _walked(seen[0], op.windows[-1])
+            return seen[0] if op.output_size[-1] is node.inputs[0].shape[-1] else _whole(seen[0], "global pooling")
+        case ops.ConvTranspose():
+            window = op.windows[-1]
+            return _each(seen[0], lambda e: _spread(e, window.dilation * (window.kernel - 1), window.stride))
+        case ops.Resample():
+            factor = sympy.sympify(op.size[-1]) / node.inputs[0].shape[-1]
+            return _each(seen[0], lambda e: e._replace(jump=e.jump / factor, known=e.known and op.mode == "nearest"))
+        case ops.Slice():
+            along = op.axis == len(node.output.shape) - 1
+            return _each(seen[0], lambda e: e._replace(jump=e.jump * op.step)) if along else seen[0]
+        case ops.Reduce():
+            along = len(node.inputs[0].shape) - 1 in op.axes
+            return _whole(seen[0], f"a {op.function} over the map") if along else seen[0]
+        case ops.Rearrange():
+            return _rearranged(seen[0], op, node)
+        case ops.Elementwise():
+            return _elementwise(node, op, seen)
+        case ops.Einsum():
+            if any(value.nonzeros is not None for value in node.inputs):
+                return _join(*(_whole(s, "data-dependent: its neighbours, one hop further") for s in seen))
+            return _join(*seen)
+        case _:
+            return _join(*seen)
+
+
+def _each(seen: Seen, change: Any) -> Seen:
+    return {i: change(e) if e.local else e for i, e in seen.items()}
+
+
+def _walked(seen: Seen, window: Any) -> Seen:
+    def further(e: Extent) -> Extent:
+        grown = window.dilation * (window.kernel - 1) * e.jump
+        if sympy.sympify(e.jump).is_integer is False or not sympy.sympify(e.jump).is_integer:
+            grown = sympy.ceiling(sympy.sympify(grown))
+        return e._replace(reach=e.reach + grown, jump=e.jump * window.stride)
+
+    return _each(seen, further)
+
+
+def _spread(e: Extent, span: Any, stride: Any) -> Extent:
+    return e._replace(reach=e.reach + sympy.floor(sympy.sympify(span) / stride) * e.jump, jump=e.jump / stride)
+
+
+def _whole(seen: Seen, reason: str) -> Seen:
+    return {i: Extent(more=tuple(dict.fromkeys((*e.more, reason))), local=False) for i, e in seen.items()}
+
+
+def _join(*seen: Seen) -> Seen:
+    out: Seen = {}
+    for one in seen:
+        for i, e in one.items():
+            have = out.get(i)
+            if have is None:
+                out[i] = e
+                continue
+            more = tuple(dict.fromkeys((*have.more, *e.more)))
+            near, far = (have, e) if have.local else (e, have)
+            if near.local and far.local and sympy.expand(near.reach - far.reach) != 0:
+                near = near._replace(reach=sympy.Max(near.reach, far.reach), known=near.known and far.known)
+            out[i] = near._replace(more=more)
+    return out
+
+
+def _rearranged(seen: Seen, op: ops.Rearrange, node: Node) -> Seen:
+    """A spatial axis keeps its extent; where channels are moved into it the jump is divided."""
+    old, new = node.inputs[0].shape, node.output.shape
+    if len(old) < 3 or not any(e.local for e in seen.values()):
+        return seen
+    if len(new) < 3:
+        return _whole(seen, "flatten")
+    ratio = sympy.sympify(new[-1]) / old[-1]
+    moved = op.merge[-1] > 1 and op.order[-op.merge[-1]] == sum(map(len, op.split)) - len(op.split[-1])
+    return _each(seen, lambda e: e._replace(jump=e.jump / ratio)) if moved else seen
+
+
+def _elementwise(node: Node, op: ops.Elementwise, seen: list[Seen]) -> Seen:
+    parts = []
+    for value, one in zip(node.inputs, seen, strict=True):
+        gate = bool(value.shape) and value.shape[-1] == 1 and not node.output.shape[-1] == 1
+        parts.append(_whole(one, "a gate of one position") if gate and any(e.local for e in one.values()) else one)
+    joined = _join(*parts)
+    along = [axis for axis in op.axes if axis >= 2]
+    if along:
+        joined = {
+            i: e._replace(more=tuple(dict.fromkeys((*e.more, op.function)))) if e.local else e
+            for i, e in joined.items()
+        }
+    return joined

@@ -1,0 +1,168 @@
+"""A recipe run on symbols: which letter stands for which argument, and the cases a recipe distinguishes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import sympy
+
+from convcalc.builder import Builder
+from convcalc.errors import ShapeError, UnsupportedError
+from convcalc.sizes import is_symbol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convcalc.arguments import Argument
+    from convcalc.graph import Graph
+    from convcalc.registry import Kind
+    from convcalc.sizes import Shape
+
+LETTERS = {
+    "in_channels": "C_in", "out_channels": "C_out", "mid_channels": "C_mid", "kernel_size": "k", "stride": "s",
+    "padding": "p", "dilation": "d", "groups": "g", "output_padding": "a", "multiplier": "m", "reduction": "r",
+    "growth_rate": "k", "bn_size": "b", "num_experts": "n", "num_kernels": "n", "ratio": "q", "part": "P",
+    "cheap_kernel_size": "d", "pooling_ratio": "r", "cardinality": "K", "expansion": "t", "base_width": "w",
+    "edges": "E", "loops": "E_loops", "group_channels": "C_g", "offset_groups": "G", "scale_factor": "f",
+    "upscale_factor": "r", "least_channels": "L", "out_features": "F_out", "in_features": "F_in", "num_groups": "g",
+    "squeeze_channels": "C_sq", "b1x1": "o_1", "b3x3_reduce": "r_3", "b3x3": "o_3", "b5x5_reduce": "r_5",
+    "b5x5": "o_5", "pool_proj": "o_p", "num_layers": "L", "num_terms": "K",
+}  # fmt: skip
+"""The letters papers use; a kind that would use one twice gives the later argument its full name."""
+STATED = ("mid_channels", "out_channels")
+"""Arguments that default to None and stand for a width all the same."""
+KEPT = {"sk": ("mid_channels",), "spatial_cross_channel": ("cardinality",), "octave": ("groups",)}
+"""Arguments left at their default: the rule behind None is the formula, or a number of towers is structure."""
+EXAMPLES: dict[str, Any] = {"scale_factor": 2, "value": 0.0}
+"""Required structure for which any number will do."""
+MOST_CASES = 16
+
+
+class Case(NamedTuple):
+    """One way through a recipe: what was decided, and the graph it wrote."""
+
+    decided: tuple[tuple[Any, bool], ...]
+    graph: Graph
+    known: dict[Any, Any]
+
+
+class Chooser:
+    """Decides about symbols: as told first, then true; an equation that is decided fixes one of its symbols."""
+
+    def __init__(self, told: tuple[bool, ...]) -> None:
+        self.told, self.answers, self.known = told, [], {}
+        self.decided: list[tuple[Any, bool]] = []
+
+    answers: list[bool]
+    known: dict[Any, Any]
+
+    def __call__(self, holds: Any) -> bool:
+        """Answer a question of `decide`, the same way as before where it was asked."""
+        found = holds.subs(self.known)
+        if found in (sympy.true, sympy.false):
+            return bool(found)
+        for asked, answer in self.decided:
+            if found == asked:
+                return answer
+        answer = self.told[len(self.answers)] if len(self.answers) < len(self.told) else True
+        self.answers.append(answer)
+        self.decided.append((found, answer))
+        if answer:
+            self.learn(found)
+        return answer
+
+    def learn(self, holds: Any) -> None:
+        """Fix a symbol by an equation that holds."""
+        holds = holds.subs(self.known)
+        if not isinstance(holds, sympy.Eq):
+            return
+        difference = sympy.expand(holds.lhs - holds.rhs)
+        for symbol in sorted(difference.free_symbols, key=lambda one: (one.name == "C_in", one.name)):
+            if difference.coeff(symbol) in (1, -1) and not (difference - symbol * difference.coeff(symbol)).has(symbol):
+                value = sympy.expand(symbol - difference / difference.coeff(symbol))
+                if value.is_integer and value.is_positive is not False:
+                    self.known = {old: new.subs(symbol, value) for old, new in self.known.items()}
+                    self.known[symbol] = value
+                    return
+
+
+def symbol(name: str, *, zero: bool = False) -> Any:
+    """A size: a positive whole number (or also 0)."""
+    return (
+        sympy.Symbol(name, integer=True, nonnegative=True) if zero else sympy.Symbol(name, integer=True, positive=True)
+    )
+
+
+def letters(kind: Kind, chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return a symbol for every size among the arguments of a kind that was not given a number."""
+    found: dict[str, Any] = {}
+    taken: set[str] = set()
+    for name, argument in kind.arguments.items():
+        if name in chosen or name == (kind.channels or "in_channels") or not _free(kind, argument):
+            continue
+        letter = LETTERS.get(name, name)
+        letter = name if letter in taken else letter
+        taken.add(letter)
+        found[name] = symbol(letter, zero=name in ("padding", "output_padding", "loops"))
+    return found
+
+
+def _free(kind: Kind, argument: Argument) -> bool:
+    takes = {"size", "sizes", "pairs", "padding", "sides", "output sizes"} & set(argument.takes)
+    if not takes or argument.name in ("axis", "size"):
+        return False
+    if argument.name in KEPT.get(kind.name, ()):
+        return False
+    if argument.default is None:
+        return argument.name in STATED
+    return argument.required or isinstance(argument.default, int)
+
+
+def input_shapes(kind: Kind, rank: int) -> tuple[Shape, ...]:
+    """Return symbolic inputs: (B, C_in, H, W), nodes and features for a graph, both maps of an octave layer."""
+    batch = symbol("B")
+    if kind.spatial == 0 and kind.axis == -1:
+        return ((symbol("N"), symbol("F")),)
+    places = tuple(symbol(letter) for letter in {1: "L", 2: "HW", 3: "DHW"}[rank])
+    if kind.variadic:
+        return ((batch, symbol("C_1"), *places), (batch, symbol("C_2" if kind.name == "concat" else "C_1"), *places))
+    if kind.name == "octave":
+        return (batch, symbol("C_h"), *(2 * place for place in places)), (batch, symbol("C_l"), *places)
+    return ((batch, symbol("C_in"), *places),)
+
+
+def cases(write: Callable[[Builder], Graph]) -> list[Case]:
+    """Run a recipe once for each way its decisions can go; ways that contradict its own rules are left out."""
+    pending: list[tuple[bool, ...]] = [()]
+    found: list[Case] = []
+    while pending and len(found) < MOST_CASES:
+        told = pending.pop(0)
+        chooser = Chooser(told)
+        try:
+            graph = write(Builder(assume=cast("Any", chooser)))
+        except (ShapeError, UnsupportedError):
+            if told == ():
+                raise
+            graph = None
+        else:
+            for holds in _rules(graph):
+                chooser.learn(holds)
+            if all(holds.subs(chooser.known) is not sympy.false for holds in _rules(graph)):
+                found.append(Case(tuple(chooser.decided), graph, chooser.known))
+        for place in range(len(told), len(chooser.answers)):
+            pending.append((*chooser.answers[:place], False))
+    return found
+
+
+def _rules(graph: Graph) -> list[Any]:
+    return [one.holds for one in graph.constraints if is_symbol(one.holds)]
+
+
+def rules(case: Case) -> list[Any]:
+    """Return what a case assumes of its symbols, one relation each, those implied by another left out."""
+    found: dict[Any, None] = {}
+    for holds in _rules(case.graph):
+        for part in sympy.And.make_args(sympy.sympify(holds).subs(case.known)):
+            if part not in (sympy.true, sympy.false):
+                found[part] = None
+    return list(found)

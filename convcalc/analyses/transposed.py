@@ -1,0 +1,56 @@
+"""A transposed convolution as the direct convolution that computes the same, by Dumoulin's relationships.
+
+Source: Dumoulin and Visin, arXiv:1603.07285 chapter 4 (its current version numbers fifteen relationships).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from convcalc.window import Window
+
+
+class Direct(NamedTuple):
+    """Along one axis: zeros put between the inputs, zeros added at both ends, and the relationship's number."""
+
+    between: int
+    before: int
+    after: int
+    relationship: int
+
+    def said(self, size: int, window: Window) -> str:
+        """Return it in words for an input of this size; negative padding crops."""
+        stretched = size + (size - 1) * self.between
+        return (
+            f"{self.between} zeros between its {size} inputs ({stretched} positions), {self.before} before and"
+            f" {self.after} after, kernel {window.kernel} flipped, dilation {window.dilation}, stride 1"
+            f" (relationship {self.relationship})"
+        )
+
+
+def direct(window: Window, output_padding: int = 0) -> Direct:
+    """Return the equivalent direct convolution of a transposed one: stride 1, the kernel flipped, in and out swapped."""
+    spread = window.dilation * (window.kernel - 1)
+    return Direct(
+        between=window.stride - 1,
+        before=spread - window.before,
+        after=spread - window.after + output_padding,
+        relationship=_relationship(window, output_padding),
+    )
+
+
+def _relationship(window: Window, output_padding: int) -> int:
+    """The first of relationships 8 to 15 that fits."""
+    k, p = window.kernel, window.before
+    if window.dilation != 1:
+        return 15
+    if window.stride == 1 and output_padding == 0:
+        if p == 0:
+            return 8
+        if k % 2 and p == k // 2:
+            return 10
+        return 11 if p == k - 1 else 9
+    if output_padding == 0:
+        return 12 if p == 0 else 13
+    return 14

@@ -1,0 +1,163 @@
+"""`convcalc alt`: what could stand in a convolution's place."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from convcalc.builder import Builder
+from convcalc.cli.compare import Limit, Timed
+from convcalc.cli.comparison import COLUMNS, TIMES, Entry, add_times, documents, rows_of
+from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, emit
+from convcalc.cli.read.layers import Layer
+from convcalc.cli.read.source import Block, blocks
+from convcalc.cli.read.stack import Stack, assemble
+from convcalc.cli.report import hints
+from convcalc.errors import ConvcalcError, SpecError, UnsupportedError
+from convcalc.graph import Value
+from convcalc.kinds import find
+from convcalc.kinds.substitutes import OCTAVE, SUBSTITUTES, Convolution, Layers
+from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
+from convcalc.sizes import per_axis
+
+CONVOLUTIONS = ("conv", "pointwise", "dilated", "grouped")
+SHOWN = (
+    COLUMNS[0],
+    *COLUMNS[2:6],
+    Column("ratio", "MACs by the literature"),
+    *COLUMNS[6:],
+)
+
+
+def command(
+    spec: Annotated[str | None, typer.Argument(metavar="SPEC", help="One convolution, in quotes or as @FILE.")] = None,
+    inputs: Inputs = None,
+    layout: Layout = InputLayout.chw,
+    time: Timed = False,
+    limit: Limit = 1.0,
+    form: AsFormat = Format.table,
+    out: Out = None,
+) -> int:
+    """Substitutes the literature offers for a convolution, at the same output shape, with the ratio of the MACs.
+
+    The formula is the paper's, the number is counted; it holds at stride 1 with same padding where sizes enter.
+    Example: convcalc alt "conv2d c=128 k=3 p=1" -i 64x56x56
+    """
+    if spec is None:
+        raise SpecError('alt takes one convolution in quotes: "conv2d c=128 k=3 p=1" -i 64x56x56')
+    found = blocks([spec], inputs or ())
+    if len(found) > 1 or len(found[0].layers) > 1:
+        raise SpecError("alt takes one convolution, not a stack: compare sets stacks side by side")
+    block = found[0]
+    stack = assemble(block, layout=layout.value)
+    asked = _convolution(block.layers[0], stack)
+    entries, left_out = [Entry(spec, stack)], []
+    for one in SUBSTITUTES:
+        layers = one.layers(asked)
+        entry = None if isinstance(layers, str) else _built(one.name, layers, stack, one.ratio)
+        if entry is None:
+            reason = layers if isinstance(layers, str) else "it gives another shape here"
+            left_out.append({"name": one.name, "reason": reason})
+        else:
+            entries.append(entry)
+    octave = _octave(asked, stack)
+    if octave is not None:
+        entries.append(octave)
+    rows = rows_of(entries)
+    for row, entry in zip(rows, entries, strict=True):
+        row["ratio"] = entry.ratio
+        row["layers"] = entry.note
+    head = [stack.reading]
+    columns: tuple[Column, ...] = SHOWN
+    if time:
+        head.append(add_times(entries, rows, limit))
+        columns = (*SHOWN, *TIMES)
+    sources = {one.name: one.source for one in (*SUBSTITUTES, OCTAVE)}
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "command": "alt",
+        "specs": [{**one, "source": sources.get(one["name"], "")} for one in documents(entries, rows)],
+        "left_out": left_out,
+    }
+    foot = [f"{row['name']}: {row['layers']}" for row in rows if row["layers"]]
+    foot += [f"left out: {one['name']}: {one['reason']}" for one in left_out]
+    answer = Answer(
+        document=document, tables=[Table(columns=columns, rows=rows, head=head, foot=foot)], hints=hints([stack])
+    )
+    return emit(answer, form, out)
+
+
+def _convolution(layer: Layer, stack: Stack) -> Convolution:
+    """Return the convolution to replace. Raises UnsupportedError for other layers."""
+    if layer.kind.name not in CONVOLUTIONS:
+        raise UnsupportedError(f"alt replaces a convolution, not {layer.kind.name}: convcalc compare takes any layers")
+    told = {name: a.default for name, a in layer.kind.arguments.items()} | layer.arguments
+    rank = len(stack.graph.inputs[0].spatial)
+    numbers = {}
+    for name, usual in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1)):
+        value = told.get(name, usual)
+        if isinstance(value, str):
+            value = (per_axis(told["kernel_size"], rank)[0] - 1) // 2 if value == "same" else 0
+        parts = set(per_axis(value, rank))
+        if len(parts) > 1:
+            raise UnsupportedError(f"alt takes one {name} for all axes, not {value}")
+        numbers[name] = parts.pop()
+    if numbers["dilation"] != 1 or told.get("groups", 1) != 1 or isinstance(numbers["padding"], tuple):
+        raise UnsupportedError(
+            "alt replaces a dense convolution: no dilation, no groups, the same padding on both sides"
+        )
+    return Convolution(
+        in_channels=stack.graph.inputs[0].channels,
+        out_channels=told["out_channels"],
+        kernel=numbers["kernel_size"],
+        stride=numbers["stride"],
+        padding=numbers["padding"],
+        bias=bool(told.get("bias", True)),
+    )
+
+
+def _said(layers: Layers) -> str:
+    return "  ".join(
+        " ".join((name, *(f"{key}={_word(value)}" for key, value in told.items()))) for name, told in layers
+    )
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _built(name: str, layers: Layers, stack: Stack, ratio: str) -> Entry | None:
+    """Return a substitute as an entry, or None where it does not fit or gives another shape."""
+    given = stack.graph.inputs[0]
+    b = Builder()
+    values: tuple[Value, ...] = (b.input(given.shape),)
+    try:
+        for number, (kind, told) in enumerate(layers):
+            with b.scope(str(number), kind=kind, text=kind):
+                values = find(kind)[0].write(b, *values, **told)
+    except ConvcalcError:
+        return None
+    graph = b.graph(*values)
+    if graph.outputs[0].shape != stack.graph.outputs[0].shape:
+        return None
+    return Entry(name, Stack(graph, Block((), ()), stack.reading), ratio, _said(layers))
+
+
+def _octave(asked: Convolution, stack: Stack) -> Entry | None:
+    """A middle octave layer: half of the channels at half the size, in and out; its two maps stand for one."""
+    given = stack.graph.inputs[0]
+    if asked.in_channels % 2 or asked.out_channels % 2 or any(size % 2 for size in given.spatial) or not asked.halves:
+        return None
+    b = Builder()
+    high = b.input((given.batch, asked.in_channels // 2, *given.spatial), "high")
+    low = b.input((given.batch, asked.in_channels // 2, *(size // 2 for size in given.spatial)), "low")
+    told = {"out_channels": asked.out_channels, "kernel_size": asked.kernel, "stride": asked.stride, "bias": asked.bias}
+    try:
+        with b.scope("0", kind="octave", text="octave"):
+            outputs = find("octave")[0].write(b, high, low, **told)
+    except ConvcalcError:
+        return None
+    note = f"{_said([('octave', told)])}, its input and output split into two resolutions"
+    ratio = OCTAVE.ratio if asked.stride == 1 else "1 - 3/4 a, a = 1/2"
+    return Entry(OCTAVE.name, Stack(b.graph(*outputs), Block((), ()), stack.reading), ratio, note)

@@ -1,0 +1,317 @@
+"""`convcalc explain`: a kind in words, its graph, and its formulas derived from its own recipe."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from convcalc.analyses.macs import macs, other
+from convcalc.analyses.params import params
+from convcalc.analyses.steps import stages, steps
+from convcalc.analyses.transposed import direct
+from convcalc.cli.options import Format, InputLayout, Inputs, Layout, Out, emit
+from convcalc.cli.read.layers import Layer
+from convcalc.cli.read.source import blocks
+from convcalc.cli.read.stack import Stack, assemble
+from convcalc.errors import SpecError
+from convcalc.graph import Graph
+from convcalc.ops import ConvTranspose
+from convcalc.registry import LABELS, Kind
+from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
+from convcalc.render.units import exactly
+from convcalc.sizes import PerAxis
+
+
+class FormulaFormat(StrEnum):
+    """How formulas are written."""
+
+    table = "table"
+    markdown = "markdown"
+    latex = "latex"
+    json = "json"
+
+
+FORMULAS = (Column("quantity", "quantity"), Column("formula", "formula"))
+GRAPH = (Column("part", "part"), Column("does", "does"), Column("gives", "gives"))
+NUMBERS = (Column("quantity", "quantity"), Column("worked", "with the numbers"), Column("value", "is", right=True))
+
+
+def command(
+    kind: Annotated[
+        list[str] | None, typer.Argument(metavar="KIND [KEY=VALUE...]", help="One kind, with any settings it is given.")
+    ] = None,
+    inputs: Inputs = None,
+    layout: Layout = InputLayout.chw,
+    form: Annotated[
+        FormulaFormat, typer.Option("--format", "-f", help="How to write the answer.")
+    ] = FormulaFormat.table,
+    out: Out = None,
+) -> int:
+    """What a kind is, its graph, and its formulas; with -i and settings, the numbers put in step by step.
+
+    The formulas are derived: the recipe that answers every other command runs on symbols here.
+    Example: convcalc explain depthwise_separable out_channels=256 -i 3x12x12
+    """
+    block = blocks(kind or (), inputs or ())[0]
+    if len(block.layers) != 1:
+        raise SpecError(f"explain takes one kind, not {len(block.layers)}", block.layers[1].spot)
+    layer = block.layers[0]
+    stack = assemble(block, layout=layout.value) if inputs else None
+    found = derived(layer, stack)
+    sections = [_words(layer.kind, found), _graph(found), *_cases(found, form)]
+    if stack is not None:
+        sections.append(_numbers(layer, stack, found))
+    document = _document(layer.kind, found, stack, sections)
+    if form is FormulaFormat.latex:
+        return emit(Answer(document=document, tables=[Table((), [], head=_latex(found))]), Format.table, out)
+    return emit(Answer(document=document, tables=sections), Format(form.value), out)
+
+
+def derived(layer: Layer, stack: Stack | None) -> list[Any]:
+    """Return a layer's formulas: all cases, or with an input the one its numbers are in."""
+    from convcalc.analyses.formula import formulas
+    from convcalc.analyses.symbols import STATED, letters
+
+    kind = layer.kind
+    usual = kind.spatial or (2 if not kind.ranks or 2 in kind.ranks else kind.ranks[0])
+    rank = layer.rank or usual
+    if stack is not None and kind.spatial is None:
+        rank = max(len(stack.graph.inputs[0].shape) - 2, 1)
+    sized = letters(kind, {})
+    chosen = {name: value for name, value in layer.arguments.items() if name not in sized and name != "in_channels"}
+    if stack is not None:
+        chosen |= {name: None for name in STATED if name in sized and name not in layer.arguments
+                   and kind.arguments[name].default is None}  # fmt: skip
+    chosen |= {
+        name: value for name, value in layer.arguments.items() if name in sized and isinstance(value, (PerAxis, str))
+    }
+    found = formulas(kind, rank, chosen)
+    if stack is None:
+        return found
+    numbers = _values(layer, stack, found[0])
+    return [one for one in found if _is_in(one, numbers)] or found
+
+
+def _is_in(formula: Any, numbers: dict[Any, Any]) -> bool:
+    named = {one.name: value for one, value in numbers.items()}
+    for holds, answer in formula.decided:
+        truth = holds.subs({one: named[one.name] for one in holds.free_symbols if one.name in named})
+        if truth in (True, False) and bool(truth) != answer:
+            return False
+    return True
+
+
+def _values(layer: Layer, stack: Stack, formula: Any) -> dict[Any, Any]:
+    """Return the number behind every symbol: from the input, from what was stated, from the defaults."""
+    import sympy
+
+    from convcalc.analyses.symbols import input_shapes, letters
+
+    numbers: dict[Any, Any] = {}
+    symbolic = input_shapes(layer.kind, max(len(stack.graph.inputs[0].shape) - 2, 1))
+    for shape, value in zip(symbolic, stack.graph.inputs, strict=False):
+        for size, number in zip(shape, value.shape, strict=False):
+            one = sympy.sympify(size)
+            for letter in one.free_symbols:
+                numbers[letter] = sympy.solve(one - number, letter)[0]
+    for name, letter in letters(layer.kind, {}).items():
+        value = layer.arguments.get(name, layer.kind.arguments[name].default)
+        if isinstance(value, int):
+            numbers[letter] = sympy.Integer(value)
+    for name, size in formula.names.items():
+        numbers[name] = sympy.sympify(size).subs(numbers)
+    return numbers
+
+
+def _words(kind: Kind, found: list[Any]) -> Table:
+    head = [f"{kind.name}: {kind.about}", f"source: {kind.source}"]
+    head += [f"{label.lower()}: {kind.notes[label]}" for label in LABELS if label in kind.notes]
+    depth = sorted({stages(one.graph) for one in found})
+    head.append(f"dependent stages: {' or '.join(map(str, depth))} (contractions that wait for one another)")
+    return Table(columns=(), rows=[], head=head)
+
+
+def _shown(shape: tuple[Any, ...]) -> str:
+    from convcalc.render.maths import text
+
+    return " x ".join(text(size) for size in shape)
+
+
+def _graph(found: list[Any]) -> Table:
+    from convcalc.render.maths import text
+
+    first = found[0]
+    back = {size: name for name, size in first.names.items()}
+    rows = []
+    for step in steps(first.graph, lambda size: text(first.tidy(size))):
+        gives = tuple(back.get(first.tidy(size), first.tidy(size)) for size in step.output.shape[1:])
+        rows.append({"part": step.scope, "does": step.does, "gives": _shown(gives)})
+    given = " and ".join(_shown(shape[1:]) for shape in first.inputs)
+    case = f" where {', '.join(first.case)}" if first.case else ""
+    return Table(columns=GRAPH, rows=rows, head=["", f"graph, from {given}{case}:"])
+
+
+def rows_of(formula: Any) -> list[tuple[str, Any]]:
+    """Return the quantities of one case by name, with their expressions."""
+    rows: list[tuple[str, Any]] = []
+    names = {size: name for name, size in formula.names.items()}
+    for number, shape in enumerate(formula.outputs):
+        label = "shape" if len(formula.outputs) == 1 else f"shape {number}"
+        rows.append((label, tuple(names.get(size, size) for size in shape)))
+    rows += [(str(name), size) for name, size in formula.names.items()]
+    rows += [(part, getattr(formula, part)) for part in ("weights", "biases", "norm") if getattr(formula, part) != 0]
+    rows += [("params", formula.params), ("macs", formula.macs)]
+    rows += [(f"other: {name}", count) for name, count in formula.other.items() if count != 0]
+    return rows
+
+
+def field_rows(formula: Any) -> list[tuple[str, Any, Any, tuple[str, ...]]]:
+    """Return what each output sees of each input: name, size, jump, and what else."""
+    rows = []
+    for place, seen in enumerate(formula.fields):
+        for source, extent in seen.items():
+            of = f" of input {source}" if len(formula.inputs) > 1 else ""
+            to = f" (output {place})" if len(formula.fields) > 1 else ""
+            rows.append((f"field{of}{to}", extent, extent.jump, extent.more))
+    return rows
+
+
+def _field_text(extent: Any) -> str:
+    from convcalc.render.maths import text
+
+    if not extent.local:
+        return " and ".join(extent.more) or "no spatial axis"
+    size = text(extent.size) if extent.known else "depends on the interpolation: see convcalc rf"
+    also = f"; also everything ({', '.join(extent.more)})" if extent.more else ""
+    return f"{size}, jump {text(extent.jump)}{also}"
+
+
+def _cases(found: list[Any], form: FormulaFormat) -> list[Table]:
+    from convcalc.render.maths import latex, text
+
+    tables = []
+    for formula in found:
+        rows = []
+        for name, expression in rows_of(formula):
+            if isinstance(expression, tuple):
+                written = _shown(expression)
+            else:
+                written = f"${latex(expression)}$" if form is FormulaFormat.markdown else text(expression)
+            rows.append({"quantity": name, "formula": written})
+        rows += [{"quantity": name, "formula": _field_text(extent)} for name, extent, _, _ in field_rows(formula)]
+        title = "formulas" + (f", where {', '.join(formula.case)}" if formula.case else "") + ":"
+        foot = [f"assumes {', '.join(formula.assumes)}"] if formula.assumes else []
+        tables.append(Table(columns=FORMULAS, rows=rows, head=["", title], foot=foot))
+    return tables
+
+
+def _numbers(layer: Layer, stack: Stack, found: list[Any]) -> Table:
+    """The formula with the numbers in, and what it comes to; checked against the answer of the other commands."""
+    from convcalc.render.maths import filled
+
+    formula = found[0]
+    numbers = _values(layer, stack, formula)
+    graph = stack.graph
+    held = params(graph)
+    known = {
+        "weights": held.weights,
+        "biases": held.biases,
+        "norm": held.norm,
+        "params": held.total,
+        "macs": macs(graph),
+    }
+    known |= {f"other: {name}": count for name, count in other(graph).items()}
+    rows = []
+    for name, expression in rows_of(formula):
+        if isinstance(expression, tuple):
+            continue
+        value = known.get(name, expression.subs(numbers))
+        worked = filled(expression, {one: numbers[one] for one in expression.free_symbols if one in numbers})
+        rows.append(
+            {"quantity": name, "worked": worked, "value": exactly(int(value)) if _is_number(value) else str(value)}
+        )
+    output = " and ".join("x".join(map(str, value.shape)) for value in graph.outputs)
+    return Table(columns=NUMBERS, rows=rows, head=["", f"{stack.reading}; output {output}"], foot=_direct(graph))
+
+
+def _direct(graph: Graph) -> list[str]:
+    """The direct convolution behind a transposed one, along each axis that differs."""
+    lines = []
+    for node in graph.nodes:
+        if isinstance(node.op, ConvTranspose):
+            extra = node.op.output_padding or (0,) * len(node.op.windows)
+            for window, more, size in zip(node.op.windows, extra, node.inputs[0].spatial, strict=True):
+                lines.append(f"the same as a direct convolution: {direct(window, more).said(size, window)}")
+    return list(dict.fromkeys(lines))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) or bool(getattr(value, "is_Integer", False))
+
+
+def _latex(found: list[Any]) -> list[str]:
+    from convcalc.render.maths import latex
+
+    lines = []
+    for formula in found:
+        lines += [f"% {', '.join((*formula.case, *formula.assumes)) or 'always'}", "\\begin{align}"]
+        body = []
+        for name, expression in rows_of(formula):
+            right = " \\times ".join(map(latex, expression)) if isinstance(expression, tuple) else latex(expression)
+            left = (
+                latex(next(one for one in formula.names if str(one) == name))
+                if name in map(str, formula.names)
+                else f"\\text{{{name}}}"
+            )
+            body.append(f"  {left} &= {right}")
+        for name, extent, jump, _ in field_rows(formula):
+            if extent.local and extent.known:
+                body.append(f"  \\text{{{name}}} &= {latex(extent.size)}, \\quad \\text{{jump}} = {latex(jump)}")
+        lines += [" \\\\\n".join(body), "\\end{align}"]
+    return lines
+
+
+def _document(kind: Kind, found: list[Any], stack: Stack | None, sections: list[Table]) -> dict[str, Any]:
+    cases = []
+    for formula in found:
+        rows = rows_of(formula)
+        cases.append(
+            {
+                "case": list(formula.case),
+                "assumes": list(formula.assumes),
+                "shapes": [[str(size) for size in shape] for shape in formula.outputs],
+                "names": {str(name): str(size) for name, size in formula.names.items()},
+                **{
+                    name: str(e)
+                    for name, e in rows
+                    if not isinstance(e, tuple) and name in ("weights", "biases", "norm", "params", "macs")
+                },
+                "other": {name.removeprefix("other: "): str(e) for name, e in rows if name.startswith("other: ")},
+                "fields": [
+                    {
+                        "name": name,
+                        "size": str(e.size) if e.local and e.known else None,
+                        "jump": str(jump),
+                        "also": list(more),
+                    }
+                    for name, e, jump, more in field_rows(formula)
+                ],
+            }
+        )
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "command": "explain",
+        "name": kind.name,
+        "about": kind.about,
+        "source": kind.source,
+        "notes": kind.notes,
+        "stages": [stages(one.graph) for one in found],
+        "graph": list(sections[1].rows),
+        "cases": cases,
+    }
+    if stack is not None:
+        document["numbers"] = list(sections[-1].rows)
+        document["output"] = [list(value.shape) for value in stack.graph.outputs]
+    return document
