@@ -35,7 +35,8 @@ class Kind:
     call, or where it is empty the keyword in_channels. `torch` is the class in torch.nn, without its rank where
     `ranks` lists several; `spatial` is the number of spatial axes it asks for where its name does not say.
     `outputs` names the outputs where there are several; `joint` says that in_channels counts the channels of all
-    inputs together; `input_ranks` gives the spatial axes of inputs that have others than the first.
+    inputs together; `input_ranks` gives the spatial axes of inputs that have others than the first;
+    `rows` says what the first axis counts where it is no batch (the nodes of a graph).
     """
 
     name: str
@@ -50,6 +51,7 @@ class Kind:
     outputs: tuple[str, ...] = ()
     joint: bool = False
     input_ranks: tuple[tuple[str, int], ...] = ()
+    rows: str = ""
 
     @property
     def help(self) -> str:
@@ -180,6 +182,7 @@ def kind(
     outputs: tuple[str, ...] = (),
     joint: bool = False,
     input_ranks: tuple[tuple[str, int], ...] = (),
+    rows: str = "",
 ) -> Callable[[R], R]:
     """Register a recipe as a kind. Its name is the function's, without the trailing underscore of `pass_`."""
 
@@ -200,6 +203,7 @@ def kind(
             outputs=outputs,
             joint=joint,
             input_ranks=input_ranks,
+            rows=rows,
         )
         return recipe
 

@@ -130,6 +130,11 @@ def per_axis(value: Any, rank: int, name: str = "the value") -> tuple[Any, ...]:
     return value.values
 
 
+def axes(*values: Size) -> Sizes:
+    """Return one value per axis, as arguments of layers take them."""
+    return cast("Sizes", PerAxis(values))
+
+
 def ceil_div(a: Size, b: Size) -> Size:
     """Return a / b rounded up."""
     return -(-a // b)
@@ -157,7 +162,7 @@ def common_divisor(a: Size, b: Size) -> Size:
     if is_symbol(a) or is_symbol(b):
         import sympy
 
-        class gcd(sympy.Function):  # noqa: N801  sympy prints a function by its class's name
+        class gcd(sympy.Function):  # type: ignore[misc]  # noqa: N801  sympy prints a function by its class's name
             @classmethod
             def eval(cls, one: Any, two: Any) -> Any:
                 return sympy.igcd(one, two) if one.is_Integer and two.is_Integer else None

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcalc import ops
-from convcalc.graph import Node, Value
 from convcalc.ops import NORMS
 
 if TYPE_CHECKING:
-    from convcalc.graph import Graph
+    from convcalc.graph import Graph, Node, Value
     from convcalc.window import Window
 
 Show: TypeAlias = Callable[[Any], str]
@@ -28,11 +27,21 @@ class Step(NamedTuple):
 
 def stages(graph: Graph) -> int:
     """Return the longest chain of contractions in which each waits for the one before: the dependent stages."""
+    depth = _longest(graph, lambda node: isinstance(node.op, CONTRACTIONS))
+    return max((depth[value.index] for value in graph.outputs), default=0)
+
+
+def hops(graph: Graph) -> dict[int, int]:
+    """Return how many times each value was gathered over the edges of a graph: from how many hops away it sees."""
+    return _longest(graph, lambda node: any(value.nonzeros is not None for value in node.inputs))
+
+
+def _longest(graph: Graph, counts: Callable[[Node], bool]) -> dict[int, int]:
     depth: dict[int, int] = {}
     for node in graph.nodes:
         before = max((depth[value.index] for value in node.inputs), default=0)
-        depth[node.output.index] = before + isinstance(node.op, CONTRACTIONS)
-    return max((depth[value.index] for value in graph.outputs), default=0)
+        depth[node.output.index] = before + counts(node)
+    return depth
 
 
 def steps(graph: Graph, show: Show = str) -> list[Step]:

@@ -12,7 +12,7 @@ from convcalc.cli.read.source import blocks
 from convcalc.cli.read.stack import assemble
 from convcalc.cli.report import hints, runnable
 from convcalc.errors import SpecError
-from convcalc.render.table import SCHEMA_VERSION, Answer, Table
+from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
 
 Whole = Annotated[
     list[str] | None,
@@ -48,7 +48,7 @@ def command(
         entries.append(Entry(spec, assemble(found[0], layout=layout.value)))
     rows = rows_of(entries)
     head = list(dict.fromkeys(entry.stack.reading for entry in entries))
-    columns = COLUMNS
+    columns: tuple[Column, ...] = COLUMNS
     if time:
         runnable([entry.stack for entry in entries])
         head.append(add_times(entries, rows, limit))

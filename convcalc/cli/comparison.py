@@ -10,9 +10,9 @@ from convcalc.analyses.macs import at_least, macs, other
 from convcalc.analyses.params import params
 from convcalc.cli.options import immediate_interrupts
 from convcalc.cli.profile import progress
+from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import shape_of, shapes
 from convcalc.cli.rf import field_of, found_in, sized
-from convcalc.cli.read.stack import Stack
 from convcalc.errors import UnsupportedError
 from convcalc.render.table import Column
 from convcalc.render.units import count, figures, seconds, share, size_of
@@ -45,7 +45,7 @@ COLUMNS = (
     Column("macs_ratio", "to first", times, right=True),
     Column("other", "other", count, right=True),
     Column("field", "field", right=True),
-    Column("output_bytes", "output", size_of, right=True),
+    Column("output_bytes", "bytes", size_of, right=True),
 )
 TIMES = (Column("median_s", "median", seconds, right=True), Column("time_ratio", "to first", times, right=True))
 

@@ -71,8 +71,8 @@ def command(
 
 def derived(layer: Layer, stack: Stack | None) -> list[Any]:
     """Return a layer's formulas: all cases, or with an input the one its numbers are in."""
-    from convcalc.analyses.formula import formulas
-    from convcalc.analyses.symbols import STATED, letters
+    from convcalc.analyses.symbolic.formula import formulas
+    from convcalc.analyses.symbolic.symbols import STATED, letters
 
     kind = layer.kind
     usual = kind.spatial or (2 if not kind.ranks or 2 in kind.ranks else kind.ranks[0])
@@ -107,7 +107,7 @@ def _values(layer: Layer, stack: Stack, formula: Any) -> dict[Any, Any]:
     """Return the number behind every symbol: from the input, from what was stated, from the defaults."""
     import sympy
 
-    from convcalc.analyses.symbols import input_shapes, letters
+    from convcalc.analyses.symbolic.symbols import input_shapes, letters
 
     numbers: dict[Any, Any] = {}
     symbolic = input_shapes(layer.kind, max(len(stack.graph.inputs[0].shape) - 2, 1))

@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.report import document, hints, label, lines, missing, part, shape_of, stacks, totals, warning
+from convcalc.cli.report import (
+    document,
+    folded_foot,
+    hints,
+    label,
+    lines,
+    missing,
+    part,
+    shape_of,
+    stacks,
+    totals,
+    warning,
+)
 from convcalc.render.table import Answer, Column, Table
 from convcalc.render.units import count, exactly, percent, share
 
@@ -52,6 +64,7 @@ def command(
         foot = [
             f"{exactly(work)} MACs = {exactly(2 * work)} FLOPs (2 x MACs); biases, norms, pools are other work",
             *warning(names, "the work"),
+            *(folded_foot([stack for stack, _ in found]) if last else []),
         ]
         tables.append(
             Table(

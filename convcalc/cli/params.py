@@ -6,7 +6,7 @@ from typing import Any
 
 from convcalc.analyses.params import Params
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.report import Line, document, label, lines, missing, part, stacks, totals, warning
+from convcalc.cli.report import Line, document, folded_foot, label, lines, missing, part, stacks, totals, warning
 from convcalc.errors import SpecError
 from convcalc.render.table import Answer, Column, Table
 from convcalc.render.units import count, exactly, percent, share
@@ -58,6 +58,7 @@ def command(
         foot=[
             f"{exactly(held.total)} parameters, {exactly(held.trainable)} of them trainable",
             *warning(names, "the weights"),
+            *folded_foot([stack for stack, _ in found]),
         ],
     )
     extras = [[_counts(line.params) for line in rows] for _, rows in found]

@@ -9,12 +9,13 @@ from convcalc.analyses import macs as work
 from convcalc.analyses.params import Params, params
 from convcalc.analyses.report import Row, rows
 from convcalc.cli.options import InputLayout
+from convcalc.cli.read.layers import Layer
 from convcalc.cli.read.source import blocks
 from convcalc.cli.read.stack import Stack, assemble
 from convcalc.errors import UnsupportedError
-from convcalc.graph import Value
+from convcalc.graph import Graph, Value
 from convcalc.render.table import SCHEMA_VERSION
-from convcalc.render.units import plain
+from convcalc.render.units import exactly, plain
 from convcalc.shapes import show
 from convcalc.sizes import Size, known, total
 
@@ -54,6 +55,36 @@ def runnable(found: Sequence[Stack]) -> None:
         for given in stack.block.inputs:
             if given.dtype not in ("", "float32"):
                 raise UnsupportedError(f"-i {given.text}: layers run on real numbers (--dtype says which)")
+
+
+def deployed(stack: Stack) -> Graph | None:
+    """Return the graph with norms and branches folded, or None where no layer can be folded (or all are)."""
+    layers = tuple(_deployed(layer) for layer in stack.block.layers)
+    if layers == stack.block.layers:
+        return None
+    return assemble(stack.block._replace(layers=layers), needs_input=False).graph
+
+
+def _deployed(layer: Layer) -> Layer:
+    takes = layer.kind.arguments.get("form")
+    if takes is None or "folded" not in takes.choices:
+        return layer
+    return layer._replace(arguments={**layer.arguments, "form": "folded"})
+
+
+def folded_foot(found: Sequence[Stack]) -> list[str]:
+    """Return one line on what is left once every layer is deployed, where that differs."""
+    graphs = [(stack.graph, deployed(stack)) for stack in found]
+    if not any(after for _, after in graphs) or any(stack.hidden for stack in found):
+        return []
+    before, after = (
+        (total(params(one).total for one in some), total(work.macs(one) for one in some))
+        for some in ([graph for graph, _ in graphs], [after or graph for graph, after in graphs])
+    )
+    if before == after or any(layer.times > 1 for stack in found for layer in stack.block.layers):
+        return []
+    macs = f" and {exactly(after[1])} MACs" if known(after[1]) and after[1] != before[1] else ""
+    return [f"folded for deployment: {exactly(after[0])} parameters{macs} (form=folded)"]
 
 
 def lines(stack: Stack, depth: int = 1) -> list[Line]:

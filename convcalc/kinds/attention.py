@@ -3,11 +3,11 @@
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError
 from convcalc.graph import Value
-from convcalc.kinds.parts import Form, conv_norm, gate, is_unit
+from convcalc.kinds.parts import conv_norm, gate, is_unit
 from convcalc.padding import Padding
 from convcalc.registry import kind
 from convcalc.shapes import divided
-from convcalc.sizes import PerAxis, Size, Sizes, equal, largest, per_axis
+from convcalc.sizes import Size, Sizes, equal, largest
 
 
 @kind(source="arXiv:1709.01507 (hujie-frank/SENet)")

@@ -14,14 +14,19 @@ def _calibrated(
     b: Builder, x: Value, stride: Sizes, dilation: Sizes, groups: Size, pooling_ratio: Size, form: Form
 ) -> Value:
     """K3(x) gated by sigmoid(x + up(K2(pool(x)))), then K4, which strides; each with its norm."""
-    settings = {"kernel_size": 3, "padding": dilation, "dilation": dilation, "groups": groups, "act": "", "form": form}
+
+    def conv(y: Value, step: Sizes = 1) -> Value:
+        return conv_norm(
+            b, y, x.channels, 3, stride=step, padding=dilation, dilation=dilation, groups=groups, act="", form=form
+        )
+
     with b.scope("k2"):
-        coarse = conv_norm(b, b.pool("avg", x, pooling_ratio), x.channels, **settings)
+        coarse = conv(b.pool("avg", x, pooling_ratio))
     weights = b.elementwise("sigmoid", b.add(x, b.resize(coarse, x.spatial, "nearest")))
     with b.scope("k3"):
-        y = b.multiply(conv_norm(b, x, x.channels, **settings), weights)
+        y = b.multiply(conv(x), weights)
     with b.scope("k4"):
-        return conv_norm(b, y, x.channels, stride=stride, **settings)
+        return conv(y, stride)
 
 
 @kind(source="MCG-NKU/SCNet (CVPR 2020)", spatial=2)

@@ -9,7 +9,7 @@ from convcalc.kinds.parts import Form, conv_norm, depthwise_norm, divisible, gat
 from convcalc.padding import Padding, windows
 from convcalc.registry import kind
 from convcalc.shapes import divided
-from convcalc.sizes import PerAxis, Size, Sizes, ceil_div, equal, part_of, per_axis
+from convcalc.sizes import Size, Sizes, axes, ceil_div, equal, part_of, per_axis
 
 
 @kind(source="arXiv:1904.05049 (facebookresearch/OctConv)", outputs=("high", "low"), joint=True)
@@ -151,10 +151,10 @@ def hetconv(
     convolution only for P > N(1 - 1/k^2).
     """
     reads = divided(x.channels, part, b.require, "in_channels", "part")
-    settings = {"stride": stride, "padding": kernel_size // 2}
+    half = kernel_size // 2
     if variant != "exact":
         with b.scope("grouped"):
-            y = b.conv(x, out_channels, kernel_size, groups=part, bias=bias, **settings)
+            y = b.conv(x, out_channels, kernel_size, groups=part, bias=bias, stride=stride, padding=half)
         with b.scope("dense"):
             y = b.add(y, b.conv(x, out_channels, 1, stride=stride, bias=bias_1x1))
         if variant == "minus_grouped":
@@ -162,7 +162,7 @@ def hetconv(
                 y = b.elementwise("subtract", y, b.conv(x, out_channels, 1, stride=stride, groups=part))
         return y
     if b.decide(equal(part, 1)):
-        return b.conv(x, out_channels, kernel_size, bias=bias, **settings)
+        return b.conv(x, out_channels, kernel_size, bias=bias, stride=stride, padding=half)
     turns, rest = out_channels // part, out_channels % part
     even = b.decide(equal(rest, 0))
     made = []
@@ -197,8 +197,8 @@ def _turns(
         b.rearrange(x, split, (0, 2, 1, 3, 4), (1, 1, 1, 1, 1)), [(0, part - 1), (0, 0), (0, 0)], mode="circular"
     )
     ring = b.slice(ring, 2, 1, part * 2 - 1)
-    steps = PerAxis((1, *per_axis(stride, 2)))
-    others = b.unfold(ring, windows(ring.spatial, PerAxis((part - 1, 1, 1)), steps, 0, 1))
+    steps = axes(1, *per_axis(stride, 2))
+    others = b.unfold(ring, windows(ring.spatial, axes(part - 1, 1, 1), steps, 0, 1))
     others = others if filters is None else b.slice(others, 5, 0, filters)
     sizes = tuple((size,) for size in others.shape)
     laid = b.rearrange(others, sizes, (0, 5, 1, 2, 3, 4, 6, 7), (1, 1, 4, 1, 1))

@@ -3,7 +3,6 @@
 from typing import Literal
 
 from convcalc.builder import Builder
-from convcalc.errors import ShapeError
 from convcalc.graph import Value
 from convcalc.kinds.parts import is_unit
 from convcalc.padding import Padding, windows
@@ -14,7 +13,7 @@ from convcalc.sizes import Size, Sizes, equal, part_of, per_axis, product
 
 def _mixed(b: Builder, shares: Value, experts: Value) -> Value:
     """Sum kernels by their shares, one sum per sample: (B, n) and (n, ...) to (B, ...)."""
-    count, *rest = experts.shape
+    _count, *rest = experts.shape
     flat = b.rearrange(experts, tuple((size,) for size in experts.shape), tuple(range(len(rest) + 1)), (1, len(rest)))
     mixed = b.contract("bn,nk->bk", shares, flat)
     return b.rearrange(mixed, ((shares.shape[0],), tuple(rest)), tuple(range(len(rest) + 1)), (1, *(1 for _ in rest)))

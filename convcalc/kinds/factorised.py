@@ -7,16 +7,18 @@ from convcalc.errors import ShapeError
 from convcalc.graph import Value
 from convcalc.padding import Padding
 from convcalc.registry import kind
-from convcalc.sizes import PerAxis, Size, Sizes, equal, exact, per_axis, total
+from convcalc.sizes import Size, Sizes, axes, equal, exact, per_axis, total
 
 
-def _along(axis: int, value: Padding, rest: int) -> Padding:
+def _along(axis: int, value: Sizes, rest: int) -> Sizes:
     """The part of a per-axis setting that belongs to one of two axes; the other axis gets `rest`."""
-    if isinstance(value, str):
-        return value
     parts = [rest, rest]
     parts[axis] = per_axis(value, 2)[axis]
-    return PerAxis(parts)
+    return axes(*parts)
+
+
+def _sides(axis: int, padding: Padding) -> Padding:
+    return padding if isinstance(padding, str) else _along(axis, padding, 0)
 
 
 @kind(source="arXiv:1512.00567; the Sobel operator", spatial=2)
@@ -69,7 +71,7 @@ def spatially_separable(
                 inner if stage == 0 else out_channels,
                 _along(axis, kernel_size, 1),
                 stride=_along(axis, stride, 1),
-                padding=_along(axis, padding, 0),
+                padding=_sides(axis, padding),
                 groups=groups[stage],
                 bias=bias,
             )
@@ -104,9 +106,9 @@ def flattened(
         with b.scope("lateral"):
             x = b.conv(x, out_channels, 1, bias=bias)
         with b.scope("vertical"):
-            x = b.depthwise(x, _along(0, kernel_size, 1), padding=_along(0, padding, 0), bias=bias)
+            x = b.depthwise(x, _along(0, kernel_size, 1), padding=_sides(0, padding), bias=bias)
         with b.scope("horizontal"):
-            x = b.depthwise(x, _along(1, kernel_size, 1), padding=_along(1, padding, 0), bias=bias)
+            x = b.depthwise(x, _along(1, kernel_size, 1), padding=_sides(1, padding), bias=bias)
     return x
 
 

@@ -18,7 +18,7 @@ def _adjacency(b: Builder, x: Value, edges: Size, self_loops: bool, loops: Size 
     return b.constant("adjacency", (nodes, nodes), 1.0, nonzeros=entries)
 
 
-@kind(source="arXiv:1609.02907 (tkipf/gcn, tkipf/pygcn, PyG)", spatial=0, axis=-1)
+@kind(source="arXiv:1609.02907 (tkipf/gcn, tkipf/pygcn, PyG)", spatial=0, axis=-1, rows="nodes")
 def gcn(
     b: Builder,
     x: Value,
@@ -57,7 +57,7 @@ def gcn(
     return b.elementwise("add_bias", y, b.parameter("bias", (out_channels,), "bias")) if bias else y
 
 
-@kind(source="arXiv:1606.09375 (PyG ChebConv)", spatial=0, axis=-1)
+@kind(source="arXiv:1606.09375 (PyG ChebConv)", spatial=0, axis=-1, rows="nodes")
 def cheb(
     b: Builder,
     x: Value,

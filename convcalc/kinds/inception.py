@@ -10,7 +10,7 @@ from convcalc.errors import ShapeError
 from convcalc.graph import Value
 from convcalc.kinds.parts import Form, conv_norm
 from convcalc.registry import kind
-from convcalc.sizes import PerAxis, Size, Sizes
+from convcalc.sizes import Size, axes
 
 
 class Step(NamedTuple):
@@ -36,7 +36,7 @@ def chain(b: Builder, x: Value, steps: tuple[Step, ...], style: Style) -> Value:
     for step in steps:
         padding = (0, 0) if step.valid else (step.height // 2, step.across // 2)
         x = conv_norm(
-            b, x, step.width, PerAxis((step.height, step.across)), stride=step.stride, padding=PerAxis(padding),
+            b, x, step.width, axes(step.height, step.across), stride=step.stride, padding=axes(*padding),
             bias=style.bias, norm=style.norm, form=style.form,
         )  # fmt: skip
     return x

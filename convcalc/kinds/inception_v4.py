@@ -5,7 +5,6 @@ from convcalc.graph import Value
 from convcalc.kinds.inception import Step, Style, branches, chain, forked, pooled, shrunk, widths_of
 from convcalc.kinds.parts import Form
 from convcalc.registry import kind
-from convcalc.sizes import Size
 
 V4 = "arXiv:1602.07261 (timm inception_v4, pytorchcv)"
 RESNET = "arXiv:1602.07261 (timm inception_resnet_v2, pytorchcv)"

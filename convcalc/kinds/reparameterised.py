@@ -6,7 +6,7 @@ from convcalc.kinds.parts import Form, Norm, folded_norm, merged
 from convcalc.padding import windows
 from convcalc.registry import kind
 from convcalc.shapes import divided
-from convcalc.sizes import PerAxis, Size, Sizes, equal, per_axis, product
+from convcalc.sizes import Size, Sizes, axes, equal, per_axis, product
 from convcalc.window import Window
 
 
@@ -45,14 +45,14 @@ def acb(
     b.require(equal(dilation, 1), "dilation ({d}) moves the branches apart: only 1 can be summed", d=dilation)
     half = kernel_size // 2
     square = windows(x.spatial, kernel_size, stride, padding, 1)
-    strides = PerAxis(per_axis(stride, 2))
+    strides = axes(*per_axis(stride, 2))
     shapes = {"square": (kernel_size, kernel_size), "vertical": (kernel_size, 1), "horizontal": (1, kernel_size)}
     kernels: dict[str, tuple[Value, ...]] = {}
     norms: dict[str, Norm] = {}
     made = []
     for name, shape in shapes.items():
         with b.scope(name):
-            kernels[name] = b.kernel(x, out_channels, PerAxis(shape), groups=groups)
+            kernels[name] = b.kernel(x, out_channels, axes(*shape), groups=groups)
             if form == "folded":
                 norms[name] = folded_norm(b, out_channels) if affine else _statistics_only(b, out_channels)
                 continue
@@ -64,7 +64,7 @@ def acb(
                     cut = [(0, 0), (0, 0)]
                     cut[axis] = (sides[axis], sides[axis])
                     cropped, sides[axis] = b.pad(x, cut), 0
-            walks = windows(cropped.spatial, PerAxis(shape), strides, PerAxis(sides), 1)
+            walks = windows(cropped.spatial, axes(*shape), strides, axes(*sides), 1)
             y = b.convolve(cropped, *kernels[name], walks=walks, groups=groups)
             made.append(b.batch_norm(y, affine=affine))
     if form != "folded":

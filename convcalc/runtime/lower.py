@@ -105,7 +105,8 @@ def compute(op: ops.Op, inputs: list[Any], *, training: bool = False) -> Tensor:
             return _unfold(op, inputs[0])
         case ops.Einsum():
             if isinstance(inputs[0], Sparse):
-                return inputs[0].times(inputs[1])
+                product: Tensor = inputs[0].times(inputs[1])
+                return product
             if op.equation == linear_equation(inputs[0].dim()) and inputs[1].dim() == 2:
                 return F.linear(*inputs)
             return torch.einsum(op.equation, *inputs)
@@ -201,7 +202,7 @@ def _sample(op: ops.Sample, x: Tensor, offsets: Tensor, *mask: Tensor) -> Tensor
     """Bilinear, zero outside the map: one grid per offset group, its taps stacked along the height."""
     if len(op.windows) != 2:
         raise UnsupportedError("sampling runs on two spatial axes only")
-    batch, channels, taps_h, taps_w, height, width = op.shape
+    batch, _channels, taps_h, taps_w, height, width = op.shape
     size_h, size_w = x.shape[2:]
     down, across = (_walked(window, size, x) for window, size in zip(op.windows, (height, width), strict=True))
     moved = offsets.reshape(batch, op.groups, taps_h, taps_w, 2, height, width)

@@ -14,6 +14,7 @@ from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError, neare
 from convcalc.graph import Graph, Value
 from convcalc.kinds import HOME, plain
 from convcalc.ops import RANK_OF_MODE
+from convcalc.registry import Kind
 from convcalc.shapes import show
 from convcalc.sizes import UNKNOWN, PerAxis, Shape, known
 
@@ -25,6 +26,7 @@ class Stack(NamedTuple):
     block: Block
     reading: str
     hint: str = ""
+    names: dict[int, str] = {}  # noqa: RUF012  never written into: what outputs of several are called (`high`)
 
     @property
     def hidden(self) -> tuple[str, ...]:
@@ -44,8 +46,12 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     b = Builder()
     values: dict[str, tuple[Value, ...]] = {}
     readings = []
+    first = block.layers[0].kind
     for place, given in enumerate(block.inputs):
-        shape, reading = batched(given, rank, decided_by, layout)
+        own = dict(first.input_ranks).get(given.name or _input_name(first, place), rank)
+        shape, reading = batched(given, own, decided_by, layout)
+        if first.rows:
+            reading = f"features for each of {shape[0]} {first.rows}"
         name = given.name or ("input" if place == 0 else f"input_{place}")
         if name in values:
             raise SpecError(f"two inputs are called {name!r}", given.spot)
@@ -54,13 +60,25 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     if not block.inputs:
         values["input"] = (b.input(_unknown(block.layers[0], rank), "input"),)
         readings.append(f"no input size given: {'2-D' if rank is None else f'{rank}-D'}, sizes print as ?")
-    everything = tuple(value[0] for value in values.values())
+    everything = _ordered(first, {name: value[0] for name, value in values.items()})
     values["input"] = everything
-    outputs = _write(b, block.layers, values, everything)
+    outputs, names = _write(b, block.layers, values, everything)
     hint = ""
     if layout == "chw" and any(looks_channels_last(given) for given in block.inputs):
         hint = "the last size looks like channels: --input-layout hwc reads it so"
-    return Stack(b.graph(*outputs), block, "; ".join(readings), hint)
+    parts = {index: name.rpartition(".")[2] for index, name in names.items()}
+    return Stack(b.graph(*outputs), block, "; ".join(readings), hint, parts)
+
+
+def _input_name(kind: Kind, place: int) -> str:
+    return kind.inputs[place] if place < len(kind.inputs) and not kind.variadic else ""
+
+
+def _ordered(kind: Kind, given: dict[str, Value]) -> tuple[Value, ...]:
+    """Inputs called as the first layer calls them come in its order: -i low=... -i high=... as well."""
+    if len(given) > 1 and set(given) <= set(kind.inputs):
+        return tuple(given[name] for name in kind.inputs if name in given)
+    return tuple(given.values())
 
 
 def _unknown(first: Layer, rank: int | None) -> Shape:
@@ -98,10 +116,11 @@ def _pointless(layer: Layer) -> bool:
 
 def _write(
     b: Builder, layers: tuple[Layer, ...], values: dict[str, tuple[Value, ...]], last: tuple[Value, ...]
-) -> tuple[Value, ...]:
+) -> tuple[tuple[Value, ...], dict[int, str]]:
     makers: dict[int, str] = {}
+    names: dict[int, str] = {}
     for number, layer in enumerate(layers):
-        inputs = _inputs(layer, values, last)
+        inputs = _inputs(layer, values, last, names)
         from_text = _made_by(inputs, makers)
         with b.scope(str(number), kind=layer.kind.name, text=layer.text, times=layer.times):
             for turn in range(layer.repeat):
@@ -119,7 +138,13 @@ def _write(
             if layer.called in values:
                 raise SpecError(f"two layers are called {layer.called!r}", layer.wired)
             values[layer.called] = last
-    return last
+        if len(last) == len(layer.kind.outputs):
+            for name, value in zip(layer.kind.outputs, last, strict=True):
+                called = layer.called or str(number)
+                names[value.index] = f"{called}.{name}"
+                if layer.called:
+                    values[f"{called}.{name}"] = (value,)
+    return last, names
 
 
 def _check_rank(layer: Layer, inputs: tuple[Value, ...]) -> None:
@@ -131,7 +156,9 @@ def _check_rank(layer: Layer, inputs: tuple[Value, ...]) -> None:
         raise ShapeError(f"it walks {rank} spatial axes, but the input has {max(len(inputs[0].shape) - 2, 0)}")
 
 
-def _inputs(layer: Layer, values: dict[str, tuple[Value, ...]], last: tuple[Value, ...]) -> tuple[Value, ...]:
+def _inputs(
+    layer: Layer, values: dict[str, tuple[Value, ...]], last: tuple[Value, ...], called: dict[int, str]
+) -> tuple[Value, ...]:
     """Return what a layer reads. Raises SpecError where a name or a number of inputs does not fit."""
     wanted = layer.kind.inputs
     if layer.sources:
@@ -141,9 +168,14 @@ def _inputs(layer: Layer, values: dict[str, tuple[Value, ...]], last: tuple[Valu
     if layer.kind.variadic:
         return found
     if len(found) > len(wanted):
-        names = ", ".join(f"{name}" for name in values)
+        names = ", ".join(values)
+        outputs = [called[value.index] for value in found if value.index in called]
+        if outputs and not any(name in values for name in outputs):  # the layer before has several outputs, and no name
+            names = " or ".join(f"NAME.{name.rpartition('.')[2]}" for name in outputs)
+            names = f"call the layer before as=NAME, then from={names}"
         raise SpecError(
-            f"{layer.kind.name} takes {len(wanted)} input, but {len(found)} arrive: choose with from= ({names})",
+            f"{layer.kind.name} takes {len(wanted)} input{'s' if len(wanted) > 1 else ''}, but {len(found)} arrive:"
+            f" choose with from= ({names})",
             layer.spot,
         )
     return found

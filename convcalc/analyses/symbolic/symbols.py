@@ -143,7 +143,6 @@ def cases(write: Callable[[Builder], Graph]) -> list[Case]:
         except (ShapeError, UnsupportedError):
             if told == ():
                 raise
-            graph = None
         else:
             for holds in _rules(graph):
                 chooser.learn(holds)

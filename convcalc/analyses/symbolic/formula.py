@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sympy
 
 from convcalc.analyses import macs as work
-from convcalc.analyses.assumptions import assumptions, remainder
 from convcalc.analyses.params import params
-from convcalc.analyses.symbolic_field import Extent, extents
-from convcalc.analyses.symbols import EXAMPLES, Case, cases, input_shapes, letters, rules, symbol
+from convcalc.analyses.symbolic.assumptions import assumptions, remainder
+from convcalc.analyses.symbolic.extent import Extent, extents
+from convcalc.analyses.symbolic.symbols import EXAMPLES, Case, cases, input_shapes, letters, rules, symbol
 from convcalc.errors import UnsupportedError
 from convcalc.graph import Node, Value
 from convcalc.sizes import is_symbol

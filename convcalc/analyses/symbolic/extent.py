@@ -138,7 +138,7 @@ def _rearranged(seen: Seen, op: ops.Rearrange, node: Node) -> Seen:
 def _elementwise(node: Node, op: ops.Elementwise, seen: list[Seen]) -> Seen:
     parts = []
     for value, one in zip(node.inputs, seen, strict=True):
-        gate = bool(value.shape) and value.shape[-1] == 1 and not node.output.shape[-1] == 1
+        gate = bool(value.shape) and value.shape[-1] == 1 and node.output.shape[-1] != 1
         parts.append(_whole(one, "a gate of one position") if gate and any(e.local for e in one.values()) else one)
     joined = _join(*parts)
     along = [axis for axis in op.axes if axis >= 2]
