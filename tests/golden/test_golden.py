@@ -26,8 +26,8 @@ LINES = [
 def test_shape_params_and_macs_are_the_oracles(
     layer: str, given: str, output: str, held: str, work: str, oracle: str
 ) -> None:
-    graph = assemble(blocks([layer], [given])[0]).graph
-    assert show(graph.outputs[0].shape) == output, oracle
+    graph = assemble(blocks([layer], given.split(" + "))[0]).graph
+    assert " + ".join(show(value.shape) for value in graph.outputs) == output, oracle
     assert params(graph).total == int(held), oracle
     assert macs(graph) == int(work), oracle
 

@@ -1,4 +1,4 @@
-"""The receptive field as a formula: extent and jump along one axis, by the recurrence E += (k-1) d j, j *= s.
+"""The receptive field as a formula: first and last position and jump, by first -= p j, last += (d(k-1) - p) j, j *= s.
 
 Source: Araujo, Norris, Sim, Distill 2019. Numbers, phases and borders are the business of `field`.
 """
@@ -19,9 +19,13 @@ Seen = dict[int, "Extent"]
 
 
 class Extent(NamedTuple):
-    """Positions beyond the first, positions per output, and what else is seen; `local` is False where nothing is."""
+    """The first and the last position output 0 sees, positions per output, and what else is seen.
 
-    reach: Any = sympy.Integer(0)
+    `local` is False where nothing else than that is, `known` where no closed form of the size is kept.
+    """
+
+    first: Any = sympy.Integer(0)
+    last: Any = sympy.Integer(0)
     jump: Any = sympy.Integer(1)
     more: tuple[str, ...] = ()
     local: bool = True
@@ -29,8 +33,8 @@ class Extent(NamedTuple):
 
     @property
     def size(self) -> Any:
-        """The largest field: the reach is whole unless an upsampling made the jump a fraction."""
-        return self.reach + 1
+        """How many positions one output sees at most."""
+        return self.last - self.first + 1
 
 
 def extents(graph: Graph) -> list[Seen]:
@@ -60,13 +64,20 @@ def _through(node: Node, seen: list[Seen]) -> Seen:
         case ops.Pool():
             if op.windows:
                 return _walked(seen[0], op.windows[-1])
-            return seen[0] if op.output_size[-1] is node.inputs[0].shape[-1] else _whole(seen[0], "global pooling")
+            if op.output_size[-1] is node.inputs[0].shape[-1]:
+                return seen[0]
+            if isinstance(op.output_size[-1], int) and op.output_size[-1] == 1:
+                return _whole(seen[0], "global pooling")
+            return _each(seen[0], lambda e: e._replace(known=False))
         case ops.ConvTranspose():
             window = op.windows[-1]
             return _each(seen[0], lambda e: _spread(e, window.dilation * (window.kernel - 1), window.stride))
         case ops.Resample():
             factor = sympy.sympify(op.size[-1]) / node.inputs[0].shape[-1]
-            return _each(seen[0], lambda e: e._replace(jump=e.jump / factor, known=e.known and op.mode == "nearest"))
+            plain = op.mode == "nearest" and not {"H", "W", "D", "L"} & {one.name for one in factor.free_symbols}
+            return _each(seen[0], lambda e: e._replace(jump=e.jump / factor, known=e.known and plain))
+        case ops.Pad():
+            return _each(seen[0], lambda e: _moved(e, op.before[-1]))
         case ops.Slice():
             along = op.axis == len(node.output.shape) - 1
             return _each(seen[0], lambda e: e._replace(jump=e.jump * op.step)) if along else seen[0]
@@ -91,16 +102,21 @@ def _each(seen: Seen, change: Any) -> Seen:
 
 def _walked(seen: Seen, window: Any) -> Seen:
     def further(e: Extent) -> Extent:
-        grown = window.dilation * (window.kernel - 1) * e.jump
-        if sympy.sympify(e.jump).is_integer is False or not sympy.sympify(e.jump).is_integer:
-            grown = sympy.ceiling(sympy.sympify(grown))
-        return e._replace(reach=e.reach + grown, jump=e.jump * window.stride)
+        grown = sympy.sympify(window.dilation * (window.kernel - 1) * e.jump)
+        if sympy.sympify(e.jump).is_integer:
+            start = e.first - window.before * e.jump
+            return e._replace(first=start, last=e.last - window.before * e.jump + grown, jump=e.jump * window.stride)
+        return e._replace(last=e.last + sympy.ceiling(grown), jump=e.jump * window.stride)
 
     return _each(seen, further)
 
 
+def _moved(e: Extent, before: Any) -> Extent:
+    return e._replace(first=e.first - before * e.jump, last=e.last - before * e.jump)
+
+
 def _spread(e: Extent, span: Any, stride: Any) -> Extent:
-    return e._replace(reach=e.reach + sympy.floor(sympy.sympify(span) / stride) * e.jump, jump=e.jump / stride)
+    return e._replace(last=e.last + sympy.floor(sympy.sympify(span) / stride) * e.jump, jump=e.jump / stride)
 
 
 def _whole(seen: Seen, reason: str) -> Seen:
@@ -117,8 +133,10 @@ def _join(*seen: Seen) -> Seen:
                 continue
             more = tuple(dict.fromkeys((*have.more, *e.more)))
             near, far = (have, e) if have.local else (e, have)
-            if near.local and far.local and sympy.expand(near.reach - far.reach) != 0:
-                near = near._replace(reach=sympy.Max(near.reach, far.reach), known=near.known and far.known)
+            if near.local and far.local:
+                first = sympy.Min(*map(sympy.expand, (near.first, far.first)))
+                last = sympy.Max(*map(sympy.expand, (near.last, far.last)))
+                near = near._replace(first=first, last=last, known=near.known and far.known)
             out[i] = near._replace(more=more)
     return out
 

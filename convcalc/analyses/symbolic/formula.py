@@ -136,7 +136,10 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
     nodes = [_named(node, tidy, names) for node in case.graph.nodes]
     held = params(nodes)
     seen = tuple(
-        {i: e._replace(reach=_plain(tidy(e.reach)), jump=tidy(e.jump)) for i, e in one.items()}
+        {
+            i: e._replace(first=_plain(tidy(e.first)), last=_plain(tidy(e.last)), jump=tidy(e.jump))
+            for i, e in one.items()
+        }
         for one in extents(case.graph)
     )
     said = [
@@ -158,13 +161,13 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
         fields=seen,
         assumes=(*dict.fromkeys(_said(assumed, tidy, decided, odd)), *(f"{kernel} odd" for kernel in odd)),
         graph=case.graph,
-        decided=case.decided,
+        decided=tuple((holds.subs(back), answer) for holds, answer in case.decided),
         tidy=tidy,
     )
 
 
 def _plain(expression: Any) -> Any:
-    return sympy.expand(expression) if not expression.has(sympy.Max) else expression
+    return expression if expression.has(sympy.Max, sympy.Min) else sympy.expand(expression)
 
 
 def _divisions(assumed: list[Any], case: Case) -> list[tuple[Any, Any]]:
@@ -251,14 +254,16 @@ def say(holds: Any) -> str:
 def _grown(rows: list[Formula], letter: Any, name: str) -> Formula:
     """Recover each expression as a polynomial in the number of layers, and check it where it was not fitted."""
 
+    late: list[str] = []
+
     def closed(values: list[Any]) -> Any:
-        if all(sympy.expand(value - values[0]) == 0 for value in values):
-            return values[0]
-        fitted = sympy.expand(sympy.interpolate(list(zip(POINTS, values[: len(POINTS)], strict=True)), letter))
-        for n, value in zip(CHECKS, values[len(POINTS) :], strict=True):
-            if sympy.expand(fitted.subs(letter, n) - value) != 0:
-                raise UnsupportedError(f"no closed form in {name}: give a number, such as {name}=4")
-        return fitted
+        for first in (0, 1):  # a term of the second layer on (K - 2) is no polynomial at 1
+            pairs = list(zip((*POINTS, *CHECKS)[first:], values[first:], strict=True))
+            fitted = sympy.expand(sympy.interpolate(pairs[: len(POINTS)], letter))
+            if all(sympy.expand(fitted.subs(letter, n) - value) == 0 for n, value in pairs[len(POINTS) :]):
+                late.extend([f"{letter} >= 2"] * first)
+                return fitted
+        raise UnsupportedError(f"no closed form in {name}: give a number, such as {name}=4")
 
     last = rows[POINTS[-1] - 1]
     fields = []
@@ -266,8 +271,8 @@ def _grown(rows: list[Formula], letter: Any, name: str) -> Formula:
         seen = {}
         for i, e in one.items():
             try:
-                reach, jump = (closed([getattr(r.fields[place][i], part) for r in rows]) for part in ("reach", "jump"))
-                seen[i] = e._replace(reach=reach, jump=jump)
+                parts = {p: closed([getattr(r.fields[place][i], p) for r in rows]) for p in ("first", "last", "jump")}
+                seen[i] = e._replace(**parts)
             except UnsupportedError:
                 seen[i] = e._replace(known=False)
         fields.append(seen)
@@ -276,7 +281,7 @@ def _grown(rows: list[Formula], letter: Any, name: str) -> Formula:
             tuple(closed([r.outputs[i][axis] for r in rows]) for axis in range(len(value)))
             for i, value in enumerate(last.outputs)
         )
-        return last._replace(
+        made = last._replace(
             outputs=outputs, fields=tuple(fields), names={},
             other={key: closed([r.other.get(key, sympy.S.Zero).subs(r.names) for r in rows]) for key in last.other},
             **{
@@ -284,5 +289,6 @@ def _grown(rows: list[Formula], letter: Any, name: str) -> Formula:
                 for part in ("weights", "biases", "norm", "params", "macs")
             },
         )  # fmt: skip
+        return made._replace(assumes=(*made.assumes, *dict.fromkeys(late)))
     except (UnsupportedError, sympy.PolynomialError, TypeError):
         return last._replace(case=(*last.case, f"{name} = {POINTS[-1]}"))
