@@ -30,7 +30,7 @@ class Direct(NamedTuple):
 
 
 def direct(window: Window, output_padding: int = 0) -> Direct:
-    """Return the equivalent direct convolution of a transposed one: stride 1, the kernel flipped, in and out swapped."""
+    """Return the direct convolution that computes a transposed one: stride 1, kernel flipped, in and out swapped."""
     spread = window.dilation * (window.kernel - 1)
     return Direct(
         between=window.stride - 1,

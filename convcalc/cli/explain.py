@@ -9,7 +9,7 @@ import typer
 
 from convcalc.analyses.macs import macs, other
 from convcalc.analyses.params import params
-from convcalc.analyses.steps import stages, steps
+from convcalc.analyses.steps import steps
 from convcalc.analyses.transposed import direct
 from convcalc.cli.options import Format, InputLayout, Inputs, Layout, Out, emit
 from convcalc.cli.read.layers import Layer
@@ -60,12 +60,14 @@ def command(
     layer = block.layers[0]
     stack = assemble(block, layout=layout.value) if inputs else None
     found = derived(layer, stack)
-    sections = [_words(layer.kind, found), _graph(found), *_cases(found, form)]
+    sections = [_words(layer.kind, found), _graph(found), *_cases(layer.kind, found, form)]
     if stack is not None:
         sections.append(_numbers(layer, stack, found))
     document = _document(layer.kind, found, stack, sections)
     if form is FormulaFormat.latex:
-        return emit(Answer(document=document, tables=[Table((), [], head=_latex(found))]), Format.table, out)
+        return emit(
+            Answer(document=document, tables=[Table((), [], head=_latex(layer.kind, found))]), Format.table, out
+        )
     return emit(Answer(document=document, tables=sections), Format(form.value), out)
 
 
@@ -125,40 +127,41 @@ def _values(layer: Layer, stack: Stack, formula: Any) -> dict[Any, Any]:
     return numbers
 
 
+def _typed(expression: Any) -> str:
+    from convcalc.render.maths import text
+
+    return text(expression)
+
+
 def _words(kind: Kind, found: list[Any]) -> Table:
     head = [f"{kind.name}: {kind.about}", f"source: {kind.source}"]
     head += [f"{label.lower()}: {kind.notes[label]}" for label in LABELS if label in kind.notes]
-    depth = sorted({stages(one.graph) for one in found})
-    head.append(f"dependent stages: {' or '.join(map(str, depth))} (contractions that wait for one another)")
+    depth = dict.fromkeys(_typed(one.stages) for one in found)
+    head.append(f"dependent stages: {' or '.join(depth)} (contractions that wait for one another)")
     return Table(columns=(), rows=[], head=head)
 
 
-def _shown(shape: tuple[Any, ...]) -> str:
-    from convcalc.render.maths import text
-
-    return " x ".join(text(size) for size in shape)
-
-
 def _graph(found: list[Any]) -> Table:
-    from convcalc.render.maths import text
+    from convcalc.render.maths import shape, text
 
     first = found[0]
     back = {size: name for name, size in first.names.items()}
     rows = []
     for step in steps(first.graph, lambda size: text(first.tidy(size))):
         gives = tuple(back.get(first.tidy(size), first.tidy(size)) for size in step.output.shape[1:])
-        rows.append({"part": step.scope, "does": step.does, "gives": _shown(gives)})
-    given = " and ".join(_shown(shape[1:]) for shape in first.inputs)
-    case = f" where {', '.join(first.case)}" if first.case else ""
+        rows.append({"part": step.scope, "does": step.does, "gives": shape(gives)})
+    given = " and ".join(shape(sizes[1:]) for sizes in first.inputs)
+    drawn = (*first.case, first.drawn) if first.drawn else first.case
+    case = f" where {', '.join(drawn)}" if drawn else ""
     return Table(columns=GRAPH, rows=rows, head=["", f"graph, from {given}{case}:"])
 
 
-def rows_of(formula: Any) -> list[tuple[str, Any]]:
+def rows_of(formula: Any, kind: Kind) -> list[tuple[str, Any]]:
     """Return the quantities of one case by name, with their expressions."""
     rows: list[tuple[str, Any]] = []
     names = {size: name for name, size in formula.names.items()}
     for number, shape in enumerate(formula.outputs):
-        label = "shape" if len(formula.outputs) == 1 else f"shape {number}"
+        label = "shape" if len(formula.outputs) == 1 else f"shape of {kind.outputs[number]}"
         rows.append((label, tuple(names.get(size, size) for size in shape)))
     rows += [(str(name), size) for name, size in formula.names.items()]
     rows += [(part, getattr(formula, part)) for part in ("weights", "biases", "norm") if getattr(formula, part) != 0]
@@ -167,14 +170,15 @@ def rows_of(formula: Any) -> list[tuple[str, Any]]:
     return rows
 
 
-def field_rows(formula: Any) -> list[tuple[str, Any, Any, tuple[str, ...]]]:
+def field_rows(formula: Any, kind: Kind) -> list[tuple[str, Any, Any, tuple[str, ...]]]:
     """Return what each output sees of each input: name, size, jump, and what else."""
     rows = []
     for place, seen in enumerate(formula.fields):
         for source, extent in seen.items():
-            of = f" of input {source}" if len(formula.inputs) > 1 else ""
-            to = f" (output {place})" if len(formula.fields) > 1 else ""
-            rows.append((f"field{of}{to}", extent, extent.jump, extent.more))
+            known = not kind.variadic and len(formula.inputs) > 1
+            of = f" in {kind.inputs[source]}" if known else f" in input {source}" if len(formula.inputs) > 1 else ""
+            to = f" of {kind.outputs[place]}" if len(formula.fields) > 1 else ""
+            rows.append((f"field{to}{of}", extent, extent.jump, extent.more))
     return rows
 
 
@@ -183,24 +187,28 @@ def _field_text(extent: Any) -> str:
 
     if not extent.local:
         return " and ".join(extent.more) or "no spatial axis"
-    size = text(extent.size) if extent.known else "depends on the interpolation: see convcalc rf"
+    size = text(extent.size) if extent.known else "depends on the sizes: see convcalc rf"
+    if extent.known and not extent.jump.is_integer:
+        size = f"at most {size}"
     also = f"; also everything ({', '.join(extent.more)})" if extent.more else ""
     return f"{size}, jump {text(extent.jump)}{also}"
 
 
-def _cases(found: list[Any], form: FormulaFormat) -> list[Table]:
-    from convcalc.render.maths import latex, text
+def _cases(kind: Kind, found: list[Any], form: FormulaFormat) -> list[Table]:
+    from convcalc.render.maths import latex, shape, text
 
     tables = []
     for formula in found:
         rows = []
-        for name, expression in rows_of(formula):
+        for name, expression in rows_of(formula, kind):
             if isinstance(expression, tuple):
-                written = _shown(expression)
+                written = shape(expression)
+            elif form is FormulaFormat.markdown:
+                written = f"${latex(expression)}$"
             else:
-                written = f"${latex(expression)}$" if form is FormulaFormat.markdown else text(expression)
+                written = text(expression, as_it_is=name in map(str, formula.names))
             rows.append({"quantity": name, "formula": written})
-        rows += [{"quantity": name, "formula": _field_text(extent)} for name, extent, _, _ in field_rows(formula)]
+        rows += [{"quantity": name, "formula": _field_text(extent)} for name, extent, _, _ in field_rows(formula, kind)]
         title = "formulas" + (f", where {', '.join(formula.case)}" if formula.case else "") + ":"
         foot = [f"assumes {', '.join(formula.assumes)}"] if formula.assumes else []
         tables.append(Table(columns=FORMULAS, rows=rows, head=["", title], foot=foot))
@@ -209,7 +217,7 @@ def _cases(found: list[Any], form: FormulaFormat) -> list[Table]:
 
 def _numbers(layer: Layer, stack: Stack, found: list[Any]) -> Table:
     """The formula with the numbers in, and what it comes to; checked against the answer of the other commands."""
-    from convcalc.render.maths import filled
+    from convcalc.render.maths import filled, shortest
 
     formula = found[0]
     numbers = _values(layer, stack, formula)
@@ -224,11 +232,12 @@ def _numbers(layer: Layer, stack: Stack, found: list[Any]) -> Table:
     }
     known |= {f"other: {name}": count for name, count in other(graph).items()}
     rows = []
-    for name, expression in rows_of(formula):
+    for name, expression in rows_of(formula, layer.kind):
         if isinstance(expression, tuple):
             continue
         value = known.get(name, expression.subs(numbers))
-        worked = filled(expression, {one: numbers[one] for one in expression.free_symbols if one in numbers})
+        from_text = expression if name in map(str, formula.names) else shortest(expression)
+        worked = filled(from_text, {one: numbers[one] for one in expression.free_symbols if one in numbers})
         rows.append(
             {"quantity": name, "worked": worked, "value": exactly(int(value)) if _is_number(value) else str(value)}
         )
@@ -251,14 +260,14 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int) or bool(getattr(value, "is_Integer", False))
 
 
-def _latex(found: list[Any]) -> list[str]:
+def _latex(kind: Kind, found: list[Any]) -> list[str]:
     from convcalc.render.maths import latex
 
     lines = []
     for formula in found:
         lines += [f"% {', '.join((*formula.case, *formula.assumes)) or 'always'}", "\\begin{align}"]
         body = []
-        for name, expression in rows_of(formula):
+        for name, expression in rows_of(formula, kind):
             right = " \\times ".join(map(latex, expression)) if isinstance(expression, tuple) else latex(expression)
             left = (
                 latex(next(one for one in formula.names if str(one) == name))
@@ -266,7 +275,7 @@ def _latex(found: list[Any]) -> list[str]:
                 else f"\\text{{{name}}}"
             )
             body.append(f"  {left} &= {right}")
-        for name, extent, jump, _ in field_rows(formula):
+        for name, extent, jump, _ in field_rows(formula, kind):
             if extent.local and extent.known:
                 body.append(f"  \\text{{{name}}} &= {latex(extent.size)}, \\quad \\text{{jump}} = {latex(jump)}")
         lines += [" \\\\\n".join(body), "\\end{align}"]
@@ -276,7 +285,7 @@ def _latex(found: list[Any]) -> list[str]:
 def _document(kind: Kind, found: list[Any], stack: Stack | None, sections: list[Table]) -> dict[str, Any]:
     cases = []
     for formula in found:
-        rows = rows_of(formula)
+        rows = rows_of(formula, kind)
         cases.append(
             {
                 "case": list(formula.case),
@@ -296,7 +305,7 @@ def _document(kind: Kind, found: list[Any], stack: Stack | None, sections: list[
                         "jump": str(jump),
                         "also": list(more),
                     }
-                    for name, e, jump, more in field_rows(formula)
+                    for name, e, jump, more in field_rows(formula, kind)
                 ],
             }
         )
@@ -307,7 +316,7 @@ def _document(kind: Kind, found: list[Any], stack: Stack | None, sections: list[
         "about": kind.about,
         "source": kind.source,
         "notes": kind.notes,
-        "stages": [stages(one.graph) for one in found],
+        "stages": [_typed(one.stages) for one in found],
         "graph": list(sections[1].rows),
         "cases": cases,
     }

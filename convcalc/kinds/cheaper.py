@@ -63,9 +63,9 @@ def octave(
             b.require(equal(size % 2, 0), "the high map ({size}) must be even at stride 1", size=size)
     if low is not None:
         for size, half in zip(high.spatial, low.spatial, strict=True):
+            wanted = ceil_div(size, 2) if ceil_mode else size // 2
             b.require(
-                equal(ceil_div(size, 2) if ceil_mode else size // 2, half), "the low map is {half} where half of {size} is needed",
-                half=half, size=size,
+                equal(wanted, half), "the low map is {half} where half of {size} is needed", half=half, size=size,
             )  # fmt: skip
     outputs = []
     if not (isinstance(many, int) and many == 0):
@@ -225,8 +225,8 @@ def ghost(
     """Make 1/ratio of the channels with a dense convolution and the rest from those with a depthwise one.
 
     m = ceil(N/ratio) channels are dense, m(ratio-1) are ghosts; both halves have a norm (and ReLU, unless
-    activation=false), and the first N of the m times ratio channels are kept: those sliced off are stored and computed all
-    the same. Padding k//2.
+    activation=false), and the first N of the m times ratio channels are kept: those sliced off are stored and
+    computed all the same. Padding k//2.
 
     Used for: GhostNet; YOLO variants.
     Gains: about 1/ratio of the weights and MACs of the dense convolution.

@@ -29,10 +29,9 @@ def _per_sample(
     """
     batch, out_channels = weight.shape[:2]
     rank = len(x.spatial)
-    places = tuple(range(rank + 2))
     walks = windows(x.spatial, kernel_size, stride, padding, dilation)
-    wide = b.rearrange(x, tuple((1, s) if n == 0 else (s,) for n, s in enumerate(x.shape)), (0, 1, *places[2:], rank + 2),
-                       (1, 2, *(1 for _ in x.spatial)))  # fmt: skip
+    split = ((1, batch), *((size,) for size in x.shape[1:]))
+    wide = b.rearrange(x, split, tuple(range(rank + 3)), (1, 2, *(1 for _ in x.spatial)))
     kernels = b.rearrange(
         weight, tuple((size,) for size in weight.shape), tuple(range(rank + 3)), (2, *(1 for _ in weight.shape[2:]))
     )

@@ -18,15 +18,21 @@ def shortest(expression: Any) -> Any:
     return min(forms, key=lambda form: (len(str(form)), str(form)))
 
 
-def text(expression: Any) -> str:
-    """Return a formula as people type it: C_in C_out k^2/g."""
-    written = str(shortest(expression)).replace("**", "^")
-    return re.sub(r"\*", " ", written)
+def text(expression: Any, *, as_it_is: bool = False) -> str:
+    """Return a formula as people type it: C_in C_out k^2/g; the shortest form unless it is to stay as it is."""
+    written = str(expression if as_it_is else shortest(expression))
+    return re.sub(r"(?<=[\w)])\*(?=[\w(])", " ", written.replace("**", "^"))
+
+
+def shape(sizes: tuple[Any, ...]) -> str:
+    """Return a shape of formulas: B x C_in x H x W, sums in parentheses."""
+    parts = [text(size) for size in sizes]
+    return " x ".join(f"({part})" if re.search(r" [+-] ", re.sub(r"\(.*\)", "", part)) else part for part in parts)
 
 
 def filled(expression: Any, numbers: dict[Any, Any]) -> str:
     """Return a formula with numbers in the places of its symbols, before anything is worked out."""
-    written = str(shortest(expression)).replace("**", "^")
+    written = str(expression).replace("**", "^")
     named = {one.name: value for one, value in numbers.items()}
     if not named:
         return written

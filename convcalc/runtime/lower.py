@@ -91,7 +91,10 @@ class Sparse(NamedTuple):
 
 
 def compute(op: ops.Op, inputs: list[Any], *, training: bool = False) -> Tensor:
-    """Compute one step; its inputs are tensors, or a Sparse matrix and a tensor. Raises UnsupportedError for steps that cannot be run."""
+    """Compute one step; its inputs are tensors, or a Sparse matrix and a tensor.
+
+    Raises UnsupportedError for steps that cannot be run.
+    """
     match op:
         case ops.Input() | ops.Parameter() | ops.Constant():
             raise AssertionError("tensors that are there from the start are not computed")
@@ -119,7 +122,8 @@ def compute(op: ops.Op, inputs: list[Any], *, training: bool = False) -> Tensor:
         case ops.Concat():
             return torch.cat(inputs, dim=op.axis)
         case ops.Slice():
-            return inputs[0][(slice(None),) * op.axis + (slice(op.start, op.stop, op.step),)]
+            kept: Tensor = inputs[0][(slice(None),) * op.axis + (slice(op.start, op.stop, op.step),)]
+            return kept
         case ops.Rearrange():
             return _rearrange(op, inputs[0])
         case ops.Elementwise():

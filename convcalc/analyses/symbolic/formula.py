@@ -8,6 +8,7 @@ import sympy
 
 from convcalc.analyses import macs as work
 from convcalc.analyses.params import params
+from convcalc.analyses.steps import stages
 from convcalc.analyses.symbolic.assumptions import assumptions, remainder
 from convcalc.analyses.symbolic.extent import Extent, extents
 from convcalc.analyses.symbolic.symbols import EXAMPLES, Case, cases, input_shapes, letters, rules, symbol
@@ -42,6 +43,8 @@ class Formula(NamedTuple):
     other: dict[str, Any]
     fields: tuple[dict[int, Extent], ...]
     assumes: tuple[str, ...]
+    stages: Any
+    drawn: str
     graph: Graph
     decided: tuple[tuple[Any, bool], ...]
     tidy: Callable[[Any], Any]
@@ -160,6 +163,8 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
         other={name: sympy.expand(tidy(count)) for name, count in work.other(nodes).items()},
         fields=seen,
         assumes=(*dict.fromkeys(_said(assumed, tidy, decided, odd)), *(f"{kernel} odd" for kernel in odd)),
+        stages=sympy.Integer(stages(case.graph)),
+        drawn="",
         graph=case.graph,
         decided=tuple((holds.subs(back), answer) for holds, answer in case.decided),
         tidy=tidy,
@@ -241,14 +246,18 @@ def say(holds: Any) -> str:
     mod = remainder(holds)
     if mod is not None:
         word = "divides" if isinstance(holds, sympy.Eq) else "does not divide"
-        return f"{mod.args[1]} {word} {mod.args[0]}"
+        return f"{_typed(mod.args[1])} {word} {_typed(mod.args[0])}"
     if isinstance(holds, (sympy.Eq, sympy.Ne)):
         difference = sympy.expand(holds.lhs - holds.rhs)
         for one in sorted(difference.free_symbols, key=lambda s: (s.name == "C_in", s.name)):
             rest = sympy.expand(one - difference) if difference.coeff(one) == 1 else sympy.expand(one + difference)
             if abs(difference.coeff(one)) == 1 and not rest.has(one):
-                return f"{one} {'=' if isinstance(holds, sympy.Eq) else '!='} {rest}"
-    return str(holds)
+                return f"{one} {'=' if isinstance(holds, sympy.Eq) else '!='} {_typed(rest)}"
+    return _typed(holds)
+
+
+def _typed(expression: Any) -> str:
+    return str(expression).replace("**", "^").replace("*", " ")
 
 
 def _grown(rows: list[Formula], letter: Any, name: str) -> Formula:
@@ -282,11 +291,11 @@ def _grown(rows: list[Formula], letter: Any, name: str) -> Formula:
             for i, value in enumerate(last.outputs)
         )
         made = last._replace(
-            outputs=outputs, fields=tuple(fields), names={},
+            outputs=outputs, fields=tuple(fields), names={}, drawn=f"{name} = {POINTS[-1]}",
             other={key: closed([r.other.get(key, sympy.S.Zero).subs(r.names) for r in rows]) for key in last.other},
             **{
                 part: closed([getattr(r, part).subs(r.names) for r in rows])
-                for part in ("weights", "biases", "norm", "params", "macs")
+                for part in ("weights", "biases", "norm", "params", "macs", "stages")
             },
         )  # fmt: skip
         return made._replace(assumes=(*made.assumes, *dict.fromkeys(late)))
