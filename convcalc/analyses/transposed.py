@@ -22,8 +22,9 @@ class Direct(NamedTuple):
     def said(self, size: int, window: Window) -> str:
         """Return it in words for an input of this size; negative padding crops."""
         stretched = size + (size - 1) * self.between
+        zeros = "zero" if self.between == 1 else "zeros"
         return (
-            f"{self.between} zeros between its {size} inputs ({stretched} positions), {self.before} before and"
+            f"{self.between} {zeros} between its {size} inputs ({stretched} positions), {self.before} before and"
             f" {self.after} after, kernel {window.kernel} flipped, dilation {window.dilation}, stride 1"
             f" (relationship {self.relationship})"
         )

@@ -143,7 +143,8 @@ def find(word: str) -> tuple[Kind, int | None]:
                 listed = ", ".join(f"{found.torch or found.name}{r}d" for r in found.ranks)
                 raise SpecError(f"there is no {word}: torch has {listed}")
             return found, rank
-    raise SpecError(f"there is no kind {word!r}{nearest(name, [*HOME, *OTHER_NAMES])} (`convcalc kinds` lists them)")
+    close = nearest(bases[-1][0], [*HOME, *OTHER_NAMES])
+    raise SpecError(f"there is no kind {word!r}{close} (`convcalc kinds` lists them)")
 
 
 def _translated(word: str) -> str:

@@ -262,7 +262,7 @@ def do_conv(
     bias: bool = True,
     form: Form = "train",
 ) -> Value:
-    """Learn a kernel as the product of a depthwise and an ordinary one, and convolve once with the product (DO-Conv).
+    """Learn a kernel as the product of a depthwise and an ordinary one; convolve once with it (DO-Conv).
 
     W (out, C/g, D_mul) and D (C, M N, D_mul) give kernel[o,c,:] = (D + identity)[c] W[o,c]; multiplier is D_mul, M N
     unless given. The identity is a fixed tensor (the PyTorch port registers it as a frozen parameter; here it is a

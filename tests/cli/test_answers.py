@@ -160,7 +160,7 @@ def test_hdc_check_of_layers(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_kinds_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
     found = asked(capsys, "kinds")
-    assert len(found["kinds"]) == 57 and {"name", "about", "source", "torch"} <= set(found["kinds"][0])
+    assert len(found["kinds"]) == 123 and {"name", "about", "source", "torch"} <= set(found["kinds"][0])
     one = asked(capsys, "kinds", "Conv2d")
     assert one["name"] == "conv" and one["arguments"][1] == {
         "name": "out_channels",

@@ -19,8 +19,9 @@ def remainder(holds: Any) -> Any:
     if not isinstance(holds, (sympy.Eq, sympy.Ne)):
         return None
     difference = holds.lhs - holds.rhs
-    mods = (mod for mod in difference.atoms(sympy.Mod) if difference in (mod, -mod) and mod.args[1] != 1)
-    return next(mods, None)
+    factors = [one for one in sympy.Mul.make_args(difference) if not one.is_nonzero]
+    mods = [one for one in factors if isinstance(one, sympy.Mod)]
+    return mods[0] if len(factors) == len(mods) == 1 and mods[0].args[1] != 1 else None
 
 
 def assumptions(rules: list[Any], decided: list[Any], odd: list[Any]) -> list[Any]:

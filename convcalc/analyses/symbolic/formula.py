@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 GROWN = ("num_layers", "num_terms")
 """Structural numbers in which a closed form is recovered by interpolation."""
+SIGNS = {"==": ("=", "="), "!=": ("!=", "!="), ">=": (">=", "<="), "<=": ("<=", ">="), ">": (">", "<"), "<": ("<", ">")}
+"""How a relation reads once a symbol stands alone on the left: as it was, or turned round."""
 POINTS, CHECKS = (1, 2, 3, 4), (5, 6, 7, 8)
 
 
@@ -145,10 +147,9 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
         }
         for one in extents(case.graph)
     )
-    said = [
-        _told(holds.subs(case.known) if not answer else holds, answer, case.known) for holds, answer in case.decided
-    ]
-    decided = [tidy(holds if answer else sympy.Not(holds)) for holds, answer in case.decided]
+    told = [(holds.subs(back), answer) for holds, answer in case.decided]
+    said = [_told(holds if answer else holds.subs(case.known), answer, case.known) for holds, answer in told]
+    decided = [tidy(holds if answer else sympy.Not(holds)) for holds, answer in told]
     odd = [next(iter(kernel.free_symbols)) for kernel in back.values()]
     return Formula(
         case=tuple(said),
@@ -166,7 +167,7 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
         stages=sympy.Integer(stages(case.graph)),
         drawn="",
         graph=case.graph,
-        decided=tuple((holds.subs(back), answer) for holds, answer in case.decided),
+        decided=tuple(told),
         tidy=tidy,
     )
 
@@ -247,12 +248,15 @@ def say(holds: Any) -> str:
     if mod is not None:
         word = "divides" if isinstance(holds, sympy.Eq) else "does not divide"
         return f"{_typed(mod.args[1])} {word} {_typed(mod.args[0])}"
-    if isinstance(holds, (sympy.Eq, sympy.Ne)):
+    if isinstance(holds, sympy.core.relational.Relational) and (
+        holds.rhs == 0 or isinstance(holds, (sympy.Eq, sympy.Ne))
+    ):
         difference = sympy.expand(holds.lhs - holds.rhs)
-        for one in sorted(difference.free_symbols, key=lambda s: (s.name == "C_in", s.name)):
-            rest = sympy.expand(one - difference) if difference.coeff(one) == 1 else sympy.expand(one + difference)
-            if abs(difference.coeff(one)) == 1 and not rest.has(one):
-                return f"{one} {'=' if isinstance(holds, sympy.Eq) else '!='} {_typed(rest)}"
+        for one in sorted(difference.free_symbols, key=lambda s: (s.name == "C_in", s.name in "kd", s.name)):
+            share = difference.coeff(one)
+            rest = sympy.expand(one - difference) if share == 1 else sympy.expand(one + difference)
+            if abs(share) == 1 and not rest.has(one):
+                return f"{one} {SIGNS[holds.rel_op][share == -1]} {_typed(sympy.factor(rest))}"
     return _typed(holds)
 
 

@@ -1,0 +1,97 @@
+"""`convcalc compare` and `convcalc alt`: the same numbers as alone, ratios to the first, timings in turn."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from convcalc.cli.app import run
+
+DENSE = "conv2d c=128 k=3 p=1 bias=false"
+SEPARABLE = "depthwise_separable c=128 k=3 p=1"
+
+
+def asked(capsys: pytest.CaptureFixture[str], *argv: str, code: int = 0) -> Any:
+    assert run([*argv, "-f", "json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def test_compare_gives_the_numbers_of_each_and_their_ratios(capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(capsys, "compare", DENSE, SEPARABLE, "-i", "64x56x56")["specs"]
+    dense, separable = found
+    assert (dense["params"], dense["macs"]) == (73_728, 231_211_008)
+    assert (separable["params"], separable["macs"]) == (64 * 9 + 64 * 128, 56 * 56 * (64 * 9 + 64 * 128))
+    assert separable["macs_ratio"] == pytest.approx(1 / 128 + 1 / 9)
+    assert dense["output"] == separable["output"] == [1, 128, 56, 56]
+    assert dense["output_bytes"] == 4 * 128 * 56 * 56
+    assert dense["rf"]["size"] == [3, 3]
+
+
+def test_compare_takes_files_and_stacks(capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(capsys, "compare", "@resnet_stem", "conv2d c=64 k=7 s=2 p=3 max_pool k=2", "-i", "3x224x224")["specs"]
+    alone = asked(capsys, "summary", "@resnet_stem")
+    assert found[0]["macs"] == alone["macs"] and found[0]["params"] == alone["params"]
+    assert found[0]["params_ratio"] == 1.0
+
+
+def test_compare_times_each_in_turn(capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(capsys, "compare", "conv2d c=8 k=3", "conv2d c=8 k=3", "-i", "8x16x16", "--time", "--limit", "0.05")[
+        "specs"
+    ]
+    assert all(row["median_s"] > 0 and row["samples"] >= 3 for row in found)
+    assert found[1]["time_ratio"] == pytest.approx(found[1]["median_s"] / found[0]["median_s"])
+
+
+def test_alt_keeps_the_output_shape(capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(capsys, "alt", "conv2d c=64 k=3 p=1", "-i", "64x28x28")
+    names = {row["name"] for row in found["specs"]}
+    assert {
+        "depthwise separable", "grouped, g = 2", "pointwise grouped, shuffle, depthwise", "spatially separable",
+        "ghost, q = 2", "hetconv, P = 4", "bottleneck", "octave, a = 1/2", "self-calibrated", "involution",
+    } <= names  # fmt: skip
+    for row in found["specs"]:
+        if not row["name"].startswith("octave"):
+            assert row["output"] == [1, 64, 28, 28], row["name"]
+    assert {row["name"] for row in found["left_out"]} == {"stacked 3x3", "dilated 3x3"}
+    larger = asked(capsys, "alt", "conv2d c=64 k=5 p=2", "-i", "64x28x28")
+    rows = {row["name"]: row for row in larger["specs"]}
+    assert rows["stacked 3x3"]["macs_ratio"] == pytest.approx(18 / 25)
+    assert rows["dilated 3x3"]["macs_ratio"] == pytest.approx(9 / 25)
+
+
+def test_a_substitute_is_printed_as_words_that_run(capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(capsys, "alt", "conv2d c=64 k=3 p=1 s=2", "-i", "64x28x28")
+    for row in found["specs"][1:]:
+        if row["name"].startswith("octave"):
+            continue
+        again = asked(capsys, "summary", row["layers"], "-i", "64x28x28")
+        assert (again["macs"], again["params"]) == (row["macs"], row["params"])
+
+
+def test_in_every_form(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", DENSE, SEPARABLE, "-i", "64x8x8", "-f", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["name"] for row in rows] == [DENSE, SEPARABLE] and rows[0]["macs"] == str(64 * 64 * 128 * 9)
+    assert run(["alt", DENSE, "-i", "64x8x8", "-f", "jsonl"]) == 0
+    assert all(json.loads(line)["command"] == "alt" for line in capsys.readouterr().out.splitlines())
+    assert run(["alt", DENSE, "-i", "64x8x8"]) == 0
+    assert "1/C_out + 1/k^2" in capsys.readouterr().out
+
+
+def test_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    for argv, message in (
+        (["compare", DENSE, "-i", "64x8x8"], "two specs or more"),
+        (["compare", DENSE, "convd c=1", "-i", "64x8x8"], "there is no kind 'convd'"),
+        (["compare", DENSE, SEPARABLE], "the input's size is missing"),
+        (["alt", "-i", "64x8x8"], "alt takes one convolution in quotes"),
+        (["alt", "relu", "-i", "64x8x8"], "alt replaces a convolution, not relu"),
+        (["alt", "conv2d c=8 k=3 conv2d c=8 k=3", "-i", "64x8x8"], "not a stack"),
+        (["alt", "conv2d c=8 k=3 d=2", "-i", "64x8x8"], "no dilation"),
+        (["alt", "conv2d c=8 k=3x5", "-i", "64x8x8"], "one kernel_size for all axes"),
+    ):
+        assert run(argv) == 2, argv
+        assert message in capsys.readouterr().err
