@@ -115,6 +115,30 @@ def test_help_imports_no_command() -> None:
     assert "convcalc.cli.shape" not in loaded and "convcalc.kinds" not in loaded and "rich" not in loaded
 
 
+GATES = {
+    "se": ((1, 32, 8, 8), {}, 2), "sk": ((1, 32, 8, 8), {}, 4), "splat": ((1, 32, 8, 8), {"padding": 1}, 3),
+    "scconv": ((1, 32, 8, 8), {}, 4),
+}  # fmt: skip
+"""Kinds whose gates the papers do not count, with how many convolutions each has (1x1s included)."""
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_gates_are_no_contractions(name: str) -> None:
+    from convcalc.kinds import find
+    from convcalc.ops import Conv, Einsum
+
+    shape, arguments, convolutions = GATES[name]
+    graph = find(name)[0].build(shape, **arguments)
+    assert not any(isinstance(node.op, Einsum) for node in graph.nodes)
+    assert sum(isinstance(node.op, Conv) for node in graph.nodes) == convolutions
+
+
+def test_formulas_are_the_only_use_of_sympy() -> None:
+    loaded = modules_after(RUN.format(argv=["summary", "-i", "64x8x8", "involution"]))
+    assert not [name for name in HEAVY if name in loaded]
+    assert "sympy" in modules_after(RUN.format(argv=["explain", "se"]))
+
+
 def test_the_version_is_one_fact() -> None:
     from importlib.metadata import version
 

@@ -64,9 +64,17 @@ def test_start_up(argv: list[str], most: float, terminal: bool) -> None:
     assert found <= most
 
 
-def test_any_kind_costs_about_what_one_conv_costs() -> None:
-    found = ratio([CONVCALC, "summary", "-i", "8x16x16", "depthwise_separable", "c=8"], SHAPE)
-    print(f"\nsummary of depthwise_separable: {found:.2f} times shape of one conv2d")
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "depthwise_separable c=64", "se", "resnet_bottleneck", "inception_v4_b", "octave c=64", "mixconv", "dbb c=64",
+        "dense_block num_layers=12", "condconv c=64", "splat p=1", "shufflenet_unit_a", "deformable_v2 c=64",
+    ],
+    ids=lambda layer: layer.split()[0],
+)  # fmt: skip
+def test_any_kind_costs_about_what_one_conv_costs(layer: str) -> None:
+    found = ratio([CONVCALC, "summary", "-i", "64x16x16", *layer.split()], SHAPE)
+    print(f"\nsummary of {layer}: {found:.2f} times shape of one conv2d")
     assert found <= 1.4
 
 

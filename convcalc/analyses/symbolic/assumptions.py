@@ -30,7 +30,7 @@ def assumptions(rules: list[Any], decided: list[Any], odd: list[Any]) -> list[An
     Whether one follows is tried on drawn sizes that keep what was decided and what divides what.
     """
     rules = _one_axis([rule for rule in rules if rule not in (sympy.true, sympy.false)])
-    divisions = [rule for rule in rules if remainder(rule) is not None]
+    divisions = sorted((rule for rule in rules if remainder(rule) is not None), key=str)
     others = [rule for rule in rules if rule not in divisions]
     free = _draws(rules, decided, odd)
     divisions = [rule for rule in divisions if not free or not _follows(rule, free)]
