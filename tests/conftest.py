@@ -2,6 +2,7 @@
 
 import os
 
+import torch
 from hypothesis import HealthCheck, settings
 
 quiet = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
@@ -11,3 +12,6 @@ settings.register_profile(
 )
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=60)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+# Two workers with two threads each would wait for one another: tests run small tensors.
+torch.set_num_threads(1)
