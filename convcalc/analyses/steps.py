@@ -17,6 +17,16 @@ CONTRACTIONS = (ops.Conv, ops.ConvTranspose, ops.Einsum)
 SILENT = (ops.Input, ops.Parameter, ops.Constant)
 
 
+MOVED = "rearrange"
+"""What only lays a tensor out anew is no line of its own."""
+SHUFFLES = {
+    ((0, 2, 1, 3), (1, 2, 1)): "channel shuffle",
+    ((0, 2, 1, 3, 4), (1, 2, 1, 1)): "channel shuffle",
+    ((0, 2, 1, 3, 4, 5), (1, 2, 1, 1, 1)): "channel shuffle",
+    ((0, 1, 4, 2, 5, 3), (1, 1, 2, 2)): "pixel shuffle",
+}
+
+
 class Step(NamedTuple):
     """A stretch of steps under one scope: what they do in words, and what they make."""
 
@@ -51,17 +61,19 @@ def steps(graph: Graph, show: Show = str) -> list[Step]:
         for value in node.inputs:
             readers[value.index] = readers.get(value.index, 0) + 1
     found: list[Step] = []
+    moved: dict[int, int] = {}
     for node in graph.nodes:
         if isinstance(node.op, SILENT) or not node.inputs:
             continue
         last = found[-1] if found else None
         data = [value for value in node.inputs if not _held(graph, value)]
-        if not data and not isinstance(node.op, ops.Einsum):
+        if (not data and not isinstance(node.op, ops.Einsum)) or does(node, show) == MOVED:
+            moved[node.output.index] = data[0].index if data else -1
             continue
         follows = (
             last is not None
             and len(data) == 1
-            and data[0].index == last.output.index
+            and moved.get(data[0].index, data[0].index) == last.output.index
             and readers[last.output.index] == 1
             and isinstance(node.op, (ops.Elementwise, ops.Slice, ops.Rearrange))
         )
@@ -109,6 +121,8 @@ def does(node: Node, show: Show = str) -> str:
             return "crop" if all(_below(side) for side in (*op.before, *op.after)) else "pad"
         case ops.Opaque():
             return op.name
+        case ops.Rearrange():
+            return SHUFFLES.get((op.order[: len(op.merge) + 2], op.merge), MOVED)
         case _:
             return type(op).__name__.lower()
 

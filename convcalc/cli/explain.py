@@ -15,7 +15,8 @@ from convcalc.cli.options import Format, InputLayout, Inputs, Layout, Out, emit
 from convcalc.cli.read.layers import Layer
 from convcalc.cli.read.source import blocks
 from convcalc.cli.read.stack import Stack, assemble
-from convcalc.errors import SpecError
+from convcalc.cli.report import shapes
+from convcalc.errors import ShapeError, SpecError, UnsupportedError
 from convcalc.graph import Graph
 from convcalc.ops import ConvTranspose
 from convcalc.registry import LABELS, Kind
@@ -35,7 +36,11 @@ class FormulaFormat(StrEnum):
 
 FORMULAS = (Column("quantity", "quantity"), Column("formula", "formula"))
 GRAPH = (Column("part", "part"), Column("does", "does"), Column("gives", "gives"))
-NUMBERS = (Column("quantity", "quantity"), Column("worked", "with the numbers"), Column("value", "is", right=True))
+NUMBERS = (
+    Column("quantity", "quantity"),
+    Column("worked", "with the numbers"),
+    Column("value", "is", exactly, right=True),
+)
 
 
 def command(
@@ -58,9 +63,14 @@ def command(
     if len(block.layers) != 1:
         raise SpecError(f"explain takes one kind, not {len(block.layers)}", block.layers[1].spot)
     layer = block.layers[0]
+    if layer.repeat > 1 or layer.times > 1:
+        raise SpecError("explain takes one layer: leave out repeat and times", layer.spot)
     stack = assemble(block, layout=layout.value) if inputs else None
-    found = derived(layer, stack)
-    sections = [_words(layer.kind, found), _graph(found), *_cases(layer.kind, found, form)]
+    try:
+        found = derived(layer, stack)
+    except (ShapeError, UnsupportedError) as error:
+        raise SpecError(f"{layer.text}: {error}", layer.spot) from None
+    sections = [_words(layer, found), _graph(layer.kind, found), *_cases(layer.kind, found, form)]
     if stack is not None:
         sections.append(_numbers(layer, stack, found))
     document = _document(layer.kind, found, stack, sections)
@@ -72,28 +82,39 @@ def command(
 
 
 def derived(layer: Layer, stack: Stack | None) -> list[Any]:
-    """Return a layer's formulas: all cases, or with an input the one its numbers are in."""
-    from convcalc.analyses.symbolic.formula import formulas
+    """Return a layer's formulas: all cases, or with an input the one its numbers are in.
+
+    What was stated is a number in the formula, unless the numbers are put in afterwards, beside an input.
+    """
+    from convcalc.analyses.symbolic.formula import GROWN, formulas
     from convcalc.analyses.symbolic.symbols import STATED, letters
 
     kind = layer.kind
-    usual = kind.spatial or (2 if not kind.ranks or 2 in kind.ranks else kind.ranks[0])
-    rank = layer.rank or usual
-    if stack is not None and kind.spatial is None:
-        rank = max(len(stack.graph.inputs[0].shape) - 2, 1)
+    rank = _rank(layer, stack)
     sized = letters(kind, {})
-    chosen = {name: value for name, value in layer.arguments.items() if name not in sized and name != "in_channels"}
+    chosen = dict(layer.arguments)
+    count = None
     if stack is not None:
-        chosen |= {name: None for name in STATED if name in sized and name not in layer.arguments
-                   and kind.arguments[name].default is None}  # fmt: skip
-    chosen |= {
-        name: value for name, value in layer.arguments.items() if name in sized and isinstance(value, (PerAxis, str))
-    }
-    found = formulas(kind, rank, chosen)
+        chosen = {name: value for name, value in chosen.items() if name not in sized or not isinstance(value, int)}
+        chosen.pop(kind.channels or "in_channels", None)
+        unsaid = {name: argument.default for name, argument in kind.arguments.items() if name not in layer.arguments}
+        chosen |= {name: None for name in STATED if name in sized and name in unsaid and unsaid[name] is None}
+        chosen |= {name: unsaid[name] for name in GROWN if name in unsaid}
+        count = len(stack.graph.inputs)
+    found = formulas(kind, rank, chosen, count)
     if stack is None:
         return found
     numbers = _values(layer, stack, found[0])
-    return [one for one in found if _is_in(one, numbers)] or found
+    return [one for one in found if _is_in(one, numbers)] or found[:1]
+
+
+def _rank(layer: Layer, stack: Stack | None) -> int:
+    kind = layer.kind
+    if stack is not None and kind.spatial is None:
+        return max(len(stack.graph.inputs[0].shape) - 2, 1)
+    per_axis = [len(value) for value in layer.arguments.values() if isinstance(value, PerAxis)]
+    usual = kind.spatial or (2 if not kind.ranks or 2 in kind.ranks else kind.ranks[0])
+    return layer.rank or (per_axis[0] if per_axis else usual)
 
 
 def _is_in(formula: Any, numbers: dict[Any, Any]) -> bool:
@@ -112,8 +133,12 @@ def _values(layer: Layer, stack: Stack, formula: Any) -> dict[Any, Any]:
     from convcalc.analyses.symbolic.symbols import input_shapes, letters
 
     numbers: dict[Any, Any] = {}
-    symbolic = input_shapes(layer.kind, max(len(stack.graph.inputs[0].shape) - 2, 1))
-    for shape, value in zip(symbolic, stack.graph.inputs, strict=False):
+    given = stack.graph.inputs
+    symbolic = input_shapes(layer.kind, _rank(layer, stack), len(given))
+    names = {getattr(stack.graph.nodes[value.index].op, "name", ""): value for value in given}
+    if set(names) <= set(layer.kind.inputs):  # -i low=... -i high=...
+        given = tuple(names[name] for name in layer.kind.inputs if name in names)
+    for shape, value in zip(symbolic, given, strict=False):
         for size, number in zip(shape, value.shape, strict=False):
             one = sympy.sympify(size)
             for letter in one.free_symbols:
@@ -133,27 +158,64 @@ def _typed(expression: Any) -> str:
     return text(expression)
 
 
-def _words(kind: Kind, found: list[Any]) -> Table:
+def _words(layer: Layer, found: list[Any]) -> Table:
+    kind = layer.kind
     head = [f"{kind.name}: {kind.about}", f"source: {kind.source}"]
     head += [f"{label.lower()}: {kind.notes[label]}" for label in LABELS if label in kind.notes]
     depth = dict.fromkeys(_typed(one.stages) for one in found)
     head.append(f"dependent stages: {' or '.join(depth)} (contractions that wait for one another)")
+    head += [line for line in (_legend(layer, found), _settings(layer)) if line]
     return Table(columns=(), rows=[], head=head)
 
 
-def _graph(found: list[Any]) -> Table:
+def _legend(layer: Layer, found: list[Any]) -> str:
+    """What each letter stands for, of those that appear."""
+    import sympy
+
+    from convcalc.analyses.symbolic.symbols import letters
+
+    known = {"B": "batch", "C_in": "in_channels", "C_h": "channels of high", "C_l": "channels of low", "N": "nodes",
+             "F": "features", "H": "height", "W": "width", "D": "depth", "T": "length"}  # fmt: skip
+    known |= {letter.name: name for name, letter in letters(layer.kind, {}).items()}
+    known |= {"K": "num_terms"} if "num_terms" in layer.kind.arguments else {}
+    known |= {"L": "num_layers"} if "num_layers" in layer.kind.arguments else {}
+    parts = [part for one in found for part in (*one.outputs[0], one.params, one.macs, *one.names.values())]
+    used = {letter.name for part in parts for letter in sympy.sympify(part).free_symbols}
+    return "letters: " + ", ".join(
+        f"{letter} {name}" for letter, name in known.items() if letter in used and letter != name
+    )
+
+
+def _settings(layer: Layer) -> str:
+    """The structure the formulas were derived for, where it is more than yes or no."""
+    from convcalc.analyses.symbolic.formula import GROWN
+    from convcalc.analyses.symbolic.symbols import letters
+
+    sized = letters(layer.kind, {})
+    told = {name: layer.arguments.get(name, argument.default) for name, argument in layer.kind.arguments.items()}
+    kept = [
+        f"{name}={','.join(map(str, value)) if isinstance(value, tuple) else value}"
+        for name, value in told.items()
+        if name not in sized and name not in GROWN and not isinstance(value, bool)
+        and (isinstance(value, (int, float, tuple)) or (isinstance(value, str) and name in layer.arguments))
+    ]  # fmt: skip
+    return f"with {', '.join(kept)}" if kept else ""
+
+
+def _graph(kind: Kind, found: list[Any]) -> Table:
     from convcalc.render.maths import shape, text
 
     first = found[0]
     back = {size: name for name, size in first.names.items()}
     rows = []
     for step in steps(first.graph, lambda size: text(first.tidy(size))):
-        gives = tuple(back.get(first.tidy(size), first.tidy(size)) for size in step.output.shape[1:])
+        sizes = step.output.shape if kind.rows else step.output.shape[1:]
+        gives = tuple(back.get(first.tidy(size), first.tidy(size)) for size in sizes)
         rows.append({"part": step.scope, "does": step.does, "gives": shape(gives)})
-    given = " and ".join(shape(sizes[1:]) for sizes in first.inputs)
+    given = " and ".join(shape(sizes if kind.rows else sizes[1:]) for sizes in first.inputs)
     drawn = (*first.case, first.drawn) if first.drawn else first.case
     case = f" where {', '.join(drawn)}" if drawn else ""
-    return Table(columns=GRAPH, rows=rows, head=["", f"graph, from {given}{case}:"])
+    return Table(columns=GRAPH, rows=rows, head=[f"graph, from {given}{case}:"])
 
 
 def rows_of(formula: Any, kind: Kind) -> list[tuple[str, Any]]:
@@ -211,7 +273,7 @@ def _cases(kind: Kind, found: list[Any], form: FormulaFormat) -> list[Table]:
         rows += [{"quantity": name, "formula": _field_text(extent)} for name, extent, _, _ in field_rows(formula, kind)]
         title = "formulas" + (f", where {', '.join(formula.case)}" if formula.case else "") + ":"
         foot = [f"assumes {', '.join(formula.assumes)}"] if formula.assumes else []
-        tables.append(Table(columns=FORMULAS, rows=rows, head=["", title], foot=foot))
+        tables.append(Table(columns=FORMULAS, rows=rows, head=[title], foot=foot))
     return tables
 
 
@@ -232,17 +294,25 @@ def _numbers(layer: Layer, stack: Stack, found: list[Any]) -> Table:
     }
     known |= {f"other: {name}": count for name, count in other(graph).items()}
     rows = []
+    broken = False
     for name, expression in rows_of(formula, layer.kind):
         if isinstance(expression, tuple):
             continue
-        value = known.get(name, expression.subs(numbers))
-        from_text = expression if name in map(str, formula.names) else shortest(expression)
-        worked = filled(from_text, {one: numbers[one] for one in expression.free_symbols if one in numbers})
-        rows.append(
-            {"quantity": name, "worked": worked, "value": exactly(int(value)) if _is_number(value) else str(value)}
-        )
+        comes_to = expression.subs(numbers)
+        value = known.get(name, int(comes_to) if comes_to.is_Integer else None)
+        if not comes_to.is_Integer or int(comes_to) != value:
+            broken = True
+            worked = "-"
+        else:
+            as_it_is = name in map(str, formula.names)
+            worked = filled(expression if as_it_is else shortest(expression), numbers)
+        rows.append({"quantity": name, "worked": worked, "value": value})
+    foot = _direct(graph)
+    if broken:
+        why = ", ".join(formula.assumes) or "one number for all axes"
+        foot = [f"-: the formula does not hold for these numbers (it assumes {why}); they are counted", *foot]
     output = " and ".join("x".join(map(str, value.shape)) for value in graph.outputs)
-    return Table(columns=NUMBERS, rows=rows, head=["", f"{stack.reading}; output {output}"], foot=_direct(graph))
+    return Table(columns=NUMBERS, rows=rows, head=[f"{stack.reading}; output {output}"], foot=foot)
 
 
 def _direct(graph: Graph) -> list[str]:
@@ -256,8 +326,15 @@ def _direct(graph: Graph) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int) or bool(getattr(value, "is_Integer", False))
+def _label(name: str) -> str:
+    escaped = name.replace("_", "\\_")
+    return f"\\text{{{escaped}}}"
+
+
+def _factor(size: Any) -> str:
+    from convcalc.render.maths import latex
+
+    return f"\\left({latex(size)}\\right)" if getattr(size, "is_Add", False) else latex(size)
 
 
 def _latex(kind: Kind, found: list[Any]) -> list[str]:
@@ -268,7 +345,7 @@ def _latex(kind: Kind, found: list[Any]) -> list[str]:
         lines += [f"% {', '.join((*formula.case, *formula.assumes)) or 'always'}", "\\begin{align}"]
         body = []
         for name, expression in rows_of(formula, kind):
-            right = " \\times ".join(map(latex, expression)) if isinstance(expression, tuple) else latex(expression)
+            right = " \\times ".join(map(_factor, expression)) if isinstance(expression, tuple) else latex(expression)
             left = (
                 latex(next(one for one in formula.names if str(one) == name))
                 if name in map(str, formula.names)
@@ -277,7 +354,8 @@ def _latex(kind: Kind, found: list[Any]) -> list[str]:
             body.append(f"  {left} &= {right}")
         for name, extent, jump, _ in field_rows(formula, kind):
             if extent.local and extent.known:
-                body.append(f"  \\text{{{name}}} &= {latex(extent.size)}, \\quad \\text{{jump}} = {latex(jump)}")
+                most = "" if extent.jump.is_integer else "\\le "
+                body.append(f"  {_label(name)} &= {most}{latex(extent.size)}, \\quad \\text{{jump}} = {latex(jump)}")
         lines += [" \\\\\n".join(body), "\\end{align}"]
     return lines
 
@@ -315,12 +393,13 @@ def _document(kind: Kind, found: list[Any], stack: Stack | None, sections: list[
         "name": kind.name,
         "about": kind.about,
         "source": kind.source,
-        "notes": kind.notes,
+        "notes": {label.lower().replace(" ", "_"): words for label, words in kind.notes.items()},
         "stages": [_typed(one.stages) for one in found],
         "graph": list(sections[1].rows),
         "cases": cases,
     }
     if stack is not None:
+        document["input"] = shapes(stack.graph.inputs)
+        document["output"] = shapes(stack.graph.outputs)
         document["numbers"] = list(sections[-1].rows)
-        document["output"] = [list(value.shape) for value in stack.graph.outputs]
     return document

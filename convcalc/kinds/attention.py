@@ -3,7 +3,7 @@
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError
 from convcalc.graph import Value
-from convcalc.kinds.parts import conv_norm, gate, is_unit
+from convcalc.kinds.parts import conv_norm, gate, is_unit, squeezed
 from convcalc.padding import Padding
 from convcalc.registry import kind
 from convcalc.shapes import divided
@@ -23,7 +23,7 @@ def se(b: Builder, x: Value, *, reduction: Size = 16, squeeze_channels: Size | N
     Split: none. Transform: squeeze and excite. Merge: multiplication.
     Errors in texts: it is no self-attention and not heavy; r, ReLU and biases are often left out.
     """
-    return gate(b, x, x.channels // reduction if squeeze_channels is None else squeeze_channels, bias=bias)
+    return gate(b, x, squeezed(b, x.channels, reduction) if squeeze_channels is None else squeeze_channels, bias=bias)
 
 
 def _weighed(b: Builder, parts: list[Value], attention: Value, *, grouped: Size = 1) -> Value:
@@ -72,7 +72,7 @@ def splat(
     if radix < 1:
         raise ShapeError(f"radix ({radix}) must be at least 1")
     outer: Size = x.channels if out_channels is None else out_channels
-    inner = largest(x.channels * radix // reduction, 32)
+    inner = largest(squeezed(b, x.channels * radix, reduction), 32)
     y = conv_norm(
         b, x, outer * radix, kernel_size, stride=stride, padding=padding, dilation=dilation,
         groups=cardinality * radix, bias=bias, norm=norm,
@@ -127,11 +127,15 @@ def resnest_bottleneck(
         y = conv_norm(b, x, width, 1)
     if pools and avd_first:
         y = b.pool("avg", y, 3, stride=stride, padding=1)
+    inner = 1 if pools else stride
     with b.scope("split"):
-        y = splat(
-            b, y, stride=1 if pools else stride, padding=dilation, dilation=dilation, cardinality=cardinality,
-            radix=radix, bias=False,
-        )  # fmt: skip
+        if radix < 1:  # the authors' fallback: a plain grouped 3x3
+            y = conv_norm(b, y, width, 3, stride=inner, padding=dilation, dilation=dilation, groups=cardinality)
+        else:
+            y = splat(
+                b, y, stride=inner, padding=dilation, dilation=dilation, cardinality=cardinality, radix=radix,
+                bias=False,
+            )  # fmt: skip
     if pools and not avd_first:
         y = b.pool("avg", y, 3, stride=stride, padding=1)
     with b.scope("expand"):
@@ -148,6 +152,7 @@ def sk(
     b: Builder,
     x: Value,
     *,
+    out_channels: Size | None = None,
     kernel_size: tuple[int, ...] = (3, 5),
     stride: Sizes = 1,
     groups: Size = 32,
@@ -164,7 +169,7 @@ def sk(
     The official 5x5 is a 3x3 of dilation 2 (dilated=false: true kernels). The attention is the branches' sum, pooled,
     1x1 to max(C/reduction, least_channels) (or mid_channels), norm, ReLU, 1x1 to one score per branch and channel,
     softmax over the branches. No biases (bias=true, fc_norm=false: a third-party port). split_input gives each branch
-    its own share of the channels, as timm's default does. C channels in and out.
+    its own share of the channels, as timm's default does. out_channels defaults to in_channels, as in the paper.
 
     Used for: SKNet.
     Gains: a receptive field chosen per image.
@@ -175,9 +180,12 @@ def sk(
     kernels = tuple(kernel_size)
     if not kernels:
         raise ShapeError("kernel_size names no branch")
-    channels, count = x.channels, len(kernels)
-    inner: Size = largest(channels // reduction, least_channels) if mid_channels is None else mid_channels
-    reads = divided(channels, count, b.require, "channels", "the number of branches") if split_input else channels
+    if any(kernel < 3 or kernel % 2 == 0 for kernel in kernels):
+        raise ShapeError(f"kernel_size takes odd kernels of 3 and more, not {','.join(map(str, kernels))}")
+    channels: Size = x.channels if out_channels is None else out_channels
+    count = len(kernels)
+    inner: Size = largest(squeezed(b, channels, reduction), least_channels) if mid_channels is None else mid_channels
+    reads = divided(x.channels, count, b.require, "channels", "the number of branches") if split_input else x.channels
     parts = []
     for number, kernel in enumerate(kernels):
         part = b.slice(x, 1, reads * number, reads * (number + 1)) if split_input else x

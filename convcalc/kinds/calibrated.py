@@ -81,12 +81,13 @@ def scbottleneck(
     dilation: Sizes = 1,
     pooling_ratio: Size = 4,
     avd: bool = False,
+    is_first: bool = False,
     form: Form = "train",
 ) -> Value:
     """SCNet's bottleneck: two 1x1s make the halves, a plain 3x3 and a calibrated one, joined by a 1x1, added.
 
-    Each half has out_channels/expansion base_width/64 cardinality channels. avd convolves at stride 1 and strides by a
-    3x3 average pool. The shortcut is a strided 1x1 with norm where the shape changes.
+    Each half has out_channels/expansion base_width/64 cardinality channels. With avd a strided (or first) block
+    convolves at stride 1 and strides by a 3x3 average pool. The shortcut is a strided 1x1 with norm where the shape changes.
 
     Used for: SCNet-50.
     Gains: 12 % fewer MACs than ResNet's bottleneck (256 channels at 56x56).
@@ -97,7 +98,8 @@ def scbottleneck(
     planes = divided(outer, expansion, b.require, "out_channels", "expansion")
     width = planes * base_width // 64 * cardinality
     strides = not is_unit(b, stride, 2)
-    inner = 1 if avd else stride
+    pools = avd and (strides or is_first)
+    inner = 1 if pools else stride
     with b.scope("plain"):
         one = conv_norm(b, x, width, 1, form=form)
         one = conv_norm(
@@ -106,7 +108,7 @@ def scbottleneck(
     with b.scope("calibrated"):
         two = conv_norm(b, x, width, 1, form=form)
         two = b.relu(_calibrated(b, two, inner, dilation, cardinality, pooling_ratio, form))
-    if avd:
+    if pools:
         one, two = (b.pool("avg", y, 3, stride=stride, padding=1) for y in (one, two))
     with b.scope("expand"):
         y = conv_norm(b, b.concat(one, two), outer, 1, act="", form=form)

@@ -48,6 +48,7 @@ def octave(
     """
     if not 0 <= alpha_out <= 1:
         raise ShapeError(f"alpha_out ({alpha_out}) must lie between 0 and 1")
+    b.require(out_channels >= 1, "out_channels ({o}) must be at least 1", o=out_channels)
     halves = not b.decide(equal(stride, 1))
     if halves:
         b.require(equal(stride, 2), "stride ({s}) must be 1 or 2", s=stride)
@@ -150,7 +151,10 @@ def hetconv(
     Errors in texts: P is the part count, the share of k x k kernels is 1/P; it is cheaper than a depthwise separable
     convolution only for P > N(1 - 1/k^2).
     """
+    b.require(out_channels >= 1, "out_channels ({o}) must be at least 1", o=out_channels)
     reads = divided(x.channels, part, b.require, "in_channels", "part")
+    for size in per_axis(kernel_size, 2):
+        b.require(equal(size % 2, 1), "an even kernel ({k}) and a 1x1 give different sizes", k=size)
     half = kernel_size // 2
     if variant != "exact":
         with b.scope("grouped"):
@@ -276,13 +280,13 @@ def ghost_bottleneck(
     strides = not is_unit(b, stride, len(x.spatial))
     with b.scope("expand"):
         y = ghost(b, x, out_channels=mid_channels, form=form)
-    half = kernel_size // 2
+    half = (kernel_size - 1) // 2
     if strides:
         with b.scope("depthwise"):
             y = depthwise_norm(b, y, kernel_size, stride=stride, padding=half, act="", form=form)
     squeeze = squeeze_channels
     if squeeze is None and se_ratio > 0:
-        squeeze = divisible(b, part_of(se_ratio, mid_channels), 4)
+        squeeze = divisible(b, se_ratio, mid_channels, 4)
     if squeeze is not None:
         y = gate(b, y, squeeze, outer="hardsigmoid")
     with b.scope("project"):

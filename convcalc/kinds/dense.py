@@ -1,9 +1,8 @@
 """DenseNet: every layer reads what all layers before it made."""
 
 from convcalc.builder import Builder
-from convcalc.errors import ShapeError
 from convcalc.graph import Value
-from convcalc.kinds.parts import Form, conv_norm
+from convcalc.kinds.parts import Form, conv_norm, layers_in
 from convcalc.registry import kind
 from convcalc.sizes import Size
 
@@ -64,9 +63,7 @@ def dense_block(
     Limit: a plain block (no 1x1) costs 9k T per position, a bottleneck one b k T + 9 b k^2 L.
     Errors in texts: earlier outputs are concatenated, not superposed: a sum would not grow.
     """
-    if num_layers < 1:
-        raise ShapeError(f"num_layers ({num_layers}) must be at least 1")
-    for _ in range(num_layers):
+    for _ in layers_in("num_layers", num_layers):
         with b.scope("layer"):
             x = b.concat(x, _layer(b, x, growth_rate, bn_size, bottleneck, form))
     return x

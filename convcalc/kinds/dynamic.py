@@ -8,7 +8,7 @@ from convcalc.kinds.parts import is_unit
 from convcalc.padding import Padding, windows
 from convcalc.registry import kind
 from convcalc.shapes import divided
-from convcalc.sizes import Size, Sizes, equal, part_of, per_axis, product
+from convcalc.sizes import Size, Sizes, divides, equal, part_of, per_axis, product
 
 
 def _mixed(b: Builder, shares: Value, experts: Value) -> Value:
@@ -186,7 +186,8 @@ def involution(
     for size in per_axis(kernel_size, rank):
         b.require(equal(size % 2, 1), "an even kernel ({k}) has no centre", k=size)
     for size, step in zip(x.spatial, per_axis(stride, rank), strict=True):
-        b.require(equal(size % step, 0), "the map ({size}) must be divisible by the stride ({s})", size=size, s=step)
+        b.require(step >= 1, "stride ({s}) must be at least 1", s=step)
+        b.require(divides(step, size), "the map ({size}) must be divisible by the stride ({s})", size=size, s=step)
     outer: Size = x.channels if out_channels is None else out_channels
     mapped = x
     if not b.decide(equal(outer, x.channels)):

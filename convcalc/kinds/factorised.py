@@ -5,6 +5,7 @@ from typing import Literal
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError
 from convcalc.graph import Value
+from convcalc.kinds.parts import layers_in
 from convcalc.padding import Padding
 from convcalc.registry import kind
 from convcalc.sizes import Size, Sizes, axes, equal, exact, per_axis, total
@@ -100,9 +101,7 @@ def flattened(
     Split: none. Transform: one axis of the kernel at a time. Merge: the lateral stage sums over channels.
     Errors in texts: the seeds give no formula; the released code pads nothing, the paper pads to keep the size.
     """
-    if num_layers < 1:
-        raise ShapeError(f"num_layers ({num_layers}) must be at least 1")
-    for _ in range(num_layers):
+    for _ in layers_in("num_layers", num_layers):
         with b.scope("lateral"):
             x = b.conv(x, out_channels, 1, bias=bias)
         with b.scope("vertical"):
@@ -135,9 +134,7 @@ def stacked(
     Limit: n k^2 / (n(k-1)+1)^2 of the weights of one large kernel at equal widths.
     Errors in texts: the two 3x3 equal the 5x5 in receptive field, not in regularisation or function.
     """
-    if num_layers < 1:
-        raise ShapeError(f"num_layers ({num_layers}) must be at least 1")
-    for _ in range(num_layers):
+    for _ in layers_in("num_layers", num_layers):
         x = b.relu(b.conv(x, out_channels, kernel_size, padding=padding, bias=bias))
     return x
 

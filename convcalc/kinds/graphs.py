@@ -4,6 +4,7 @@ from typing import Literal
 
 from convcalc.builder import Builder
 from convcalc.graph import Value
+from convcalc.kinds.parts import layers_in
 from convcalc.registry import kind
 from convcalc.sizes import Size
 
@@ -81,7 +82,7 @@ def cheb(
     laplacian = _adjacency(b, x, edges, self_loops=True)
     terms = [x]
     total = None
-    for number in range(max(num_terms, 1)):
+    for number in layers_in("num_terms", num_terms):
         if number == 1:
             terms.append(b.contract("nm,mf->nf", laplacian, x))
         elif number > 1:

@@ -10,7 +10,7 @@ from convcalc.errors import ShapeError
 from convcalc.graph import Value
 from convcalc.kinds.parts import Form, conv_norm
 from convcalc.registry import kind
-from convcalc.sizes import Size, axes
+from convcalc.sizes import Size, axes, equal
 
 
 class Step(NamedTuple):
@@ -199,6 +199,8 @@ def inception_v2_reduction(
         (Step(b3x3_reduce), Step(b3x3, 3, 3, 2)),
         (Step(b5x5_reduce), Step(b5x5, 3, 3), Step(b5x5, 3, 3, 2)),
     )
+    for size in x.spatial:
+        b.require(equal(size % 2, 0), "the map ({size}) must be even, or convolution and pool differ", size=size)
     made = branches(b, x, chains, style)
     with b.scope("pool"):
         return b.concat(*made, b.pool("max", x, 3, stride=2, ceil_mode=True))

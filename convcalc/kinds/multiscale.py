@@ -22,8 +22,8 @@ def multi_kernel(
 ) -> Value:
     """Run kernels of several sizes side by side on the whole input and join what they give.
 
-    Each branch has its own kernel, groups and width (widths; else equal parts of out_channels, which defaults to
-    in_channels) and pads k//2.
+    Each branch has its own kernel, groups and width (widths; else equal parts of out_channels, with three
+    kernels a quarter, a quarter and a half, as PyConv has it; out_channels defaults to in_channels) and pads k//2.
     The defaults are PyConv with four levels; a dilation would move the branches apart, so there is none.
 
     Used for: pyramidal convolution; Inception-like layers.
@@ -41,8 +41,9 @@ def multi_kernel(
         raise ShapeError(f"{len(kernels)} kernels need as many groups, not {len(counts)}")
     if widths is None:
         outer: Size = x.channels if out_channels is None else out_channels
-        each = divided(outer, len(kernels), b.require, "out_channels", "the number of kernels")
-        outs: tuple[Size, ...] = (each,) * len(kernels)
+        shares = (1, 1, 2) if len(kernels) == 3 else (1,) * len(kernels)
+        each = divided(outer, sum(shares), b.require, "out_channels", "the number of shares")
+        outs: tuple[Size, ...] = tuple(each * part for part in shares)
     else:
         outs = tuple(widths)
         if len(outs) != len(kernels):
@@ -70,12 +71,13 @@ def mixconv(
     out_channels: Size | None = None,
     kernel_size: tuple[int, ...] = (3, 5),
     stride: Sizes = 1,
+    dilation: Size = 1,
     depthwise: bool = True,
     bias: bool = False,
 ) -> Value:
     """Split the channels between kernels of several sizes, one kernel per channel unless depthwise=false.
 
-    Equal parts, the first takes the remainder; padding k//2; out_channels defaults to in_channels.
+    Equal parts, the first takes the remainder; padding d(k-1)//2; out_channels defaults to in_channels.
 
     Used for: MixNet's depthwise step.
     Gains: several scales for the price of their mean k^2.
@@ -96,7 +98,14 @@ def mixconv(
         with b.scope("branch"):
             made.append(
                 b.conv(
-                    part, out, kernel, stride=stride, padding=kernel // 2, groups=reads if depthwise else 1, bias=bias
+                    part,
+                    out,
+                    kernel,
+                    stride=stride,
+                    padding=dilation * (kernel - 1) // 2,
+                    dilation=dilation,
+                    groups=reads if depthwise else 1,
+                    bias=bias,
                 )
             )
     return b.concat(*made)

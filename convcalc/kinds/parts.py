@@ -1,8 +1,10 @@
 """What recipes share: a convolution with its norm and activation, a gate per channel, a shortcut."""
 
+from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
 from convcalc.builder import Builder
+from convcalc.errors import ShapeError
 from convcalc.graph import Value
 from convcalc.padding import Padding, windows
 from convcalc.sizes import Size, Sizes, equal, largest, per_axis
@@ -12,6 +14,7 @@ Form: TypeAlias = Literal["train", "folded"]
 Norm: TypeAlias = tuple[Value, Value]
 """What a batch norm does in inference: a factor and a shift per channel."""
 EPS = 1e-5
+MOST_LAYERS = 1000
 
 
 def conv_norm(
@@ -87,10 +90,25 @@ def is_unit(b: Builder, sizes: Sizes, rank: int) -> bool:
     return all(b.decide(equal(size, 1)) for size in dict.fromkeys(per_axis(sizes, rank)))
 
 
-def divisible(b: Builder, value: Size, divisor: int) -> Size:
-    """Round to a multiple of `divisor`, at least `divisor`, and never below 9/10 of the value.
+def squeezed(b: Builder, channels: Size, reduction: Size) -> Size:
+    """Return channels // reduction. Raises ShapeError where reduction is below 1."""
+    b.require(reduction >= 1, "reduction ({r}) must be at least 1", r=reduction)
+    return channels // largest(reduction, 1)
 
-    Source: make_divisible in MobileNet's own code.
+
+def divisible(b: Builder, share: float, size: Size, divisor: int) -> Size:
+    """Round share * size to a multiple of `divisor`, at least `divisor`, and never below 9/10 of it.
+
+    Source: make_divisible in MobileNet's own code; the share is taken in exact decimals, before any rounding.
     """
-    rounded = largest(divisor, (value + divisor // 2) // divisor * divisor)
-    return rounded + divisor if b.decide(rounded * 10 < value * 9) else rounded
+    part = Fraction(str(share))
+    above, below = part.numerator, part.denominator
+    rounded = largest(divisor, (2 * above * size + divisor * below) // (2 * below) // divisor * divisor)
+    return rounded + divisor if b.decide(rounded * 10 * below < 9 * above * size) else rounded
+
+
+def layers_in(name: str, number: int) -> range:
+    """Return a range over so many layers. Raises ShapeError where there are none, or more than any network has."""
+    if not 1 <= number <= MOST_LAYERS:
+        raise ShapeError(f"{name} ({number}) must be between 1 and {MOST_LAYERS:,}")
+    return range(number)

@@ -5,10 +5,10 @@ from typing import Literal, TypeAlias
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError
 from convcalc.graph import Value
-from convcalc.kinds.parts import Form, conv_norm, depthwise_norm, gate, is_unit
+from convcalc.kinds.parts import Form, conv_norm, depthwise_norm, gate, is_unit, squeezed
 from convcalc.registry import kind
 from convcalc.shapes import divided
-from convcalc.sizes import Size, Sizes, equal, per_axis
+from convcalc.sizes import Size, Sizes, equal, largest, per_axis
 
 Shortcut: TypeAlias = Literal["auto", "identity", "pad", "projection"]
 Activation: TypeAlias = Literal["relu", "relu6", "silu", "hardswish"]
@@ -152,7 +152,7 @@ def se_resnet_bottleneck(
     """
     outer: Size = x.channels if out_channels is None else out_channels
     y = _bottleneck(b, x, out_channels, stride, expansion, groups, base_width, 1, stride_at, form)
-    y = gate(b, y, outer // reduction, bias=bias)
+    y = gate(b, y, squeezed(b, outer, reduction), bias=bias)
     return b.relu(b.add(y, shortcut_of(b, x, outer, stride, shortcut, form)))
 
 
@@ -162,24 +162,29 @@ def _around(b: Builder, x: Value, y: Value, stride: Sizes) -> Value:
     return b.add(y, x) if same else y
 
 
-@kind(source="arXiv:1801.04381; arXiv:1905.11946 (torchvision)")
+@kind(source="arXiv:1801.04381; arXiv:1905.11946; arXiv:1905.02244 (torchvision)")
 def inverted_residual(
     b: Builder,
     x: Value,
     *,
     out_channels: Size | None = None,
+    mid_channels: Size | None = None,
     kernel_size: Sizes = 3,
     stride: Sizes = 1,
     expansion: Size = 6,
     reduction: Size | None = None,
+    squeeze_channels: Size | None = None,
     activation: Activation = "relu6",
+    hard_gate: bool = False,
     form: Form = "train",
 ) -> Value:
     """Expand by 1x1, convolve each channel by itself, project by 1x1; add the input where the shape stays.
 
-    MobileNetV2's block with its ReLU6; EfficientNet's MBConv is activation=silu with reduction=4: the gate's inner
-    width is in_channels/reduction (of the block's input). Nothing is expanded for expansion=1; no activation follows
-    the projection. out_channels defaults to in_channels; padding k//2.
+    The middle has in_channels expansion channels, or mid_channels (which MobileNetV3 lists, and EfficientNet rounds to
+    a multiple of 8); nothing is expanded where that is in_channels. MobileNetV2 has ReLU6 and no gate; EfficientNet's
+    MBConv is activation=silu reduction=4: the gate's inner width is in_channels/reduction (of the block's input, at
+    least 1); MobileNetV3's is squeeze_channels with hard_gate=true. No activation follows the projection.
+    out_channels defaults to in_channels; padding (k-1)//2.
 
     Used for: MobileNetV2 and V3, EfficientNet, MnasNet.
     Gains: the k x k step costs k^2 per channel instead of k^2 C; the shortcut joins the narrow ends.
@@ -189,14 +194,20 @@ def inverted_residual(
     """
     outer: Size = x.channels if out_channels is None else out_channels
     b.require(expansion >= 1, "expansion ({t}) must be at least 1", t=expansion)
+    width: Size = x.channels * expansion if mid_channels is None else mid_channels
     wide = x
-    if not b.decide(equal(expansion, 1)):
+    if not b.decide(equal(width, x.channels)):
         with b.scope("expand"):
-            wide = conv_norm(b, x, x.channels * expansion, 1, act=activation, form=form)
+            wide = conv_norm(b, x, width, 1, act=activation, form=form)
     with b.scope("depthwise"):
-        y = depthwise_norm(b, wide, kernel_size, stride=stride, padding=kernel_size // 2, act=activation, form=form)
-    if reduction is not None:
-        y = gate(b, y, x.channels // reduction, inner="silu" if activation == "silu" else "relu")
+        y = depthwise_norm(
+            b, wide, kernel_size, stride=stride, padding=(kernel_size - 1) // 2, act=activation, form=form
+        )
+    if squeeze_channels is None and reduction is not None:
+        squeeze_channels = largest(squeezed(b, x.channels, reduction), 1)
+    if squeeze_channels is not None:
+        outer_gate = "hardsigmoid" if hard_gate else "sigmoid"
+        y = gate(b, y, squeeze_channels, inner="silu" if activation == "silu" else "relu", outer=outer_gate)
     with b.scope("project"):
         y = conv_norm(b, y, outer, 1, act="", form=form)
     return _around(b, x, y, stride)
@@ -218,7 +229,7 @@ def fused_mbconv(
     """Expand by a full k x k convolution instead of a 1x1 and a depthwise one, then project by 1x1.
 
     EfficientNetV2's block: for expansion=1 it is a single k x k convolution. reduction adds a gate of
-    in_channels/reduction (none in the released models). Padding k//2; the input is added where the shape stays.
+    in_channels/reduction (none in the released models). Padding (k-1)//2; the input is added where the shape stays.
 
     Used for: the first stages of EfficientNetV2.
     Gains: one dense kernel instead of a depthwise step: more MACs, and yet faster where arithmetic is idle.
@@ -232,9 +243,11 @@ def fused_mbconv(
         raise ShapeError("a fused_mbconv of expansion=1 is one convolution: it takes no reduction")
     with b.scope("expand"):
         width = outer if single else x.channels * expansion
-        y = conv_norm(b, x, width, kernel_size, stride=stride, padding=kernel_size // 2, act=activation, form=form)
+        y = conv_norm(
+            b, x, width, kernel_size, stride=stride, padding=(kernel_size - 1) // 2, act=activation, form=form
+        )
     if reduction is not None:
-        y = gate(b, y, x.channels // reduction, inner=activation)
+        y = gate(b, y, largest(squeezed(b, x.channels, reduction), 1), inner=activation)
     if not single:
         with b.scope("project"):
             y = conv_norm(b, y, outer, 1, act="", form=form)

@@ -174,7 +174,7 @@ def test_octave_is_the_papers_for_even_widths() -> None:
     put = {half["C_h"]: c, half["C_l"]: c, half["C_out"]: 2 * c, half["H"]: h, half["W"]: w, half["B"]: 1}
     plain = (2 * c) * (2 * c) * half["k"] ** 2
     assert sympy.expand(formula.weights.subs(put) - plain) == 0
-    ratio = sympy.simplify(formula.macs.subs(put) / (plain * 2 * h * 2 * w))
+    ratio = sympy.simplify(formula.macs.subs(put) / (plain * h * w))
     alpha = sympy.Rational(1, 2)
     assert ratio == 1 - sympy.Rational(3, 4) * alpha * (2 - alpha)
 

@@ -43,14 +43,18 @@ def assumptions(rules: list[Any], decided: list[Any], odd: list[Any]) -> list[An
 
 
 def _one_axis(rules: list[Any]) -> list[Any]:
-    """What holds for the width as it does for the height is said once."""
-    found: dict[Any, Any] = {}
-    places = {one for rule in rules for one in rule.free_symbols if one.name in ("W", "D")}
-    height = next((one for rule in rules for one in rule.free_symbols if one.name == "H"), None)
-    for rule in rules:
-        same = rule.subs(dict.fromkeys(places, height)) if height is not None else rule
-        found.setdefault(same, same)
-    return [rule for rule in found.values() if rule not in (sympy.true, sympy.false)]
+    """What holds for the width (or the depth) just as it does for the height is said once."""
+    found = list(dict.fromkeys(rule for rule in rules if rule not in (sympy.true, sympy.false)))
+    height = next((one for rule in found for one in rule.free_symbols if one.name == "H"), None)
+    if height is None:
+        return found
+    kept = []
+    for rule in found:
+        others = {one for one in rule.free_symbols if one.name in ("W", "D")}
+        same = rule.subs(dict.fromkeys(others, height))
+        if len(others) != 1 or height in rule.free_symbols or same not in found:
+            kept.append(rule)
+    return kept
 
 
 def _draws(rules: list[Any], given: list[Any], odd: list[Any]) -> list[dict[Any, int]]:

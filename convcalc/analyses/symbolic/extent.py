@@ -74,7 +74,7 @@ def _through(node: Node, seen: list[Seen]) -> Seen:
             return _each(seen[0], lambda e: _spread(e, window.dilation * (window.kernel - 1), window.stride))
         case ops.Resample():
             factor = sympy.sympify(op.size[-1]) / node.inputs[0].shape[-1]
-            plain = op.mode == "nearest" and not {"H", "W", "D", "L"} & {one.name for one in factor.free_symbols}
+            plain = op.mode == "nearest" and not {"H", "W", "D", "T"} & {one.name for one in factor.free_symbols}
             return _each(seen[0], lambda e: e._replace(jump=e.jump / factor, known=e.known and plain))
         case ops.Pad():
             return _each(seen[0], lambda e: _moved(e, op.before[-1]))
@@ -90,7 +90,7 @@ def _through(node: Node, seen: list[Seen]) -> Seen:
             return _elementwise(node, op, seen)
         case ops.Einsum():
             if any(value.nonzeros is not None for value in node.inputs):
-                return _join(*(_whole(s, "data-dependent: its neighbours, one hop further") for s in seen))
+                return _join(*(_whole(s, "data-dependent: neighbours in the graph") for s in seen))
             return _join(*seen)
         case _:
             return _join(*seen)

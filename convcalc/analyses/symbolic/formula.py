@@ -11,9 +11,10 @@ from convcalc.analyses.params import params
 from convcalc.analyses.steps import stages
 from convcalc.analyses.symbolic.assumptions import assumptions, remainder
 from convcalc.analyses.symbolic.extent import Extent, extents
-from convcalc.analyses.symbolic.symbols import EXAMPLES, Case, cases, input_shapes, letters, rules, symbol
+from convcalc.analyses.symbolic.symbols import EXAMPLES, PLACES, Case, cases, input_shapes, letters, rules, symbol
 from convcalc.errors import UnsupportedError
 from convcalc.graph import Node, Value
+from convcalc.ops import Sample
 from convcalc.sizes import is_symbol
 
 if TYPE_CHECKING:
@@ -52,16 +53,18 @@ class Formula(NamedTuple):
     tidy: Callable[[Any], Any]
 
 
-def formulas(kind: Kind, rank: int, chosen: dict[str, Any]) -> list[Formula]:
+def formulas(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = None) -> list[Formula]:
     """Return one formula for each case a kind distinguishes; `chosen` arguments are what was given.
+
+    `count` is the number of inputs, where some may be left out; the most general case comes first.
 
     Raises UnsupportedError where the structure needs a number, ShapeError where the numbers do not fit.
     """
     told = {**_required(kind, rank, chosen), **chosen}
     grown = next((name for name in GROWN if name in kind.arguments and name not in chosen), "")
     if not grown:
-        return _derived(kind, rank, told)
-    rows = {n: _derived(kind, rank, {**told, grown: n}) for n in (*POINTS, *CHECKS)}
+        return _derived(kind, rank, told, count)
+    rows = {n: _derived(kind, rank, {**told, grown: n}, count) for n in (*POINTS, *CHECKS)}
     if any(len(found) != len(rows[POINTS[0]]) for found in rows.values()):
         return rows[POINTS[-1]]
     letter = letters(kind, {})[grown] if grown in letters(kind, {}) else symbol("K" if grown == "num_terms" else "L")
@@ -84,8 +87,15 @@ def _required(kind: Kind, rank: int, chosen: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _derived(kind: Kind, rank: int, chosen: dict[str, Any]) -> list[Formula]:
-    shapes = input_shapes(kind, rank)
+def _derived(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = None) -> list[Formula]:
+    shapes = input_shapes(kind, rank, count)
+    chosen = dict(chosen)
+    stated = chosen.pop(kind.channels or "in_channels", None)
+    if stated is not None and len(shapes) == 1 and len(shapes[0]) > 1:
+        axis = kind.axis % len(shapes[0])
+        shapes = ((*shapes[0][:axis], stated, *shapes[0][axis + 1 :]),)
+    if isinstance(chosen.get("padding"), str) and "stride" in kind.arguments:
+        chosen.setdefault("stride", kind.arguments["stride"].default)  # `same` goes with stride 1 only
     free = letters(kind, chosen)
 
     def write(odd: bool) -> Callable[[Any], Graph]:
@@ -98,6 +108,7 @@ def _derived(kind: Kind, rank: int, chosen: dict[str, Any]) -> list[Formula]:
     if odd:
         found = cases(write(True))
     back = {_half(one): (one - 1) / sympy.Integer(2) for one in kernels} if odd else {}
+    found.sort(key=lambda case: any(one.name == "C_in" and value.is_Integer for one, value in case.known.items()))
     return [_formula(kind, case, back) for case in found]
 
 
@@ -117,7 +128,8 @@ def _halved(graph: Graph, kernels: list[Any]) -> bool:
 
 
 def _is_half(floor: Any, kernels: list[Any]) -> bool:
-    return any(sympy.expand(floor.args[0] - kernel / sympy.Integer(2)) == 0 for kernel in kernels)
+    halves = (0, -sympy.Rational(1, 2))  # k//2 and (k-1)//2
+    return any(sympy.expand(floor.args[0] - kernel / sympy.Integer(2)) in halves for kernel in kernels)
 
 
 def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
@@ -129,9 +141,12 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
         found = found.replace(
             sympy.floor, lambda inner: -sympy.ceiling(-inner) if _negative(inner) else sympy.floor(inner)
         )
-        if exact and found.has(sympy.floor):
-            found = found.replace(sympy.floor, lambda inner: inner if _whole(inner, exact) else sympy.floor(inner))
-            found = found if found.is_Relational else sympy.expand(found, deep=not found.has(sympy.floor))
+        if exact and found.has(sympy.floor, sympy.ceiling):
+            for rounds in (sympy.floor, sympy.ceiling):
+                found = found.replace(rounds, lambda x, f=rounds: _rounded(x, f, exact))
+            found = (
+                found if found.is_Relational else sympy.expand(found, deep=not found.has(sympy.floor, sympy.ceiling))
+            )
         if not found.is_Relational and found.has(sympy.Mod):
             found = sympy.expand(found.replace(sympy.Mod, lambda a, b: a - b * sympy.floor(a / b)), deep=False)
         return found.subs(back) if back else found
@@ -187,18 +202,26 @@ def _divisions(assumed: list[Any], case: Case) -> list[tuple[Any, Any]]:
 
 
 def _negative(inner: Any) -> bool:
-    return bool(inner.could_extract_minus_sign())
+    return all(part.could_extract_minus_sign() for part in sympy.Add.make_args(sympy.expand(inner)))
 
 
-def _whole(inner: Any, exact: list[tuple[Any, Any]]) -> bool:
-    return any(sympy.expand(inner - a / b).is_Integer or sympy.expand(inner + a / b).is_Integer for a, b in exact)
+def _rounded(inner: Any, rounds: Any, exact: list[tuple[Any, Any]]) -> Any:
+    """Round what is a whole number plus a fraction: only the fraction is rounded."""
+    for above, below in exact:
+        for sign in (1, -1):
+            rest = sympy.expand(inner - sign * above / below)
+            if rest.is_number:
+                return sign * above / below + rounds(rest)
+    return rounds(inner)
 
 
 def _names(graph: Graph, tidy: Callable[[Any], Any]) -> dict[Any, Any]:
     """Give sizes that are no plain symbol a name: H_out for the output's, H_1, H_2 for those in between."""
     names: dict[Any, Any] = {}
     for value in graph.outputs[:1]:
-        places = "L" if len(value.shape) == 3 else "HW" if len(value.shape) == 4 else "DHW"
+        if len(value.shape) - 2 not in PLACES:
+            continue
+        places = PLACES[len(value.shape) - 2]
         for letter, size in zip(places, value.shape[2:], strict=False):
             if _composite(tidy(size)):
                 names.setdefault(tidy(size), symbol(f"{letter}_out"))
@@ -206,7 +229,7 @@ def _names(graph: Graph, tidy: Callable[[Any], Any]) -> dict[Any, Any]:
     for node in graph.nodes:
         if len(node.output.shape) not in (3, 4, 5):
             continue
-        places = {3: "L", 4: "HW", 5: "DHW"}[len(node.output.shape)]
+        places = PLACES[len(node.output.shape) - 2]
         fresh = False
         for letter, size in zip(places, node.output.shape[2:], strict=True):
             if _composite(tidy(size)) and tidy(size) not in names:
@@ -219,7 +242,7 @@ def _names(graph: Graph, tidy: Callable[[Any], Any]) -> dict[Any, Any]:
 def _composite(size: Any) -> bool:
     if not is_symbol(size) or not size.free_symbols:
         return False
-    spatial = {"H", "W", "D", "L"} & {one.name for one in size.free_symbols}
+    spatial = {"H", "W", "D", "T"} & {one.name for one in size.free_symbols}
     return bool(spatial) and (size.is_Add or bool(size.atoms(sympy.floor, sympy.ceiling, sympy.Max)))
 
 
@@ -228,7 +251,9 @@ def _named(node: Node, tidy: Callable[[Any], Any], names: dict[Any, Any]) -> Nod
         shape: Shape = tuple(size if isinstance(size, int) else names.get(tidy(size), tidy(size)) for size in one.shape)
         return Value(one.index, shape, one.nonzeros)
 
-    return node._replace(inputs=tuple(map(value, node.inputs)), output=value(node.output))
+    made = value(node.output)
+    op = node.op._replace(shape=made.shape) if isinstance(node.op, Sample) else node.op
+    return node._replace(op=op, inputs=tuple(map(value, node.inputs)), output=made)
 
 
 def _told(holds: Any, answer: bool, known: dict[Any, Any]) -> str:
@@ -257,6 +282,11 @@ def say(holds: Any) -> str:
             rest = sympy.expand(one - difference) if share == 1 else sympy.expand(one + difference)
             if abs(share) == 1 and not rest.has(one):
                 return f"{one} {SIGNS[holds.rel_op][share == -1]} {_typed(sympy.factor(rest))}"
+    if isinstance(holds, (sympy.Eq, sympy.Ne)):
+        parts = sympy.Add.make_args(sympy.expand(holds.lhs - holds.rhs))
+        minus = -sympy.Add(*(part for part in parts if part.could_extract_minus_sign()))
+        plus = sympy.Add(*(part for part in parts if not part.could_extract_minus_sign()))
+        return f"{_typed(plus)} {SIGNS[holds.rel_op][0]} {_typed(minus)}"
     return _typed(holds)
 
 

@@ -29,9 +29,16 @@ LETTERS = {
     "b5x5": "o_5", "pool_proj": "o_p", "num_layers": "L", "num_terms": "K",
 }  # fmt: skip
 """The letters papers use; a kind that would use one twice gives the later argument its full name."""
+PLACES = {1: "T", 2: "HW", 3: "DHW"}
+"""The letters of spatial sizes: a length, height and width, depth as well."""
 STATED = ("mid_channels", "out_channels")
 """Arguments that default to None and stand for a width all the same."""
-KEPT = {"sk": ("mid_channels",), "spatial_cross_channel": ("cardinality",), "octave": ("groups",)}
+KEPT = {
+    "sk": ("mid_channels", "out_channels"),
+    "inverted_residual": ("mid_channels",),
+    "spatial_cross_channel": ("cardinality",),
+    "octave": ("groups",),
+}
 """Arguments left at their default: the rule behind None is the formula, or a number of towers is structure."""
 EXAMPLES: dict[str, Any] = {"scale_factor": 2, "value": 0.0}
 """Required structure for which any number will do."""
@@ -118,17 +125,22 @@ def _free(kind: Kind, argument: Argument) -> bool:
     return argument.required or isinstance(argument.default, int)
 
 
-def input_shapes(kind: Kind, rank: int) -> tuple[Shape, ...]:
-    """Return symbolic inputs: (B, C_in, H, W), nodes and features for a graph, both maps of an octave layer."""
+def input_shapes(kind: Kind, rank: int, count: int | None = None) -> tuple[Shape, ...]:
+    """Return symbolic inputs: (B, C_in, H, W), nodes and features for a graph, both maps of an octave layer.
+
+    `count` of them, where a kind has inputs that may be left out (all of octave's, none of the others' otherwise).
+    """
     batch = symbol("B")
-    if kind.spatial == 0 and kind.axis == -1:
+    if kind.rows:
         return ((symbol("N"), symbol("F")),)
-    places = tuple(symbol(letter) for letter in {1: "L", 2: "HW", 3: "DHW"}[rank])
+    places = tuple(symbol(letter) for letter in PLACES[rank])
     if kind.variadic:
         return ((batch, symbol("C_1"), *places), (batch, symbol("C_2" if kind.name == "concat" else "C_1"), *places))
-    if kind.name == "octave":
-        return (batch, symbol("C_h"), *(2 * place for place in places)), (batch, symbol("C_l"), *places)
-    return ((batch, symbol("C_in"), *places),)
+    if kind.joint:
+        low = (batch, symbol("C_l"), *(symbol(f"{letter}_l") for letter in PLACES[rank]))
+        return ((batch, symbol("C_h"), *places), low)[: count or 2]
+    first = (batch, symbol("C_in"), *places)
+    return (first, (batch, symbol("R"))) if kind.input_ranks and count == 2 else (first,)
 
 
 def cases(write: Callable[[Builder], Graph]) -> list[Case]:
@@ -145,7 +157,8 @@ def cases(write: Callable[[Builder], Graph]) -> list[Case]:
                 raise
         else:
             for holds in _rules(graph):
-                chooser.learn(holds)
+                for part in sympy.And.make_args(holds):
+                    chooser.learn(part)
             if all(holds.subs(chooser.known) is not sympy.false for holds in _rules(graph)):
                 found.append(Case(tuple(chooser.decided), graph, chooser.known))
         for place in range(len(told), len(chooser.answers)):
