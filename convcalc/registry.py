@@ -119,10 +119,20 @@ class Kind:
         stated = arguments.pop(self.channels or "in_channels", None)
         if stated is not None and inputs:
             inputs = self._stated(b, stated, inputs)
+        self._check_rank(inputs)
         start = len(b.nodes)
         made = self.recipe(b, *inputs, **arguments)
         outputs = made if isinstance(made, tuple) else (made,)
         return b.fold(start, outputs) if b.folds and arguments.get("form") == "folded" else outputs
+
+    def _check_rank(self, inputs: tuple[Value, ...]) -> None:
+        """Raise ShapeError where a kind of the catalogue meets another number of spatial axes than it walks."""
+        if self.torch or self.spatial is None or not inputs:
+            return
+        have = max(len(inputs[0].shape) - 2, 0)
+        if have != self.spatial:
+            axes = "no spatial axes" if not self.spatial else f"{self.spatial} spatial axes"
+            raise ShapeError(f"{self.name} takes {axes}, but its input has {have}")
 
     def _stated(self, b: Builder, stated: Size, inputs: tuple[Value, ...]) -> tuple[Value, ...]:
         """Check the channels a call states against the input's; they stand in for channels that are not known."""

@@ -15,10 +15,11 @@ PACKAGE = ROOT / "convcalc"
 FLOORS = {
     "errors": 0, "sizes": 0, "equations": 2,
     "window": 1, "ops": 2, "shapes": 2, "graph": 2, "padding": 3, "arguments": 3, "builder": 3, "registry": 3,
+    "folding": 3,
     "kinds": 4, "analyses": 5, "render": 6, "runtime": 6, "cli": 7,
 }  # fmt: skip
 HEAVY = ("torch", "numpy", "sympy", "fvcore", "pydantic")
-LONG = {"builder.py": 370, "field.py": 320}
+LONG = {"builder.py": 405, "field.py": 320}
 """Files over 300 lines, and how far they may go: the pen, and one rule per op."""
 FILES = sorted(PACKAGE.rglob("*.py"))
 

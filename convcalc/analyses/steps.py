@@ -81,6 +81,9 @@ def steps(graph: Graph, show: Show = str) -> list[Step]:
             found[-1] = Step(last.scope, f"{last.does}, {does(node, show)}", node.output)
         else:
             found.append(Step(".".join(node.scope[1:]) or "-", does(node, show), node.output))
+    if not found and graph.nodes:  # nothing but a new layout: that is what the kind does
+        only = graph.nodes[-1]
+        return [Step(".".join(only.scope[1:]) or "-", does(only, show), only.output)]
     return found
 
 

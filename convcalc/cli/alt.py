@@ -8,13 +8,13 @@ import typer
 
 from convcalc.builder import Builder
 from convcalc.cli.compare import Limit, Timed
-from convcalc.cli.comparison import COLUMNS, TIMES, Entry, add_times, documents, rows_of
+from convcalc.cli.comparison import COLUMNS, TIMES, Entry, add_times, documents, rows_of, timed_on
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, emit
 from convcalc.cli.read.layers import Layer
 from convcalc.cli.read.source import Block, blocks
 from convcalc.cli.read.stack import Stack, assemble
 from convcalc.cli.report import hints
-from convcalc.errors import ConvcalcError, SpecError, UnsupportedError
+from convcalc.errors import ConvcalcError, SpecError
 from convcalc.graph import Value
 from convcalc.kinds import find
 from convcalc.kinds.substitutes import OCTAVE, SUBSTITUTES, Convolution, Layers
@@ -25,7 +25,7 @@ CONVOLUTIONS = ("conv", "pointwise", "dilated", "grouped")
 SHOWN = (
     COLUMNS[0],
     *COLUMNS[2:6],
-    Column("ratio", "MACs by the literature"),
+    Column("ratio", "MACs by the literature", lambda text: text or ""),
     *COLUMNS[6:],
 )
 
@@ -48,7 +48,8 @@ def command(
         raise SpecError('alt takes one convolution in quotes: "conv2d c=128 k=3 p=1" -i 64x56x56')
     found = blocks([spec], inputs or ())
     if len(found) > 1 or len(found[0].layers) > 1:
-        raise SpecError("alt takes one convolution, not a stack: compare sets stacks side by side")
+        spot = found[0].layers[min(1, len(found[0].layers) - 1)].spot
+        raise SpecError("alt takes one convolution, not a stack: compare sets stacks side by side", spot)
     block = found[0]
     stack = assemble(block, layout=layout.value)
     asked = _convolution(block.layers[0], stack)
@@ -62,25 +63,34 @@ def command(
         else:
             entries.append(entry)
     octave = _octave(asked, stack)
-    if octave is not None:
+    if isinstance(octave, Entry):
         entries.append(octave)
+    else:
+        left_out.append({"name": OCTAVE.name, "reason": octave})
     rows = rows_of(entries)
     for row, entry in zip(rows, entries, strict=True):
-        row["ratio"] = entry.ratio
-        row["layers"] = entry.note
+        row["ratio"] = entry.ratio or None
+        row["layers"] = entry.note or None
     head = [stack.reading]
     columns: tuple[Column, ...] = SHOWN
+    where: dict[str, Any] = {}
     if time:
-        head.append(add_times(entries, rows, limit))
+        where = add_times(entries, rows, limit)
+        head.append(timed_on(where))
         columns = (*SHOWN, *TIMES)
     sources = {one.name: one.source for one in (*SUBSTITUTES, OCTAVE)}
     document = {
         "schema_version": SCHEMA_VERSION,
         "command": "alt",
-        "specs": [{**one, "source": sources.get(one["name"], "")} for one in documents(entries, rows)],
+        **where,
+        "specs": [{**one, "source": sources.get(one["name"])} for one in documents(entries, rows)],
         "left_out": left_out,
     }
     foot = [f"{row['name']}: {row['layers']}" for row in rows if row["layers"]]
+    if OCTAVE.name in {row["name"] for row in rows}:
+        foot.append(f"{OCTAVE.name}: its input and output are the same maps, split into two resolutions")
+    if not asked.keeps:
+        foot.append("the literature's ratios hold at stride 1 with same padding: here the counted ones are right")
     foot += [f"left out: {one['name']}: {one['reason']}" for one in left_out]
     answer = Answer(
         document=document, tables=[Table(columns=columns, rows=rows, head=head, foot=foot)], hints=hints([stack])
@@ -89,9 +99,12 @@ def command(
 
 
 def _convolution(layer: Layer, stack: Stack) -> Convolution:
-    """Return the convolution to replace. Raises UnsupportedError for other layers."""
+    """Return the convolution to replace. Raises SpecError for other layers, under the layer."""
     if layer.kind.name not in CONVOLUTIONS:
-        raise UnsupportedError(f"alt replaces a convolution, not {layer.kind.name}: convcalc compare takes any layers")
+        reason = f"alt replaces a convolution, not {layer.kind.name}: convcalc compare takes any layers"
+        raise SpecError(reason, layer.spot)
+    if layer.repeat > 1 or layer.times > 1:
+        raise SpecError("alt takes one layer: leave out repeat and times", layer.spot)
     told = {name: a.default for name, a in layer.kind.arguments.items()} | layer.arguments
     rank = len(stack.graph.inputs[0].spatial)
     numbers = {}
@@ -101,12 +114,13 @@ def _convolution(layer: Layer, stack: Stack) -> Convolution:
             value = (per_axis(told["kernel_size"], rank)[0] - 1) // 2 if value == "same" else 0
         parts = set(per_axis(value, rank))
         if len(parts) > 1:
-            raise UnsupportedError(f"alt takes one {name} for all axes, not {value}")
+            shown = "x".join(map(str, per_axis(value, rank)))
+            raise SpecError(f"alt takes one {name} for all axes, not {shown}", layer.spot)
         numbers[name] = parts.pop()
-    if numbers["dilation"] != 1 or told.get("groups", 1) != 1 or isinstance(numbers["padding"], tuple):
-        raise UnsupportedError(
-            "alt replaces a dense convolution: no dilation, no groups, the same padding on both sides"
-        )
+    plain = numbers["dilation"] == 1 and told.get("groups", 1) == 1 and not isinstance(numbers["padding"], tuple)
+    if not plain or told.get("padding_mode", "zeros") != "zeros":
+        reason = "alt replaces a dense convolution: no dilation, no groups, zeros on both sides alike"
+        raise SpecError(reason, layer.spot)
     return Convolution(
         in_channels=stack.graph.inputs[0].channels,
         out_channels=told["out_channels"],
@@ -144,11 +158,11 @@ def _built(name: str, layers: Layers, stack: Stack, ratio: str) -> Entry | None:
     return Entry(name, Stack(graph, Block((), ()), stack.reading), ratio, _said(layers))
 
 
-def _octave(asked: Convolution, stack: Stack) -> Entry | None:
+def _octave(asked: Convolution, stack: Stack) -> Entry | str:
     """A middle octave layer: half of the channels at half the size, in and out; its two maps stand for one."""
     given = stack.graph.inputs[0]
     if asked.in_channels % 2 or asked.out_channels % 2 or any(size % 2 for size in given.spatial) or not asked.halves:
-        return None
+        return "it halves the channels and the map, which must be even, and keeps its size"
     b = Builder()
     high = b.input((given.batch, asked.in_channels // 2, *given.spatial), "high")
     low = b.input((given.batch, asked.in_channels // 2, *(size // 2 for size in given.spatial)), "low")
@@ -156,8 +170,7 @@ def _octave(asked: Convolution, stack: Stack) -> Entry | None:
     try:
         with b.scope("0", kind="octave", text="octave"):
             outputs = find("octave")[0].write(b, high, low, **told)
-    except ConvcalcError:
-        return None
-    note = f"{_said([('octave', told)])}, its input and output split into two resolutions"
+    except ConvcalcError as error:
+        return str(error)
     ratio = OCTAVE.ratio if asked.stride == 1 else "1 - 3/4 a, a = 1/2"
-    return Entry(OCTAVE.name, Stack(b.graph(*outputs), Block((), ()), stack.reading), ratio, note)
+    return Entry(OCTAVE.name, Stack(b.graph(*outputs), Block((), ()), stack.reading), ratio, _said([("octave", told)]))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from convcalc.cli.comparison import COLUMNS, TIMES, Entry, add_times, documents, rows_of
+from convcalc.cli.comparison import COLUMNS, TIMES, Entry, add_times, documents, rows_of, timed_on
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, emit
 from convcalc.cli.read.source import blocks
 from convcalc.cli.read.stack import assemble
@@ -45,15 +45,19 @@ def command(
         found = blocks([spec], inputs or ())
         if len(found) > 1:
             raise SpecError(f"{spec} has {len(found)} blocks: compare takes one stack for each spec")
+        if not found[0].inputs:
+            raise SpecError(f"{spec} has no input size: give it with -i, such as -i 3x224x224")
         entries.append(Entry(spec, assemble(found[0], layout=layout.value)))
     rows = rows_of(entries)
     head = list(dict.fromkeys(entry.stack.reading for entry in entries))
     columns: tuple[Column, ...] = COLUMNS
+    where: dict[str, Any] = {}
     if time:
         runnable([entry.stack for entry in entries])
-        head.append(add_times(entries, rows, limit))
+        where = add_times(entries, rows, limit)
+        head.append(timed_on(where))
         columns = (*COLUMNS, *TIMES)
-    document = {"schema_version": SCHEMA_VERSION, "command": "compare", "specs": documents(entries, rows)}
+    document = {"schema_version": SCHEMA_VERSION, "command": "compare", **where, "specs": documents(entries, rows)}
     foot = ["other is elementary operations that are no MACs; output bytes in fp32"]
     tables = [Table(columns=columns, rows=rows, head=head, foot=foot)]
     return emit(Answer(document=document, tables=tables, hints=hints(e.stack for e in entries)), form, out)

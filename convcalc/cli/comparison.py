@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any, NamedTuple
 
 from convcalc.analyses.field import fields
-from convcalc.analyses.macs import at_least, macs, other
-from convcalc.analyses.params import params
+from convcalc.analyses.macs import at_least
 from convcalc.cli.options import immediate_interrupts
 from convcalc.cli.profile import progress
 from convcalc.cli.read.stack import Stack
-from convcalc.cli.report import shape_of, shapes
+from convcalc.cli.report import lines, shape_of, shapes, totals
 from convcalc.cli.rf import field_of, found_in, sized
-from convcalc.errors import UnsupportedError
+from convcalc.errors import SpecError, UnsupportedError
 from convcalc.render.table import Column
 from convcalc.render.units import count, figures, seconds, share, size_of
 from convcalc.sizes import product, total
@@ -40,24 +40,23 @@ COLUMNS = (
     Column("name", "spec"),
     Column("output", "output"),
     Column("params", "params", count, right=True),
-    Column("params_ratio", "to first", times, right=True),
+    Column("params_ratio", "params ratio", times, right=True),
     Column("macs", "MACs", count, right=True),
-    Column("macs_ratio", "to first", times, right=True),
+    Column("macs_ratio", "MACs ratio", times, right=True),
     Column("other", "other", count, right=True),
     Column("field", "field", right=True),
     Column("output_bytes", "bytes", size_of, right=True),
 )
-TIMES = (Column("median_s", "median", seconds, right=True), Column("time_ratio", "to first", times, right=True))
+TIMES = (Column("median_s", "median", seconds, right=True), Column("time_ratio", "time ratio", times, right=True))
 
 
 def rows_of(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """Return one row for each spec, as a table shows it."""
-    first = entries[0].stack.graph
-    base = (params(first).total, macs(first))
+    counted = [totals(lines(entry.stack)) for entry in entries]  # each row as often as its times= says
+    base = (counted[0][0].total, counted[0][1])
     rows = []
-    for entry in entries:
-        graph = entry.stack.graph
-        held, work = params(graph).total, macs(graph)
+    for entry, (sums, work, extra) in zip(entries, counted, strict=True):
+        graph, held = entry.stack.graph, sums.total
         rows.append(
             {
                 "name": entry.name,
@@ -66,7 +65,7 @@ def rows_of(entries: Sequence[Entry]) -> list[dict[str, Any]]:
                 "params_ratio": share(held, base[0]),
                 "macs": work,
                 "macs_ratio": share(work, base[1]),
-                "other": total(other(graph).values()),
+                "other": total(extra.values()),
                 "field": _field(entry.stack),
                 "output_bytes": FLOAT * total(product(value.shape) for value in graph.outputs),
             }
@@ -98,7 +97,7 @@ def documents(entries: Sequence[Entry], rows: Sequence[dict[str, Any]]) -> list[
                 **{key: value for key, value in row.items() if key not in ("field", "output")},
                 "input": shapes(graph.inputs),
                 "output": shapes(graph.outputs),
-                "other": other(graph),
+                "other": totals(lines(entry.stack))[2],
                 "rf": seen,
                 **({"at_least": names} if names else {}),
             }
@@ -106,8 +105,13 @@ def documents(entries: Sequence[Entry], rows: Sequence[dict[str, Any]]) -> list[
     return made
 
 
-def add_times(entries: Sequence[Entry], rows: list[dict[str, Any]], limit: float) -> str:
-    """Time every spec here, blocks interleaved, add medians and ratios to the rows, and say on what."""
+def add_times(entries: Sequence[Entry], rows: list[dict[str, Any]], limit: float) -> dict[str, Any]:
+    """Time every spec here, blocks interleaved, add medians and ratios to the rows, and return on what.
+
+    Raises SpecError for a limit that is no number of seconds, ShapeError where a run does not fit.
+    """
+    if not isfinite(limit):
+        raise SpecError(f"--limit takes seconds, not {limit}")
     with immediate_interrupts():
         from convcalc.runtime import machine, profile
         from convcalc.runtime.measure import Task
@@ -123,5 +127,11 @@ def add_times(entries: Sequence[Entry], rows: list[dict[str, Any]], limit: float
         row["median_s"] = one.median
         row["time_ratio"] = one.median / found[0].median
         row["samples"] = one.samples
-    threads = f"{setup.threads} thread{'s' if setup.threads > 1 else ''}"
-    return f"timed on {machine.describe(place)}, {place.type}, {threads}, fp32: blocks in turn, ratio of medians"
+    return {"machine": machine.describe(place), "device": place.type, "threads": setup.threads, "dtype": "fp32"}
+
+
+def timed_on(where: dict[str, Any]) -> str:
+    """Return the line above a table with times."""
+    threads = f"{where['threads']} thread{'s' if where['threads'] > 1 else ''}"
+    what = f"{where['machine']}, {where['device']}, {threads}, {where['dtype']}"
+    return f"timed on {what}: blocks in turn, ratio of medians"

@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from convcalc.analyses.macs import macs, other
-from convcalc.analyses.params import params
-from convcalc.analyses.steps import steps
-from convcalc.analyses.transposed import direct
+from convcalc.cli.formulas import (
+    FormulaFormat,
+    case_tables,
+    document,
+    graph_table,
+    latex_lines,
+    numbers_table,
+    words,
+)
 from convcalc.cli.options import Format, InputLayout, Inputs, Layout, Out, emit
 from convcalc.cli.read.layers import Layer
 from convcalc.cli.read.source import blocks
 from convcalc.cli.read.stack import Stack, assemble
-from convcalc.cli.report import shapes
 from convcalc.errors import ShapeError, SpecError, UnsupportedError
-from convcalc.graph import Graph
-from convcalc.ops import ConvTranspose
-from convcalc.registry import LABELS, Kind
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
-from convcalc.render.units import exactly
+from convcalc.render.table import Answer, Table
 from convcalc.sizes import PerAxis
-
-
-class FormulaFormat(StrEnum):
-    """How formulas are written."""
-
-    table = "table"
-    markdown = "markdown"
-    latex = "latex"
-    json = "json"
-
-
-FORMULAS = (Column("quantity", "quantity"), Column("formula", "formula"))
-GRAPH = (Column("part", "part"), Column("does", "does"), Column("gives", "gives"))
-NUMBERS = (
-    Column("quantity", "quantity"),
-    Column("worked", "with the numbers"),
-    Column("value", "is", exactly, right=True),
-)
 
 
 def command(
@@ -70,15 +51,15 @@ def command(
         found = derived(layer, stack)
     except (ShapeError, UnsupportedError) as error:
         raise SpecError(f"{layer.text}: {error}", layer.spot) from None
-    sections = [_words(layer, found), _graph(layer.kind, found), *_cases(layer.kind, found, form)]
+    sections = [words(layer, found), graph_table(layer.kind, found), *case_tables(layer.kind, found, form)]
     if stack is not None:
-        sections.append(_numbers(layer, stack, found))
-    document = _document(layer.kind, found, stack, sections)
+        sections.append(numbers_table(layer, stack, found[0], _values(layer, stack, found[0])))
+    made = document(layer.kind, found, stack, sections)
     if form is FormulaFormat.latex:
         return emit(
-            Answer(document=document, tables=[Table((), [], head=_latex(layer.kind, found))]), Format.table, out
+            Answer(document=made, tables=[Table((), [], head=latex_lines(layer.kind, found))]), Format.table, out
         )
-    return emit(Answer(document=document, tables=sections), Format(form.value), out)
+    return emit(Answer(document=made, tables=sections), Format(form.value), out)
 
 
 def derived(layer: Layer, stack: Stack | None) -> list[Any]:
@@ -150,256 +131,3 @@ def _values(layer: Layer, stack: Stack, formula: Any) -> dict[Any, Any]:
     for name, size in formula.names.items():
         numbers[name] = sympy.sympify(size).subs(numbers)
     return numbers
-
-
-def _typed(expression: Any) -> str:
-    from convcalc.render.maths import text
-
-    return text(expression)
-
-
-def _words(layer: Layer, found: list[Any]) -> Table:
-    kind = layer.kind
-    head = [f"{kind.name}: {kind.about}", f"source: {kind.source}"]
-    head += [f"{label.lower()}: {kind.notes[label]}" for label in LABELS if label in kind.notes]
-    depth = dict.fromkeys(_typed(one.stages) for one in found)
-    head.append(f"dependent stages: {' or '.join(depth)} (contractions that wait for one another)")
-    head += [line for line in (_legend(layer, found), _settings(layer)) if line]
-    return Table(columns=(), rows=[], head=head)
-
-
-def _legend(layer: Layer, found: list[Any]) -> str:
-    """What each letter stands for, of those that appear."""
-    import sympy
-
-    from convcalc.analyses.symbolic.symbols import letters
-
-    known = {"B": "batch", "C_in": "in_channels", "C_h": "channels of high", "C_l": "channels of low", "N": "nodes",
-             "F": "features", "H": "height", "W": "width", "D": "depth", "T": "length"}  # fmt: skip
-    known |= {letter.name: name for name, letter in letters(layer.kind, {}).items()}
-    known |= {"K": "num_terms"} if "num_terms" in layer.kind.arguments else {}
-    known |= {"L": "num_layers"} if "num_layers" in layer.kind.arguments else {}
-    parts = [part for one in found for part in (*one.outputs[0], one.params, one.macs, *one.names.values())]
-    used = {letter.name for part in parts for letter in sympy.sympify(part).free_symbols}
-    return "letters: " + ", ".join(
-        f"{letter} {name}" for letter, name in known.items() if letter in used and letter != name
-    )
-
-
-def _settings(layer: Layer) -> str:
-    """The structure the formulas were derived for, where it is more than yes or no."""
-    from convcalc.analyses.symbolic.formula import GROWN
-    from convcalc.analyses.symbolic.symbols import letters
-
-    sized = letters(layer.kind, {})
-    told = {name: layer.arguments.get(name, argument.default) for name, argument in layer.kind.arguments.items()}
-    kept = [
-        f"{name}={','.join(map(str, value)) if isinstance(value, tuple) else value}"
-        for name, value in told.items()
-        if name not in sized and name not in GROWN and not isinstance(value, bool)
-        and (isinstance(value, (int, float, tuple)) or (isinstance(value, str) and name in layer.arguments))
-    ]  # fmt: skip
-    return f"with {', '.join(kept)}" if kept else ""
-
-
-def _graph(kind: Kind, found: list[Any]) -> Table:
-    from convcalc.render.maths import shape, text
-
-    first = found[0]
-    back = {size: name for name, size in first.names.items()}
-    rows = []
-    for step in steps(first.graph, lambda size: text(first.tidy(size))):
-        sizes = step.output.shape if kind.rows else step.output.shape[1:]
-        gives = tuple(back.get(first.tidy(size), first.tidy(size)) for size in sizes)
-        rows.append({"part": step.scope, "does": step.does, "gives": shape(gives)})
-    given = " and ".join(shape(sizes if kind.rows else sizes[1:]) for sizes in first.inputs)
-    drawn = (*first.case, first.drawn) if first.drawn else first.case
-    case = f" where {', '.join(drawn)}" if drawn else ""
-    return Table(columns=GRAPH, rows=rows, head=[f"graph, from {given}{case}:"])
-
-
-def rows_of(formula: Any, kind: Kind) -> list[tuple[str, Any]]:
-    """Return the quantities of one case by name, with their expressions."""
-    rows: list[tuple[str, Any]] = []
-    names = {size: name for name, size in formula.names.items()}
-    for number, shape in enumerate(formula.outputs):
-        label = "shape" if len(formula.outputs) == 1 else f"shape of {kind.outputs[number]}"
-        rows.append((label, tuple(names.get(size, size) for size in shape)))
-    rows += [(str(name), size) for name, size in formula.names.items()]
-    rows += [(part, getattr(formula, part)) for part in ("weights", "biases", "norm") if getattr(formula, part) != 0]
-    rows += [("params", formula.params), ("macs", formula.macs)]
-    rows += [(f"other: {name}", count) for name, count in formula.other.items() if count != 0]
-    return rows
-
-
-def field_rows(formula: Any, kind: Kind) -> list[tuple[str, Any, Any, tuple[str, ...]]]:
-    """Return what each output sees of each input: name, size, jump, and what else."""
-    rows = []
-    for place, seen in enumerate(formula.fields):
-        for source, extent in seen.items():
-            known = not kind.variadic and len(formula.inputs) > 1
-            of = f" in {kind.inputs[source]}" if known else f" in input {source}" if len(formula.inputs) > 1 else ""
-            to = f" of {kind.outputs[place]}" if len(formula.fields) > 1 else ""
-            rows.append((f"field{to}{of}", extent, extent.jump, extent.more))
-    return rows
-
-
-def _field_text(extent: Any) -> str:
-    from convcalc.render.maths import text
-
-    if not extent.local:
-        return " and ".join(extent.more) or "no spatial axis"
-    size = text(extent.size) if extent.known else "depends on the sizes: see convcalc rf"
-    if extent.known and not extent.jump.is_integer:
-        size = f"at most {size}"
-    also = f"; also everything ({', '.join(extent.more)})" if extent.more else ""
-    return f"{size}, jump {text(extent.jump)}{also}"
-
-
-def _cases(kind: Kind, found: list[Any], form: FormulaFormat) -> list[Table]:
-    from convcalc.render.maths import latex, shape, text
-
-    tables = []
-    for formula in found:
-        rows = []
-        for name, expression in rows_of(formula, kind):
-            if isinstance(expression, tuple):
-                written = shape(expression)
-            elif form is FormulaFormat.markdown:
-                written = f"${latex(expression)}$"
-            else:
-                written = text(expression, as_it_is=name in map(str, formula.names))
-            rows.append({"quantity": name, "formula": written})
-        rows += [{"quantity": name, "formula": _field_text(extent)} for name, extent, _, _ in field_rows(formula, kind)]
-        title = "formulas" + (f", where {', '.join(formula.case)}" if formula.case else "") + ":"
-        foot = [f"assumes {', '.join(formula.assumes)}"] if formula.assumes else []
-        tables.append(Table(columns=FORMULAS, rows=rows, head=[title], foot=foot))
-    return tables
-
-
-def _numbers(layer: Layer, stack: Stack, found: list[Any]) -> Table:
-    """The formula with the numbers in, and what it comes to; checked against the answer of the other commands."""
-    from convcalc.render.maths import filled, shortest
-
-    formula = found[0]
-    numbers = _values(layer, stack, formula)
-    graph = stack.graph
-    held = params(graph)
-    known = {
-        "weights": held.weights,
-        "biases": held.biases,
-        "norm": held.norm,
-        "params": held.total,
-        "macs": macs(graph),
-    }
-    known |= {f"other: {name}": count for name, count in other(graph).items()}
-    rows = []
-    broken = False
-    for name, expression in rows_of(formula, layer.kind):
-        if isinstance(expression, tuple):
-            continue
-        comes_to = expression.subs(numbers)
-        value = known.get(name, int(comes_to) if comes_to.is_Integer else None)
-        if not comes_to.is_Integer or int(comes_to) != value:
-            broken = True
-            worked = "-"
-        else:
-            as_it_is = name in map(str, formula.names)
-            worked = filled(expression if as_it_is else shortest(expression), numbers)
-        rows.append({"quantity": name, "worked": worked, "value": value})
-    foot = _direct(graph)
-    if broken:
-        why = ", ".join(formula.assumes) or "one number for all axes"
-        foot = [f"-: the formula does not hold for these numbers (it assumes {why}); they are counted", *foot]
-    output = " and ".join("x".join(map(str, value.shape)) for value in graph.outputs)
-    return Table(columns=NUMBERS, rows=rows, head=[f"{stack.reading}; output {output}"], foot=foot)
-
-
-def _direct(graph: Graph) -> list[str]:
-    """The direct convolution behind a transposed one, along each axis that differs."""
-    lines = []
-    for node in graph.nodes:
-        if isinstance(node.op, ConvTranspose):
-            extra = node.op.output_padding or (0,) * len(node.op.windows)
-            for window, more, size in zip(node.op.windows, extra, node.inputs[0].spatial, strict=True):
-                lines.append(f"the same as a direct convolution: {direct(window, more).said(size, window)}")
-    return list(dict.fromkeys(lines))
-
-
-def _label(name: str) -> str:
-    escaped = name.replace("_", "\\_")
-    return f"\\text{{{escaped}}}"
-
-
-def _factor(size: Any) -> str:
-    from convcalc.render.maths import latex
-
-    return f"\\left({latex(size)}\\right)" if getattr(size, "is_Add", False) else latex(size)
-
-
-def _latex(kind: Kind, found: list[Any]) -> list[str]:
-    from convcalc.render.maths import latex
-
-    lines = []
-    for formula in found:
-        lines += [f"% {', '.join((*formula.case, *formula.assumes)) or 'always'}", "\\begin{align}"]
-        body = []
-        for name, expression in rows_of(formula, kind):
-            right = " \\times ".join(map(_factor, expression)) if isinstance(expression, tuple) else latex(expression)
-            left = (
-                latex(next(one for one in formula.names if str(one) == name))
-                if name in map(str, formula.names)
-                else f"\\text{{{name}}}"
-            )
-            body.append(f"  {left} &= {right}")
-        for name, extent, jump, _ in field_rows(formula, kind):
-            if extent.local and extent.known:
-                most = "" if extent.jump.is_integer else "\\le "
-                body.append(f"  {_label(name)} &= {most}{latex(extent.size)}, \\quad \\text{{jump}} = {latex(jump)}")
-        lines += [" \\\\\n".join(body), "\\end{align}"]
-    return lines
-
-
-def _document(kind: Kind, found: list[Any], stack: Stack | None, sections: list[Table]) -> dict[str, Any]:
-    cases = []
-    for formula in found:
-        rows = rows_of(formula, kind)
-        cases.append(
-            {
-                "case": list(formula.case),
-                "assumes": list(formula.assumes),
-                "shapes": [[str(size) for size in shape] for shape in formula.outputs],
-                "names": {str(name): str(size) for name, size in formula.names.items()},
-                **{
-                    name: str(e)
-                    for name, e in rows
-                    if not isinstance(e, tuple) and name in ("weights", "biases", "norm", "params", "macs")
-                },
-                "other": {name.removeprefix("other: "): str(e) for name, e in rows if name.startswith("other: ")},
-                "fields": [
-                    {
-                        "name": name,
-                        "size": str(e.size) if e.local and e.known else None,
-                        "jump": str(jump),
-                        "also": list(more),
-                    }
-                    for name, e, jump, more in field_rows(formula, kind)
-                ],
-            }
-        )
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "command": "explain",
-        "name": kind.name,
-        "about": kind.about,
-        "source": kind.source,
-        "notes": {label.lower().replace(" ", "_"): words for label, words in kind.notes.items()},
-        "stages": [_typed(one.stages) for one in found],
-        "graph": list(sections[1].rows),
-        "cases": cases,
-    }
-    if stack is not None:
-        document["input"] = shapes(stack.graph.inputs)
-        document["output"] = shapes(stack.graph.outputs)
-        document["numbers"] = list(sections[-1].rows)
-    return document

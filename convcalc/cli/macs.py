@@ -8,6 +8,7 @@ from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, L
 from convcalc.cli.report import (
     document,
     folded_foot,
+    folded_totals,
     hints,
     label,
     lines,
@@ -79,7 +80,7 @@ def command(
         part(stack, rows, [{"flops": 2 * line.macs, "other": line.other} for line in rows]) for stack, rows in found
     ]
     answer = Answer(
-        document=document("macs", parts, flops=2 * work, other=other),
+        document=document("macs", parts, flops=2 * work, other=other, **folded_totals([stack for stack, _ in found])),
         tables=tables,
         hints=hints(stack for stack, _ in found),
     )

@@ -6,7 +6,19 @@ from typing import Any
 
 from convcalc.analyses.params import Params
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.report import Line, document, folded_foot, label, lines, missing, part, stacks, totals, warning
+from convcalc.cli.report import (
+    Line,
+    document,
+    folded_foot,
+    folded_totals,
+    label,
+    lines,
+    missing,
+    part,
+    stacks,
+    totals,
+    warning,
+)
 from convcalc.errors import SpecError
 from convcalc.render.table import Answer, Column, Table
 from convcalc.render.units import count, exactly, percent, share
@@ -63,7 +75,10 @@ def command(
     )
     extras = [[_counts(line.params) for line in rows] for _, rows in found]
     parts = [part(stack, rows, extra) for (stack, rows), extra in zip(found, extras, strict=True)]
-    answer = Answer(document=document("params", parts, **_sums(held)), tables=[table])
+    answer = Answer(
+        document=document("params", parts, **_sums(held), **folded_totals([stack for stack, _ in found])),
+        tables=[table],
+    )
     return emit(answer, form, out)
 
 

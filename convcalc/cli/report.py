@@ -72,19 +72,28 @@ def _deployed(layer: Layer) -> Layer:
     return layer._replace(arguments={**layer.arguments, "form": "folded"})
 
 
-def folded_foot(found: Sequence[Stack]) -> list[str]:
-    """Return one line on what is left once every layer is deployed, where that differs."""
+def folded_totals(found: Sequence[Stack]) -> dict[str, Any]:
+    """Return what is left once every layer is deployed, as JSON holds it; nothing where that is the same."""
     graphs = [(stack.graph, deployed(stack)) for stack in found]
-    if not any(after for _, after in graphs) or any(stack.hidden for stack in found):
-        return []
+    counted_once = all(layer.times == 1 for stack in found for layer in stack.block.layers)
+    if not any(after for _, after in graphs) or any(stack.hidden for stack in found) or not counted_once:
+        return {}
     before, after = (
-        (total(params(one).total for one in some), total(work.macs(one) for one in some))
+        {"params": total(params(one).total for one in some), "macs": total(work.macs(one) for one in some)}
         for some in ([graph for graph, _ in graphs], [after or graph for graph, after in graphs])
     )
-    if before == after or any(layer.times > 1 for stack in found for layer in stack.block.layers):
+    if before["params"] == after["params"] and (not known(after["macs"]) or before["macs"] == after["macs"]):
+        return {}
+    return {"folded": after}
+
+
+def folded_foot(found: Sequence[Stack]) -> list[str]:
+    """Return one line on what is left once every layer is deployed, where that differs."""
+    after = folded_totals(found).get("folded")
+    if after is None:
         return []
-    macs = f" and {exactly(after[1])} MACs" if known(after[1]) and after[1] != before[1] else ""
-    return [f"folded for deployment: {exactly(after[0])} parameters{macs} (form=folded)"]
+    macs = f" and {exactly(after['macs'])} MACs" if known(after["macs"]) else ""
+    return [f"folded for deployment: {exactly(after['params'])} parameters{macs} (form=folded)"]
 
 
 def lines(stack: Stack, depth: int = 1) -> list[Line]:

@@ -86,8 +86,9 @@ def scbottleneck(
 ) -> Value:
     """SCNet's bottleneck: two 1x1s make the halves, a plain 3x3 and a calibrated one, joined by a 1x1, added.
 
-    Each half has out_channels/expansion base_width/64 cardinality channels. With avd a strided (or first) block
-    convolves at stride 1 and strides by a 3x3 average pool. The shortcut is a strided 1x1 with norm where the shape changes.
+    Each half has out_channels/expansion base_width/64 cardinality channels. With avd a
+    strided (or first) block convolves at stride 1 and strides by a 3x3 average pool. The shortcut
+    is a strided 1x1 with norm where the shape changes.
 
     Used for: SCNet-50.
     Gains: 12 % fewer MACs than ResNet's bottleneck (256 channels at 56x56).

@@ -2,7 +2,7 @@
 
 from convcalc.builder import Builder
 from convcalc.graph import Value
-from convcalc.kinds.inception import Step, Style, branches, chain, forked, pooled, shrunk, widths_of
+from convcalc.kinds.branches import Step, Style, branches, chain, forked, pooled, shrunk, widths_of
 from convcalc.kinds.parts import Form
 from convcalc.registry import kind
 

@@ -71,7 +71,7 @@ def mixconv(
     out_channels: Size | None = None,
     kernel_size: tuple[int, ...] = (3, 5),
     stride: Sizes = 1,
-    dilation: Size = 1,
+    dilation: Sizes = 1,
     depthwise: bool = True,
     bias: bool = False,
 ) -> Value:

@@ -10,7 +10,7 @@ import sympy
 import torch
 
 from convcalc import ops
-from convcalc.analyses.field import Field, fields
+from convcalc.analyses.field import ANYWHERE, Field, fields
 from convcalc.analyses.macs import at_least, macs, other
 from convcalc.analyses.memory import columns, memory
 from convcalc.analyses.params import params_of
@@ -80,12 +80,14 @@ def test_sampling_is_nominal_here_and_anywhere_by_offset() -> None:
     def deformable(b: Builder, x: Value) -> Value:
         offsets = b.conv(x, 18, 3, padding=1)
         walks = (Window(kernel=3, before=1, after=1),) * 2
-        return b.write(ops.Sample(shape=(1, 18, 9, 8), windows=walks), x, offsets)
+        columns = b.sample(x, offsets, walks=walks)
+        sizes = tuple((size,) for size in columns.shape)
+        return b.rearrange(columns, sizes, tuple(range(6)), (1, 3, 1, 1))
 
     one = receptive(seen(deformable), 2)
-    assert one is not None and one.size_max == [3, 3] and one.everything == "anywhere by offset"
+    assert one is not None and one.size_max == [3, 3] and one.everything == ANYWHERE
     grid = receptive(seen(lambda b, x: b.write(ops.Sample(shape=(1, 2, 3, 3)), x)), 2)
-    assert grid is not None and grid.size_max == [None, None] and grid.everything == "sampling"
+    assert grid is not None and grid.size_max == [None, None] and grid.everything == ANYWHERE
 
 
 def test_a_generated_kernel_shows_the_whole_of_what_made_it() -> None:

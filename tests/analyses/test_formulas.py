@@ -46,7 +46,7 @@ def drawn(kind: Kind, rank: int, chance: random.Random) -> tuple[dict[Any, int],
             arguments[name] = chance.randint(1, 6)
         elif name == "normalized_shape":
             arguments[name] = (shapes[0][-1],)
-        elif argument.required and name not in arguments or name == "scale_factor" and "size" in kind.arguments:
+        elif (argument.required and name not in arguments) or (name == "scale_factor" and "size" in kind.arguments):
             arguments[name] = PICKED[name]
     return numbers, shapes, arguments
 
@@ -69,7 +69,7 @@ def test_a_formula_filled_in_is_what_is_counted(name: str) -> None:
         numbers, shapes, arguments = drawn(kind, rank, chance)
         if name == "octave":
             shapes[1] = (*shapes[1][:2], *(size // 2 for size in shapes[0][2:]))
-            numbers |= {one: size for one, size in zip(input_shapes(kind, rank)[1][2:], shapes[1][2:], strict=True)}
+            numbers |= dict(zip(input_shapes(kind, rank)[1][2:], shapes[1][2:], strict=True))
         try:
             graph = kind.build(*shapes, **arguments)
         except (ShapeError, SpecError, UnsupportedError):

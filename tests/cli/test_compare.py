@@ -86,12 +86,34 @@ def test_errors(capsys: pytest.CaptureFixture[str]) -> None:
     for argv, message in (
         (["compare", DENSE, "-i", "64x8x8"], "two specs or more"),
         (["compare", DENSE, "convd c=1", "-i", "64x8x8"], "there is no kind 'convd'"),
-        (["compare", DENSE, SEPARABLE], "the input's size is missing"),
+        (["compare", DENSE, SEPARABLE], f"{DENSE} has no input size"),
         (["alt", "-i", "64x8x8"], "alt takes one convolution in quotes"),
         (["alt", "relu", "-i", "64x8x8"], "alt replaces a convolution, not relu"),
         (["alt", "conv2d c=8 k=3 conv2d c=8 k=3", "-i", "64x8x8"], "not a stack"),
         (["alt", "conv2d c=8 k=3 d=2", "-i", "64x8x8"], "no dilation"),
-        (["alt", "conv2d c=8 k=3x5", "-i", "64x8x8"], "one kernel_size for all axes"),
+        (["alt", "conv2d c=8 k=3x5", "-i", "64x8x8"], "one kernel_size for all axes, not 3x5"),
+        (["alt", "conv2d c=8 k=3 repeat=2", "-i", "64x8x8"], "leave out repeat and times"),
+        (["alt", "conv2d c=8 k=3 p=1 padding_mode=reflect", "-i", "64x8x8"], "zeros on both sides"),
+        (["compare", DENSE, "gcn c=8 edges=3", "-i", "64x8x8"], "gcn takes no spatial axes"),
+        (["compare", DENSE, SEPARABLE, "-i", "64x8x8", "--time", "--limit", "nan"], "--limit"),
     ):
         assert run(argv) == 2, argv
         assert message in capsys.readouterr().err
+
+
+def test_rows_count_as_often_as_they_say(capsys: pytest.CaptureFixture[str]) -> None:
+    once, thrice = asked(capsys, "compare", "conv2d c=8 k=3", "conv2d c=8 k=3 times=3", "-i", "3x8x8")["specs"]
+    assert thrice["macs"] == 3 * once["macs"] and thrice["macs_ratio"] == 3.0 and thrice["params"] == 3 * once["params"]
+
+
+@pytest.mark.parametrize(("layer", "given"), [("conv1d c=128 k=5 p=2", "64x56"), ("conv3d c=16 k=3 p=1", "64x9x9x9")])
+def test_alt_answers_along_any_number_of_axes(layer: str, given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(capsys, "alt", layer, "-i", given)
+    assert len(found["specs"]) >= 5 and found["left_out"]
+
+
+def test_alt_says_where_the_literatures_ratio_does_not_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["alt", "conv2d c=64 k=3 s=2 p=1", "-i", "64x28x28"]) == 0
+    assert "hold at stride 1 with same padding" in " ".join(capsys.readouterr().out.split())
+    found = asked(capsys, "alt", "conv2d c=33 k=3 p=1", "-i", "31x7x7")
+    assert "octave, a = 1/2" in {row["name"] for row in found["left_out"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -58,15 +59,15 @@ def test_the_assumptions_and_cases(capsys: pytest.CaptureFixture[str]) -> None:
     ("argv", "worked", "value"),
     [
         # 5x5 depthwise separable on 12x12, the texts' worked example: 843 weights, 53,952 MACs
-        (["depthwise_separable", "c=256", "k=5", "-i", "3x12x12"], "1 * 3 * 8 * 8 * 1 * (256 + 5^2)", "53,952"),
-        (["se", "-i", "256x56x56"], "2 * 1 * 256 * floor(256/16)", "8,192"),
-        (["ghost", "c=100", "k=3", "ratio=3", "-i", "64x32x32"], "", "20,680,704"),
-        (["octave", "c=64", "-i", "32x32x32", "-i", "32x16x16"], "", "16,515,072"),
-        (["gcn", "c=16", "edges=10556", "-i", "2708x1433"], "", "62,301,248"),
-        (["dense_block", "num_layers=6", "-i", "64x56x56"], "", "1,040,449,536"),
+        (["depthwise_separable", "c=256", "k=5", "-i", "3x12x12"], "1 * 3 * 8 * 8 * 1 * (256 + 5^2)", 53_952),
+        (["se", "-i", "256x56x56"], "2 * 1 * 256 * floor(256/16)", 8_192),
+        (["ghost", "c=100", "k=3", "ratio=3", "-i", "64x32x32"], "", 20_680_704),
+        (["octave", "c=64", "-i", "32x32x32", "-i", "32x16x16"], "", 16_515_072),
+        (["gcn", "c=16", "edges=10556", "-i", "2708x1433"], "", 62_301_248),
+        (["dense_block", "num_layers=6", "-i", "64x56x56"], "", 1_040_449_536),
     ],
 )
-def test_the_numbers_put_in(argv: list[str], worked: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_numbers_put_in(argv: list[str], worked: str, value: int, capsys: pytest.CaptureFixture[str]) -> None:
     rows = {row["quantity"]: row for row in asked(capsys, *argv)["numbers"]}
     assert rows["macs"]["value"] == value
     assert worked in rows["macs"]["worked"]
@@ -96,3 +97,60 @@ def test_errors(capsys: pytest.CaptureFixture[str]) -> None:
     ):
         assert run(argv) == 2
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["stacked", "c=64", "k=3", "-i", "32x40"],
+        ["conv", "c=64", "k=3", "p=0+1", "-i", "3x30x31"],
+        ["conv", "c=64", "k=3", "p=same", "-i", "3x30x31"],
+        ["conv", "c=64", "k=3x5", "s=2x1", "-i", "3x30x31"],
+        ["octave", "c=4", "-i", "4x8x8"],
+        ["octave", "c=4", "-i", "low=32x4x4", "-i", "high=32x8x8"],
+        ["octave", "s=2", "c=64", "-i", "32x9x9"],
+        ["condconv", "c=4", "num_experts=2", "-i", "3x9x9", "-i", "routing=1x2"],
+        ["inverted_residual", "c=32", "k=4", "-i", "64x9x9"],
+        ["bottleneck", "k=2", "-i", "16x9x9"],
+        ["cheb", "c=4", "edges=9", "-i", "6x5"],
+        ["dynamic", "c=8", "-i", "3x9x9"],
+    ],
+    ids=lambda argv: " ".join(argv),
+)
+def test_what_is_written_out_comes_to_what_is_counted(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Each worked line, evaluated by Python, is the number beside it; where a formula does not hold, none is shown."""
+    found = asked(capsys, *argv)
+    assert run(["macs", *argv, "-f", "json"]) == 0
+    counted = json.loads(capsys.readouterr().out)
+    rows = {row["quantity"]: row for row in found["numbers"]}
+    assert rows["macs"]["value"] == counted["macs"]
+    assert {name.removeprefix("other: ") for name in rows if name.startswith("other: ")} == set(counted["other"])
+    for row in rows.values():
+        if row["worked"] != "-":
+            names = {"floor": math.floor, "ceiling": math.ceil, "Max": max, "Min": min, "__builtins__": {}}
+            assert eval(row["worked"].replace("^", "**"), names) == pytest.approx(row["value"]), row
+
+
+def test_letters_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "inverted_residual"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "letters: B batch, C_in in_channels, H height, W width, C_out out_channels, k kernel_size, s stride" in text
+    assert run(["explain", "splat"]) == 0
+    assert "with radix=2" in capsys.readouterr().out
+
+
+def test_numbers_a_kind_refuses_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for argv, message in (
+        (["conv", "groups=0"], "groups (0) must be at least 1"),
+        (["se", "reduction=0"], "reduction (0) must be at least 1"),
+        (["dense_block", "num_layers=9999"], "between 1 and 1,000"),
+        (["conv", "c=8", "k=3", "repeat=2"], "leave out repeat and times"),
+    ):
+        assert run(["explain", *argv]) == 2
+        error = capsys.readouterr().err
+        assert message in error and "^" in error
+
+
+def test_what_was_stated_is_a_number_in_the_formula(capsys: pytest.CaptureFixture[str]) -> None:
+    (case,) = asked(capsys, "octave", "stride=2", "out_channels=64")["cases"]
+    assert case["weights"] == "64*C_h*k**2 + 64*C_l*k**2" and case["shapes"][0][1] == "32"

@@ -72,3 +72,19 @@ def test_folded_totals_stand_beside_the_trained_ones(capsys: pytest.CaptureFixtu
     assert "86,784" in text and "folded for deployment: 36,928 parameters" in text
     assert run(["macs", "acb", "c=64", "p=1", "-i", "64x56x56"]) == 0
     assert "36,928 parameters and 115,605,504 MACs (form=folded)" in capsys.readouterr().out
+
+
+def test_names_of_inputs_are_bound_or_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert asked(capsys, "shape", "octave", "c=4", "-i", "low=3x4x4", "-i", "3x8x8")["output"][0] == [1, 2, 8, 8]
+    for argv, message in (
+        (["octave", "c=4", "-i", "hgih=3x8x8", "-i", "low=3x4x4"], "did you mean 'high'?"),
+        (["octave", "c=4", "-i", "low=3x4x4"], "octave lacks its input high"),
+        (["condconv", "c=4", "-i", "3x9x9", "-i", "ruoting=1x4"], "did you mean 'routing'?"),
+    ):
+        assert run(["shape", *argv]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_folded_totals_are_in_the_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert asked(capsys, "params", "acb", "in_channels=8", "c=8")["folded"]["params"] == 8 * 8 * 9 + 8
+    assert "folded" not in asked(capsys, "params", "conv2d", "in_channels=8", "c=8", "k=3")

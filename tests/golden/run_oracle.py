@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from convcalc.analyses.macs import macs
 from convcalc.analyses.params import params
-from convcalc.errors import ConvcalcError
 from convcalc.kinds import find
 from convcalc.registry import Kind
 from convcalc.sizes import PerAxis
@@ -22,6 +21,7 @@ from convcalc.sizes import PerAxis
 HERE = Path(__file__).parent
 NAMES: dict[str, Any] = tomllib.loads((HERE / "names.toml").read_text(encoding="utf-8"))
 DECLINED: dict[str, str] = NAMES.pop("declined_rows")
+IGNORED: set[str] = set(NAMES.pop("ignored")["keys"])
 
 
 class Answer(NamedTuple):
@@ -36,7 +36,7 @@ class Answer(NamedTuple):
 def answer(row: dict[str, Any]) -> Answer:
     """Return our shape, parameters and MACs for a row, or why it is not run."""
     entry = _entry(row)
-    declined = DECLINED.get(row["id"], entry.get("decline", ""))
+    declined = DECLINED.get(row["id"], entry.get("decline", "")) or _other_layer(row)
     if declined:
         return Answer(declined=declined)
     kind = _kind(entry.get("kind", row["kind"]))
@@ -45,6 +45,17 @@ def answer(row: dict[str, Any]) -> Answer:
     graph = kind.build(*shapes, **told)
     outputs = [list(value.shape) for value in graph.outputs]
     return Answer(outputs[0] if len(outputs) == 1 else outputs, params(graph).total, macs(graph))
+
+
+def _other_layer(row: dict[str, Any]) -> str:
+    """Why a row is another layer than the paper's, where its arguments say so."""
+    kwargs = row.get("params_kwargs") or {}
+    if "4uiiurz1" in row["id"] and kwargs.get("kernel_size", 3) != 3:
+        return "its offset convolution is 3x3 whatever the kernel: not the paper's"
+    ports_groups = row["kind"] == "octave" and "channels" not in kwargs and kwargs.get("groups", 1) > 1
+    if ports_groups and kwargs["groups"] != kwargs.get("in_channels"):
+        return "the port splits the groups between the paths; officially every path has all of them"
+    return ""
 
 
 def expected(row: dict[str, Any]) -> Answer:
@@ -80,7 +91,7 @@ def arguments(row: dict[str, Any], entry: dict[str, Any], kind: Kind) -> dict[st
     for key, value in (row.get("params_kwargs") or {}).items():
         name = entry.get("keys", {}).get(key, key)
         translated = entry.get("values", {}).get(key, {}).get(str(value), value)
-        if translated == "" or name == "":
+        if translated == "" or name == "" or (key in IGNORED and name == key and key not in kind.arguments):
             continue
         if key in entry.get("times", {}):
             name, factor = entry["times"][key]
@@ -127,8 +138,11 @@ def _special(row: dict[str, Any], told: dict[str, Any]) -> None:
             told.update(shared_bias=True)
         case "condconv":
             told.setdefault("bias", False)
-            padding = [k // 2 for k in _as_pair(told.get("kernel_size", 3))]
+            step, spread = kwargs.get("stride", 1), kwargs.get("dilation", 1)
+            padding = [(step - 1 + spread * (k - 1)) // 2 for k in _as_pair(told.get("kernel_size", 3))]
             told.setdefault("padding", padding)
+            if told["padding"] == "same" and step != 1:
+                told["padding"] = "tf_same"
         case "ghost_bottleneck" if kwargs.get("use_se"):
             told["squeeze_channels"] = kwargs["hidden_dim"] // 4
         case "spatial_cross_channel" if "tower_mid" not in kwargs:
@@ -138,14 +152,27 @@ def _special(row: dict[str, Any], told: dict[str, Any]) -> None:
         case "sk_conv":
             told.setdefault("split_input", True)
             told.setdefault("groups", 1)
-            told.setdefault("mid_channels", _rounded(kwargs["in_channels"] / 16, 8))
+            wide = kwargs.get("out_channels") or kwargs["in_channels"]
+            divisor = kwargs.get("rd_divisor", 8)
+            told.setdefault("mid_channels", _rounded(wide * kwargs.get("rd_ratio", 1 / 16), divisor, least=0.9))
         case "se_block_timm":
-            told.setdefault("squeeze_channels", _rounded(kwargs["channels"] * kwargs.get("rd_ratio", 1 / 16), 8))
+            wide = kwargs["channels"] * kwargs.get("rd_ratio", 1 / 16)
+            told.setdefault("squeeze_channels", _rounded(wide, kwargs.get("rd_divisor", 8)))
+        case "gcn" if kwargs.get("normalize") is False:
+            told["self_loops"] = False
+        case "deform_v1" | "deform_v2" if "inc" in kwargs:
+            told.setdefault("padding", 1)
+            told.setdefault("bias", False)
+        case "resnet_bottleneck" | "reference" if row["id"].endswith(".v1") or "caffe" in row.get("source_repo", ""):
+            told.setdefault("stride_at", "1x1")
+        case "involution_xmu":
+            told.setdefault("reduction", 4)
 
 
-def _rounded(value: float, divisor: int) -> int:
-    """timm's make_divisible, without its lower bound of nine tenths."""
-    return max(divisor, int(value + divisor / 2) // divisor * divisor)
+def _rounded(value: float, divisor: int, least: float = 0.0) -> int:
+    """timm's make_divisible: never below `least` of the value."""
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < least * value else rounded
 
 
 def _as_list(output: Any) -> list[Any]:
@@ -170,7 +197,7 @@ def main(path: str) -> int:
     for row in rows:
         try:
             ours = answer(row)
-        except (ConvcalcError, KeyError, TypeError, ValueError) as error:
+        except Exception as error:
             ours = Answer(output=f"{type(error).__name__}: {error}")
         theirs = expected(row) if not ours.declined else ours
         verdict = "declined" if ours.declined else "equal" if ours == theirs else "DIFFERS"

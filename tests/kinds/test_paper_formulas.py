@@ -22,7 +22,8 @@ def named(expression: Any) -> Any:
 
 def typed(text: str) -> Any:
     """A formula as a paper prints it, with ^ for powers."""
-    names = "B C_in C_out C_mid H W H_out W_out H_1 W_1 N E F F_out L K P G C_g o_1 o_3 o_5 o_p r_3 r_5 k s p d g m n r q t b f"
+    names = "B C_in C_out C_mid H W H_out W_out H_1 W_1 N E F F_out L K P G C_g"
+    names += " o_1 o_3 o_5 o_p r_3 r_5 k s p d g m n r q t b f"
     space = {name: N(name) for name in names.split()}
     return sympy.sympify(
         text.replace("^", "**"), locals={**space, "ceil": sympy.ceiling, "floor": sympy.floor, "Max": sympy.Max}
@@ -114,7 +115,7 @@ PAPERS: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("grouped", {}, 0, "C_out*C_in/g*k^2", "B*H_out*W_out*C_out*C_in/g*k^2"),
     ("dilated", {"groups": 1}, 0, "C_out*C_in*k^2", "B*H_out*W_out*C_out*C_in*k^2"),
     ("inception_v2_reduction", {}, 0, "C_in*(r_3 + r_5) + 9*(r_3*o_3 + r_5*o_5 + o_5^2)",
-     "B*(H*W*(C_in*(r_3 + r_5) + 9*r_5*o_5) + H_out*W_out*9*(r_3*o_3 + o_5^2))"),
+     "B*(H*W*(C_in*(r_3 + r_5) + 9*r_5*o_5) + H/2*W/2*9*(r_3*o_3 + o_5^2))"),
     ("inception_v4_reduction_a", {}, 0, "9*C_in*384 + C_in*192 + 9*192*224 + 9*224*256",
      "B*(H*W*(192*C_in + 9*192*224) + H_out*W_out*(9*C_in*384 + 9*224*256))"),
     ("inception_v4_stem_5a", {}, 0, "1728*C_in", "B*H_out*W_out*1728*C_in"),

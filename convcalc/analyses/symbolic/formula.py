@@ -11,6 +11,7 @@ from convcalc.analyses.params import params
 from convcalc.analyses.steps import stages
 from convcalc.analyses.symbolic.assumptions import assumptions, remainder
 from convcalc.analyses.symbolic.extent import Extent, extents
+from convcalc.analyses.symbolic.relations import say, told
 from convcalc.analyses.symbolic.symbols import EXAMPLES, PLACES, Case, cases, input_shapes, letters, rules, symbol
 from convcalc.errors import UnsupportedError
 from convcalc.graph import Node, Value
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 GROWN = ("num_layers", "num_terms")
 """Structural numbers in which a closed form is recovered by interpolation."""
-SIGNS = {"==": ("=", "="), "!=": ("!=", "!="), ">=": (">=", "<="), "<=": ("<=", ">="), ">": (">", "<"), "<": ("<", ">")}
-"""How a relation reads once a symbol stands alone on the left: as it was, or turned round."""
 POINTS, CHECKS = (1, 2, 3, 4), (5, 6, 7, 8)
 
 
@@ -60,11 +59,11 @@ def formulas(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = 
 
     Raises UnsupportedError where the structure needs a number, ShapeError where the numbers do not fit.
     """
-    told = {**_required(kind, rank, chosen), **chosen}
+    given = {**_required(kind, rank, chosen), **chosen}
     grown = next((name for name in GROWN if name in kind.arguments and name not in chosen), "")
     if not grown:
-        return _derived(kind, rank, told, count)
-    rows = {n: _derived(kind, rank, {**told, grown: n}, count) for n in (*POINTS, *CHECKS)}
+        return _derived(kind, rank, given, count)
+    rows = {n: _derived(kind, rank, {**given, grown: n}, count) for n in (*POINTS, *CHECKS)}
     if any(len(found) != len(rows[POINTS[0]]) for found in rows.values()):
         return rows[POINTS[-1]]
     letter = letters(kind, {})[grown] if grown in letters(kind, {}) else symbol("K" if grown == "num_terms" else "L")
@@ -74,17 +73,17 @@ def formulas(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = 
 
 
 def _required(kind: Kind, rank: int, chosen: dict[str, Any]) -> dict[str, Any]:
-    told = {}
+    given = {}
     for name, argument in kind.arguments.items():
         if name in chosen:
             continue
         if name == "scale_factor" and "factors" in argument.takes and "size" not in chosen:
-            told[name] = EXAMPLES[name]
+            given[name] = EXAMPLES[name]
         elif name == "normalized_shape":
-            told[name] = (input_shapes(kind, rank)[0][-1],)
+            given[name] = (input_shapes(kind, rank)[0][-1],)
         elif argument.required and name in EXAMPLES and "size" not in argument.takes:
-            told[name] = EXAMPLES[name]
-    return told
+            given[name] = EXAMPLES[name]
+    return given
 
 
 def _derived(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = None) -> list[Formula]:
@@ -156,15 +155,12 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
     nodes = [_named(node, tidy, names) for node in case.graph.nodes]
     held = params(nodes)
     seen = tuple(
-        {
-            i: e._replace(first=_plain(tidy(e.first)), last=_plain(tidy(e.last)), jump=tidy(e.jump))
-            for i, e in one.items()
-        }
+        {i: e._replace(first=tidy(e.first), last=tidy(e.last), jump=tidy(e.jump)) for i, e in one.items()}
         for one in extents(case.graph)
     )
-    told = [(holds.subs(back), answer) for holds, answer in case.decided]
-    said = [_told(holds if answer else holds.subs(case.known), answer, case.known) for holds, answer in told]
-    decided = [tidy(holds if answer else sympy.Not(holds)) for holds, answer in told]
+    asked = [(holds.subs(back), answer) for holds, answer in case.decided]
+    said = [told(holds if answer else holds.subs(case.known), answer, case.known) for holds, answer in asked]
+    decided = [tidy(holds if answer else sympy.Not(holds)) for holds, answer in asked]
     odd = [next(iter(kernel.free_symbols)) for kernel in back.values()]
     return Formula(
         case=tuple(said),
@@ -182,13 +178,9 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
         stages=sympy.Integer(stages(case.graph)),
         drawn="",
         graph=case.graph,
-        decided=tuple(told),
+        decided=tuple(asked),
         tidy=tidy,
     )
-
-
-def _plain(expression: Any) -> Any:
-    return expression if expression.has(sympy.Max, sympy.Min) else sympy.expand(expression)
 
 
 def _divisions(assumed: list[Any], case: Case) -> list[tuple[Any, Any]]:
@@ -256,42 +248,8 @@ def _named(node: Node, tidy: Callable[[Any], Any], names: dict[Any, Any]) -> Nod
     return node._replace(op=op, inputs=tuple(map(value, node.inputs)), output=made)
 
 
-def _told(holds: Any, answer: bool, known: dict[Any, Any]) -> str:
-    """Say what was decided; where a rule then fixes the symbol, say what it is."""
-    if holds in (sympy.true, sympy.false):
-        return ", ".join(f"{one} = {value}" for one, value in known.items() if value.is_Integer)
-    return say(holds if answer else sympy.Not(holds))
-
-
 def _said(assumed: list[Any], tidy: Callable[[Any], Any], decided: list[Any], odd: list[Any]) -> list[str]:
     return [say(holds) for holds in assumptions([tidy(holds) for holds in assumed], decided, odd)]
-
-
-def say(holds: Any) -> str:
-    """Return a relation as people write it: `g divides C_in`, `H + 2*p >= k`."""
-    mod = remainder(holds)
-    if mod is not None:
-        word = "divides" if isinstance(holds, sympy.Eq) else "does not divide"
-        return f"{_typed(mod.args[1])} {word} {_typed(mod.args[0])}"
-    if isinstance(holds, sympy.core.relational.Relational) and (
-        holds.rhs == 0 or isinstance(holds, (sympy.Eq, sympy.Ne))
-    ):
-        difference = sympy.expand(holds.lhs - holds.rhs)
-        for one in sorted(difference.free_symbols, key=lambda s: (s.name == "C_in", s.name in "kd", s.name)):
-            share = difference.coeff(one)
-            rest = sympy.expand(one - difference) if share == 1 else sympy.expand(one + difference)
-            if abs(share) == 1 and not rest.has(one):
-                return f"{one} {SIGNS[holds.rel_op][share == -1]} {_typed(sympy.factor(rest))}"
-    if isinstance(holds, (sympy.Eq, sympy.Ne)):
-        parts = sympy.Add.make_args(sympy.expand(holds.lhs - holds.rhs))
-        minus = -sympy.Add(*(part for part in parts if part.could_extract_minus_sign()))
-        plus = sympy.Add(*(part for part in parts if not part.could_extract_minus_sign()))
-        return f"{_typed(plus)} {SIGNS[holds.rel_op][0]} {_typed(minus)}"
-    return _typed(holds)
-
-
-def _typed(expression: Any) -> str:
-    return str(expression).replace("**", "^").replace("*", " ")
 
 
 def _grown(rows: list[Formula], letter: Any, name: str) -> Formula:

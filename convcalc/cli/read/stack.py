@@ -9,7 +9,7 @@ from typing import NamedTuple
 from convcalc.builder import Builder
 from convcalc.cli.read.layers import Layer
 from convcalc.cli.read.source import Block
-from convcalc.cli.read.tensors import batched, looks_channels_last
+from convcalc.cli.read.tensors import Tensor, batched, looks_channels_last
 from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError, nearest
 from convcalc.graph import Graph, Value
 from convcalc.kinds import HOME, plain
@@ -47,8 +47,9 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     values: dict[str, tuple[Value, ...]] = {}
     readings = []
     first = block.layers[0].kind
+    called = _called(first, block.inputs)
     for place, given in enumerate(block.inputs):
-        own = dict(first.input_ranks).get(given.name or _input_name(first, place), rank)
+        own = dict(first.input_ranks).get(called[place], rank)
         shape, reading = batched(given, own, decided_by, layout)
         if first.rows:
             reading = f"features for each of {shape[0]} {first.rows}"
@@ -60,7 +61,7 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     if not block.inputs:
         values["input"] = (b.input(_unknown(block.layers[0], rank), "input"),)
         readings.append(f"no input size given: {'2-D' if rank is None else f'{rank}-D'}, sizes print as ?")
-    everything = _ordered(first, {name: value[0] for name, value in values.items()})
+    everything = _ordered(block.layers, block.inputs, [value[0] for value in values.values()])
     values["input"] = everything
     outputs, names = _write(b, block.layers, values, everything)
     hint = ""
@@ -70,15 +71,35 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     return Stack(b.graph(*outputs), block, "; ".join(readings), hint, parts)
 
 
-def _input_name(kind: Kind, place: int) -> str:
-    return kind.inputs[place] if place < len(kind.inputs) and not kind.variadic else ""
+def _called(kind: Kind, given: tuple[Tensor, ...]) -> list[str]:
+    """Which of the first layer's inputs each tensor is: those called by name, the rest in order."""
+    own = () if kind.variadic else kind.inputs
+    free = [name for name in own if name not in {one.name for one in given}]
+    return [one.name if one.name in own else free.pop(0) if free and not one.name else "" for one in given]
 
 
-def _ordered(kind: Kind, given: dict[str, Value]) -> tuple[Value, ...]:
-    """Inputs called as the first layer calls them come in its order: -i low=... -i high=... as well."""
-    if len(given) > 1 and set(given) <= set(kind.inputs):
-        return tuple(given[name] for name in kind.inputs if name in given)
-    return tuple(given.values())
+def _ordered(layers: tuple[Layer, ...], given: tuple[Tensor, ...], values: list[Value]) -> tuple[Value, ...]:
+    """Return the inputs in the order the first layer takes them: -i low=... -i high=... as well.
+
+    Raises SpecError for a name that neither it nor any from= knows, and where one it needs is missing.
+    """
+    kind = layers[0].kind
+    if kind.variadic or len(kind.inputs) < 2 or not given:
+        return tuple(values)
+    wired = {source for layer in layers for source in layer.sources}
+    for one in given:
+        if one.name and one.name not in kind.inputs and one.name not in wired:
+            listed = ", ".join(kind.inputs)
+            raise SpecError(
+                f"{kind.name} has no input {one.name!r}{nearest(one.name, kind.inputs)} ({listed})", one.spot
+            )
+    called = _called(kind, given)
+    bound = dict(zip(called, values, strict=True))
+    for name in kind.inputs[: len(kind.inputs) - kind.optional]:
+        if name not in bound and any(called):
+            raise SpecError(f"{kind.name} lacks its input {name}: give it with -i {name}=...", layers[0].spot)
+    rest = [value for name, value in zip(called, values, strict=True) if name not in kind.inputs]
+    return (*(bound[name] for name in kind.inputs if name in bound), *rest)
 
 
 def _unknown(first: Layer, rank: int | None) -> Shape:
