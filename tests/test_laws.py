@@ -465,3 +465,42 @@ def _fixed_values(graph: Graph, module: GraphModule) -> dict[int, torch.Tensor]:
         elif node.inputs and all(value.index in values for value in node.inputs):
             values[node.output.index] = compute(node.op, [values[value.index] for value in node.inputs])
     return values
+
+
+# every kind trains ----------
+
+
+@every_kind
+def test_a_kind_runs_forward_and_backward(name: str) -> None:
+    """On the first drawn case that fits: every parameter a step reads and every input gets a gradient of its shape."""
+    found = first_case(name)
+    graph = all_kinds()[name].build(*found[0], **found[1])
+    module = GraphModule(graph, dtype=torch.float64).train()
+    inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in found[0]]
+    results = module(*inputs)
+    results = (results,) if isinstance(results, torch.Tensor) else results
+    assert [tuple(result.shape) for result in results] == [value.shape for value in graph.outputs]
+    sum(result.square().sum() for result in results).backward()
+    read = {value.index for node in graph.nodes for value in node.inputs}
+    for tensor, value in zip(inputs, graph.inputs, strict=True):
+        if value.index in read:
+            assert tensor.grad is not None and tensor.grad.isfinite().all()
+    for parameter in module.parameters():
+        assert parameter.grad is not None and parameter.grad.shape == parameter.shape
+
+
+def first_case(name: str) -> tuple[list[tuple[int, ...]], dict[str, Any]]:
+    found: list[Any] = []
+
+    @settings(max_examples=40, database=None, derandomize=True)
+    @given(case=cases(name))
+    def search(case: Any) -> None:
+        if not found:
+            try:
+                all_kinds()[name].build(*case[0], **case[1])
+            except (ShapeError, SpecError):
+                return
+            found.append(case)
+
+    search()
+    return found[0]

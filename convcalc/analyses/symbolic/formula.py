@@ -16,7 +16,7 @@ from convcalc.analyses.symbolic.symbols import EXAMPLES, PLACES, Case, cases, in
 from convcalc.errors import UnsupportedError
 from convcalc.graph import Node, Value
 from convcalc.ops import Sample
-from convcalc.sizes import is_symbol
+from convcalc.sizes import PerAxis, is_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +108,11 @@ def _derived(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = 
         found = cases(write(True))
     back = {_half(one): (one - 1) / sympy.Integer(2) for one in kernels} if odd else {}
     found.sort(key=lambda case: any(one.name == "C_in" and value.is_Integer for one, value in case.known.items()))
-    return [_formula(kind, case, back) for case in found]
+    made = [_formula(kind, case, back) for case in found]
+    if any(isinstance(value, PerAxis) for value in chosen.values()):  # the field is followed along one axis
+        unknown = [tuple({i: e._replace(known=False) for i, e in one.items()} for one in f.fields) for f in made]
+        made = [f._replace(fields=fields) for f, fields in zip(made, unknown, strict=True)]
+    return made
 
 
 def _half(kernel: Any) -> Any:
