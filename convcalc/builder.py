@@ -366,12 +366,21 @@ class Builder:
         """Split each axis into factors, reorder them all, merge runs of them (reshape, permute, flatten)."""
         return self.write(ops.Rearrange(split=split, order=order, merge=merge), x)
 
+    def merge(self, x: Value, runs: tuple[int, ...]) -> Value:
+        """Merge runs of axes, in order: (1, 2, 1) merges the second with the third."""
+        return self.rearrange(x, tuple((size,) for size in x.shape), tuple(range(len(x.shape))), runs)
+
     def flatten(self, x: Value, start: int = 1, stop: int = -1) -> Value:
         """Merge the axes start..stop, both included."""
-        start, last = axis_in(start, len(x.shape)), axis_in(stop, len(x.shape))
-        axes = tuple(range(len(x.shape)))
-        merge = (*(1 for _ in axes[:start]), last - start + 1, *(1 for _ in axes[last + 1 :]))
-        return self.rearrange(x, tuple((size,) for size in x.shape), axes, merge)
+        rank = len(x.shape)
+        first, last = axis_in(start, rank), axis_in(stop, rank)
+        return self.merge(x, (*(1 for _ in range(first)), last - first + 1, *(1 for _ in range(last + 1, rank))))
+
+    def add_bias(self, x: Value, bias: Value) -> Value:
+        """Add a bias (C) to every position of x (B, C, *S)."""
+        ones = tuple(1 for _ in x.spatial)
+        column = self.rearrange(bias, ((x.channels, *ones),), tuple(range(len(ones) + 1)), (1, *ones))
+        return self.elementwise("add_bias", x, column)
 
     def channel_shuffle(self, x: Value, groups: Size) -> Value:
         """out[j*g + i] = in[i*n + j] for n = C/g channels in each of g groups."""

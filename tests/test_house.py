@@ -19,7 +19,7 @@ FLOORS = {
     "kinds": 4, "analyses": 5, "render": 6, "runtime": 6, "cli": 7,
 }  # fmt: skip
 HEAVY = ("torch", "numpy", "sympy", "fvcore", "pydantic")
-LONG = {"builder.py": 405, "field.py": 320}
+LONG = {"builder.py": 415, "field.py": 320}
 """Files over 300 lines, and how far they may go: the pen, and one rule per op."""
 FILES = sorted(PACKAGE.rglob("*.py"))
 

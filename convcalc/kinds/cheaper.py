@@ -176,10 +176,7 @@ def hetconv(
         made.append(_turns(b, x, part, reads, 1, kernel_size, stride, filters=rest))
     y = made[0] if len(made) == 1 else b.concat(*made)
     for name in ("bias",) * bias + ("bias_1x1",) * bias_1x1:
-        held = b.parameter(name, (out_channels,), "bias")
-        split = ((out_channels, *(1 for _ in y.spatial)),)
-        places = tuple(range(len(y.spatial) + 1))
-        y = b.elementwise("add_bias", y, b.rearrange(held, split, places, tuple(1 for _ in places)))
+        y = b.add_bias(y, b.parameter(name, (out_channels,), "bias"))
     return y
 
 
@@ -209,7 +206,7 @@ def _turns(
     with b.scope("point"):
         weight = b.parameter("weight", (count, turns, reads * (part - 1)))
     z = b.contract("bpihw,poi->bpohw", laid, weight)
-    z = b.rearrange(z, tuple((size,) for size in z.shape), (0, 1, 2, 3, 4), (1, 2, 1, 1))
+    z = b.merge(z, (1, 2, 1, 1))
     return b.add(y, z)
 
 

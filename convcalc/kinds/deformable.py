@@ -45,11 +45,8 @@ def _deformed(
     )  # fmt: skip
     rows = b.rearrange(weight, ((groups, makes), (reads,), *((size,) for size in kernel)), tuple(range(5)), (1, 1, 3))
     y = b.contract("bgihw,goi->bgohw", parted, rows)
-    y = b.rearrange(y, tuple((size,) for size in y.shape), tuple(range(5)), (1, 2, 1, 1))
-    if not biases:
-        return y
-    column = b.rearrange(biases[0], ((out_channels, 1, 1),), (0, 1, 2), (1, 1, 1))
-    return b.elementwise("add_bias", y, column)
+    y = b.merge(y, (1, 2, 1, 1))
+    return b.add_bias(y, biases[0]) if biases else y
 
 
 @kind(source="arXiv:1703.06211", spatial=2)
@@ -132,5 +129,4 @@ def conv_offset(b: Builder, x: Value, *, kernel_size: Sizes = 3) -> Value:
         offsets = b.conv(x, x.channels * 2, kernel_size, padding="same")
     walks = windows(x.spatial, 1, 1, 0, 1)
     moved = b.sample(x, offsets, walks=walks, groups=x.channels)
-    sizes = tuple((size,) for size in moved.shape)
-    return b.rearrange(moved, sizes, tuple(range(6)), (1, 3, 1, 1))
+    return b.merge(moved, (1, 3, 1, 1))

@@ -14,7 +14,7 @@ from convcalc.sizes import Size, Sizes, divides, equal, part_of, per_axis, produ
 def _mixed(b: Builder, shares: Value, experts: Value) -> Value:
     """Sum kernels by their shares, one sum per sample: (B, n) and (n, ...) to (B, ...)."""
     _count, *rest = experts.shape
-    flat = b.rearrange(experts, tuple((size,) for size in experts.shape), tuple(range(len(rest) + 1)), (1, len(rest)))
+    flat = b.merge(experts, (1, len(rest)))
     mixed = b.contract("bn,nk->bk", shares, flat)
     return b.rearrange(mixed, ((shares.shape[0],), tuple(rest)), tuple(range(len(rest) + 1)), (1, *(1 for _ in rest)))
 
@@ -32,9 +32,7 @@ def _per_sample(
     walks = windows(x.spatial, kernel_size, stride, padding, dilation)
     split = ((1, batch), *((size,) for size in x.shape[1:]))
     wide = b.rearrange(x, split, tuple(range(rank + 3)), (1, 2, *(1 for _ in x.spatial)))
-    kernels = b.rearrange(
-        weight, tuple((size,) for size in weight.shape), tuple(range(rank + 3)), (2, *(1 for _ in weight.shape[2:]))
-    )
+    kernels = b.merge(weight, (2, *(1 for _ in weight.shape[2:])))
     flat = () if bias is None else (b.rearrange(bias, ((batch,), (out_channels,)), (0, 1), (2,)),)
     y = b.convolve(wide, kernels, *flat, walks=walks, groups=batch * groups)
     return b.rearrange(
@@ -102,10 +100,7 @@ def condconv(
     )
     if not (bias and shared_bias):
         return y
-    held = b.parameter("bias", (out_channels,), "bias")
-    ones = tuple(1 for _ in y.spatial)
-    column = b.rearrange(held, ((out_channels, *ones),), tuple(range(len(ones) + 1)), (1, *ones))
-    return b.elementwise("add_bias", y, column)
+    return b.add_bias(y, b.parameter("bias", (out_channels,), "bias"))
 
 
 @kind(source="arXiv:1912.03458 (kaijieshi7/Dynamic-convolution-Pytorch)")
@@ -211,4 +206,4 @@ def involution(
     parted = ((x.batch,), (groups, each), (down,), (across,), *((size,) for size in laid.shape[4:]))
     columns = b.rearrange(laid, parted, tuple(range(7)), (1, 1, 1, 2, 1, 1))
     y = b.contract("bgckhw,bgkhw->bgchw", columns, kernels)
-    return b.rearrange(y, tuple((size,) for size in y.shape), (0, 1, 2, 3, 4), (1, 2, 1, 1))
+    return b.merge(y, (1, 2, 1, 1))

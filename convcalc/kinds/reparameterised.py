@@ -240,11 +240,11 @@ class Branches:
         one = b.rearrange(first, ((g, inner), (reads,), (1,), (1,)), (0, 1, 2, 3, 4), (1, 1, 3))
         two = b.rearrange(second, ((g, makes), (inner,), *((k,) for k in taps)), (0, 1, 2, 3, 4), (1, 1, 1, 1, 1))
         kernel = b.contract("gomhw,gmi->goihw", two, one)
-        kernel = b.rearrange(kernel, tuple((s,) for s in kernel.shape), (0, 1, 2, 3, 4), (2, 1, 1, 1))
+        kernel = b.merge(kernel, (2, 1, 1, 1))
         summed = b.reduce("sum", two, (3, 4))
         moved = b.rearrange(shift, ((g, inner),), (0, 1), (1, 1))
         bias = b.contract("gom,gm->go", summed, moved)
-        return kernel, b.rearrange(bias, tuple((s,) for s in bias.shape), (0, 1), (2,))
+        return kernel, b.merge(bias, (2,))
 
 
 @kind(source="arXiv:2006.12030 (yangyanli/DO-Conv)", spatial=2)
