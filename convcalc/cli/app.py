@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, str]] = {
     "macs": "Multiply-adds per layer, and the other work beside them.",
     "rf": "Receptive field: size, jump, start and centre per layer.",
     "hdc-check": "Do dilated convolutions leave holes? The paper's rules and the exact answer.",
+    "checkerboard": "How unevenly transposed layers write their outputs, and what to do.",
     "summary": "Shapes, parameters, multiply-adds and receptive field in one table.",
     "profile": "Run the layers here and time them.",
     "compare": "Several layers side by side, with ratios to the first.",
