@@ -47,7 +47,9 @@ def _all() -> Answer:
     table = Table(
         columns=columns,
         rows=rows,
-        foot=[f"{len(rows)} kinds; names ignore case, - and _; `convcalc kinds NAME` says more"],
+        foot=[
+            f"{len(rows)} kinds; names ignore case, - and _; `convcalc kinds NAME` and `convcalc explain NAME` say more"
+        ],
     )
     return Answer(document={"schema_version": SCHEMA_VERSION, "command": "kinds", "kinds": rows}, tables=[table])
 
@@ -71,6 +73,7 @@ def _one(kind: Kind) -> Answer:
         f"as words: {kind.name} {required}".rstrip(),
         f"as a call: {name}({usual})",
     ]
+    head += _tensors(kind)
     if aliases:
         head.append("also called: " + ", ".join(aliases))
     columns = (Column("name", "argument"), Column("takes", "takes"), Column("default", "default"))
@@ -81,6 +84,8 @@ def _one(kind: Kind) -> Answer:
         "about": kind.help,
         "source": kind.source,
         "torch": _torch(kind),
+        "inputs": list(kind.inputs),
+        "outputs": list(kind.outputs),
         "aliases": aliases,
         "positional": list(kind.positional),
         "arguments": rows,
@@ -88,6 +93,27 @@ def _one(kind: Kind) -> Answer:
     return Answer(document=document, tables=[Table(columns=columns, rows=rows, head=head)])
 
 
+def _tensors(kind: Kind) -> list[str]:
+    """What goes in and comes out, where that is more than one map."""
+    lines = []
+    if kind.rows:
+        lines.append(f"input: {kind.rows} x features, such as -i 2708x1433")
+    if len(kind.inputs) > 1 and not kind.variadic:
+        must = len(kind.inputs) - kind.optional
+        named = [f"-i {name}=..." + ("" if n < must else " (may be left out)") for n, name in enumerate(kind.inputs)]
+        lines.append(f"inputs: {', '.join(named)}")
+    if kind.outputs:
+        lines.append("outputs, of as=NAME: " + ", ".join(f"NAME.{name}" for name in kind.outputs))
+    return lines
+
+
+def _typed(value: object) -> str:
+    """A default as it is typed on the command line."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
 def _argument(argument: Argument) -> dict[str, str]:
-    default = "required" if argument.required else "none" if argument.default is None else str(argument.default)
+    default = "required" if argument.required else _typed(argument.default)
     return {"name": argument.name, "takes": describe(argument), "default": default}
