@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ from convcalc.graph import Value
 from convcalc.kinds import find
 from convcalc.kinds.substitutes import OCTAVE, SUBSTITUTES, Convolution, Layers
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
+from convcalc.shapes import show
 from convcalc.sizes import per_axis
 
 CONVOLUTIONS = ("conv", "pointwise", "dilated", "grouped")
@@ -56,10 +58,9 @@ def command(
     entries, left_out = [Entry(spec, stack)], []
     for one in SUBSTITUTES:
         layers = one.layers(asked)
-        entry = None if isinstance(layers, str) else _built(one.name, layers, stack, one.ratio)
-        if entry is None:
-            reason = layers if isinstance(layers, str) else "it gives another shape here"
-            left_out.append({"name": one.name, "reason": reason})
+        entry = layers if isinstance(layers, str) else _built(one.name, layers, stack, _ratio(one.ratio, stack))
+        if isinstance(entry, str):
+            left_out.append({"name": one.name, "reason": entry})
         else:
             entries.append(entry)
     octave = _octave(asked, stack)
@@ -111,6 +112,8 @@ def _convolution(layer: Layer, stack: Stack) -> Convolution:
     for name, usual in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1)):
         value = told.get(name, usual)
         if isinstance(value, str):
+            if value == "tf_same":
+                raise SpecError("alt takes padding as a number, same or valid", layer.spot)
             value = (per_axis(told["kernel_size"], rank)[0] - 1) // 2 if value == "same" else 0
         parts = set(per_axis(value, rank))
         if len(parts) > 1:
@@ -141,8 +144,16 @@ def _word(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _built(name: str, layers: Layers, stack: Stack, ratio: str) -> Entry | None:
-    """Return a substitute as an entry, or None where it does not fit or gives another shape."""
+def _ratio(text: str, stack: Stack) -> str:
+    """The literature writes its ratios for two axes: along one or three k^2 is k or k^3, and 9 of a 3x3 3 or 27."""
+    rank = len(stack.graph.inputs[0].spatial)
+    if rank == 2:
+        return text
+    return re.sub(r"\b9\b", str(3**rank), text.replace("k^2", "k" if rank == 1 else f"k^{rank}"))
+
+
+def _built(name: str, layers: Layers, stack: Stack, ratio: str) -> Entry | str:
+    """Return a substitute as an entry, or why it does not stand in."""
     given = stack.graph.inputs[0]
     b = Builder()
     values: tuple[Value, ...] = (b.input(given.shape),)
@@ -150,11 +161,11 @@ def _built(name: str, layers: Layers, stack: Stack, ratio: str) -> Entry | None:
         for number, (kind, told) in enumerate(layers):
             with b.scope(str(number), kind=kind, text=kind):
                 values = find(kind)[0].write(b, *values, **told)
-    except ConvcalcError:
-        return None
+    except ConvcalcError as error:
+        return str(error)
     graph = b.graph(*values)
     if graph.outputs[0].shape != stack.graph.outputs[0].shape:
-        return None
+        return f"it gives {show(graph.outputs[0].shape[1:])} here"
     return Entry(name, Stack(graph, Block((), ()), stack.reading), ratio, _said(layers))
 
 

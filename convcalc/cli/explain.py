@@ -51,7 +51,8 @@ def command(
         found = derived(layer, stack)
     except (ShapeError, UnsupportedError) as error:
         raise SpecError(f"{layer.text}: {error}", layer.spot) from None
-    sections = [words(layer, found), graph_table(layer.kind, found), *case_tables(layer.kind, found, form)]
+    shown = [graph_table(layer.kind, found), *case_tables(layer.kind, found, FormulaFormat.table)]
+    sections = [words(layer, found, shown), shown[0], *case_tables(layer.kind, found, form)]
     if stack is not None:
         sections.append(numbers_table(layer, stack, found[0], _values(layer, stack, found[0])))
     made = document(layer.kind, found, stack, sections)

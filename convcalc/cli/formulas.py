@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any
 
@@ -43,33 +44,32 @@ def _typed(expression: Any) -> str:
     return text(expression)
 
 
-def words(layer: Layer, found: list[Any]) -> Table:
+def words(layer: Layer, found: list[Any], shown: list[Table]) -> Table:
     """What a kind is, for whom, at what price; its letters and settings."""
     kind = layer.kind
     head = [f"{kind.name}: {kind.about}", f"source: {kind.source}"]
     head += [f"{label.lower()}: {kind.notes[label]}" for label in LABELS if label in kind.notes]
     depth = dict.fromkeys(_typed(one.stages) for one in found)
     head.append(f"dependent stages: {' or '.join(depth)} (contractions that wait for one another)")
-    head += [line for line in (_legend(layer, found), _settings(layer)) if line]
+    head += [line for line in (legend(layer, shown), _settings(layer)) if line]
     return Table(columns=(), rows=[], head=head)
 
 
-def _legend(layer: Layer, found: list[Any]) -> str:
-    """What each letter stands for, of those that appear."""
-    import sympy
-
+def legend(layer: Layer, shown: list[Table]) -> str:
+    """What each letter stands for, of those that appear in these tables."""
     from convcalc.analyses.symbolic.symbols import letters
 
-    known = {"B": "batch", "C_in": "in_channels", "C_h": "channels of high", "C_l": "channels of low", "N": "nodes",
-             "F": "features", "H": "height", "W": "width", "D": "depth", "T": "length"}  # fmt: skip
+    known = {"B": "batch", "C_in": "in_channels", "C_h": "channels of high", "C_l": "channels of low",
+             "C_1": "channels of the first input", "C_2": "channels of the second", "N": "nodes", "F": "features",
+             "H": "height", "W": "width", "D": "depth", "T": "length"}  # fmt: skip
     known |= {letter.name: name for name, letter in letters(layer.kind, {}).items()}
     known |= {"K": "num_terms"} if "num_terms" in layer.kind.arguments else {}
     known |= {"L": "num_layers"} if "num_layers" in layer.kind.arguments else {}
-    parts = [part for one in found for part in (*one.outputs[0], one.params, one.macs, *one.names.values())]
-    used = {letter.name for part in parts for letter in sympy.sympify(part).free_symbols}
-    return "letters: " + ", ".join(
-        f"{letter} {name}" for letter, name in known.items() if letter in used and letter != name
-    )
+    texts = [str(cell) for table in shown for row in table.rows for key, cell in row.items() if key != "quantity"]
+    texts += [line for table in shown for line in (*table.head, *table.foot)]
+    used = set(re.findall(r"[A-Za-z_0-9]+", " ".join(texts)))
+    named = [f"{letter} {name}" for letter, name in known.items() if letter in used and letter != name]
+    return f"letters: {', '.join(named)}" if named else ""
 
 
 def _settings(layer: Layer) -> str:

@@ -97,10 +97,13 @@ def folded_foot(found: Sequence[Stack]) -> list[str]:
 
 
 def lines(stack: Stack, depth: int = 1) -> list[Line]:
-    """Return the rows of a stack with their counts."""
-    return [
-        Line(row, params(row.nodes), work.macs(row.nodes), work.other(row.nodes)) for row in rows(stack.graph, depth)
-    ]
+    """Return the rows of a stack with their counts; a layer whose outputs have names gives all of them."""
+    made = []
+    for row in rows(stack.graph, depth):
+        named = tuple(node.output for node in row.nodes if node.output.index in stack.names)
+        whole = row._replace(outputs=named) if len(named) > 1 else row
+        made.append(Line(whole, params(row.nodes), work.macs(row.nodes), work.other(row.nodes)))
+    return made
 
 
 def label(line: Line, stack: Stack) -> str:

@@ -49,7 +49,8 @@ def scconv(
 
     Used for: SCNet.
     Gains: the weights of one 3x3, 9C^2/g, and 3/4 + 1/(4 r^2) of its MACs at stride 1; a wider, adaptive field.
-    Costs: three dependent steps; at stride 2 1.56 times the MACs of the strided 3x3; 2C norm parameters more.
+    Costs: a second convolution that waits for two others; at stride 2 1.56 times the MACs of the strided 3x3; 2C
+    norm parameters more.
     Split: the channels, in halves. Transform: 3x3; calibrated 3x3. Merge: concatenation.
     Errors in texts: computation falls by 23 % at stride 1, it does not inevitably grow; the weights are equal but the
     norms add 2C; the published file is half of the layer.

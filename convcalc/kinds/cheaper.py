@@ -40,7 +40,7 @@ def octave(
 
     Used for: a drop-in for the convolutions of a ResNet.
     Gains: 1/4 + 3/4 (1-a_in)(1-a_out) of the MACs at stride 1; the low half sees twice as far.
-    Costs: the same weights; four kernels, two pools and an upsampling to launch; even sizes only.
+    Costs: the same weights; four kernels, a pool and an upsampling to launch (three pools at stride 2); even sizes.
     Split: the channels, by frequency. Transform: four convolutions. Merge: addition at each resolution.
     Limit: 1 - 3/4 a(2-a) at stride 1; 1 - 3/4 a_out at stride 2, whatever a_in: a stride-2 last layer saves nothing.
     Errors in texts: first and last layers change shape and sizes must be even, so the architecture does change; the

@@ -47,8 +47,8 @@ def spatially_separable(
     Costs: kernels of rank above 1 cannot be written; two dependent steps where one was; never pays for k = 2.
     Split: none. Transform: along one axis, then along the other. Merge: the second stage sums.
     Limit: 2/k of the dense cost for N >> k; 2/m + (m-1)/(m(N-m+1)) for an m x m kernel on N x N without padding.
-    Errors in texts: 2/m + 2/(m(N-2)) holds for m = 3 only; (K+K) Cin Cout is exact only for Cin = Cmid = Cout or
-    per pair; a stage run on the wrong map (order matters when H and W differ).
+    Errors in texts: 2/m + 2/(m(N-2)) holds for m = 3 only; (K+K) Cin Cout is exact for Cin = Cmid = Cout (or
+    Cmid = 2 Cin Cout/(Cin + Cout)) and per pair; a stage run on the wrong map (order matters when H and W differ).
     """
     first, second = (0, 1) if order == "vertical_first" else (1, 0)
     inner: Size = out_channels if mid_channels is None else mid_channels

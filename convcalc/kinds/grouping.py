@@ -169,7 +169,7 @@ def shufflenet_unit_c(
 
     Used for: halving the map between stages.
     Gains: no projection: an average pool 3x3/2 passes the c input channels on.
-    Costs: the first 1x1 at full resolution holds most of the MACs.
+    Costs: the first 1x1 runs at full resolution: most of the MACs where it is not grouped.
     Split: the channels, in groups, beside a pool. Transform: 1x1, shuffle, depthwise 3x3/2, 1x1. Merge: concatenation.
     Errors in texts: grouping the first 1x1 of stage 2 as well gives 5,315,520 instead of 8,326,080 MACs (24 to 240
     channels, 56x56); 567 output channels for g = 1 is a typing error for 576.

@@ -115,7 +115,8 @@ def dbb(
 
     Used for: a drop-in for any k x k convolution.
     Gains: branches of different kinds at no cost once deployed.
-    Costs: 2.33 times the MACs in training (64 channels, 3x3), 2.78 times at stride 2, since two 1x1s run at full size.
+    Costs: 2.33 times the MACs in training (64 channels, 3x3), 2.78 times from 64 to 128 at stride 2, where two 1x1s
+    run at full size.
     Split: none. Transform: four linear branches on the same input. Merge: addition; then into one kernel.
     Errors in texts: after deployment every parameter is frozen: counting only trainable ones prints 0.
     """
@@ -270,7 +271,8 @@ def do_conv(
 
     Used for: a drop-in for any convolution.
     Gains: more parameters to train the same function; nothing is left of them once folded.
-    Costs: C M N D_mul more weights, and composing the kernel once per forward: D_mul/(B h w) of the MACs.
+    Costs: C M N D_mul more weights with the default multiplier, and composing the kernel once per
+    forward: D_mul/(B h w) of the MACs.
     Split: none. Transform: the two factors are composed. Merge: one convolution.
     Errors in texts: a depthwise convolution followed by an ordinary one is another layer (its field is 2k-1): the
     second factor works per position. The field is that of one kernel.

@@ -110,6 +110,14 @@ def test_rows_count_as_often_as_they_say(capsys: pytest.CaptureFixture[str]) -> 
 def test_alt_answers_along_any_number_of_axes(layer: str, given: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = asked(capsys, "alt", layer, "-i", given)
     assert len(found["specs"]) >= 5 and found["left_out"]
+    rank = found["specs"][0]["output"].__len__() - 2
+    (separable,) = (row for row in found["specs"] if row["name"] == "depthwise separable")
+    out, k = found["specs"][0]["output"][1], {1: 5, 3: 3}[rank]
+    assert separable["ratio"] == f"1/C_out + 1/k{'' if rank == 1 else '^3'}"
+    counted = [row["macs"] for row in (separable, found["specs"][0])]
+    assert counted[0] / counted[1] == pytest.approx(1 / out + 1 / k**rank)
+    reasons = {row["name"]: row["reason"] for row in found["left_out"]}
+    assert "takes 2 spatial axes" in reasons["flattened"]
 
 
 def test_alt_says_where_the_literatures_ratio_does_not_hold(capsys: pytest.CaptureFixture[str]) -> None:

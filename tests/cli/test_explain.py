@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -114,6 +115,8 @@ def test_errors(capsys: pytest.CaptureFixture[str]) -> None:
         ["bottleneck", "k=2", "-i", "16x9x9"],
         ["cheb", "c=4", "edges=9", "-i", "6x5"],
         ["dynamic", "c=8", "-i", "3x9x9"],
+        ["fused_mbconv", "c=32", "reduction=4", "-i", "32x16x16"],
+        ["octave", "c=32", "groups=4", "-i", "64x16x16"],
     ],
     ids=lambda argv: " ".join(argv),
 )
@@ -154,3 +157,27 @@ def test_numbers_a_kind_refuses_are_refused(capsys: pytest.CaptureFixture[str]) 
 def test_what_was_stated_is_a_number_in_the_formula(capsys: pytest.CaptureFixture[str]) -> None:
     (case,) = asked(capsys, "octave", "stride=2", "out_channels=64")["cases"]
     assert case["weights"] == "64*C_h*k**2 + 64*C_l*k**2" and case["shapes"][0][1] == "32"
+
+
+@pytest.mark.parametrize("name", sorted(all_kinds()))
+def test_every_letter_that_is_printed_is_explained(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", name, "-f", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert run(["explain", name]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    told = text.partition("letters: ")[2].partition(" graph, from")[0]
+    used = set(re.findall(r"[A-Za-z_]\w*", " ".join(_expressions(found)))) - {"floor", "ceiling", "Max", "Min", "gcd"}
+    for case in found["cases"]:
+        used -= set(case["names"])
+    spelt_out = set(all_kinds()[name].arguments)
+    for letter in used - spelt_out:
+        assert re.search(rf"(^|, ){letter} ", told), (letter, told)
+
+
+def _expressions(found: Any) -> list[str]:
+    parts: list[str] = []
+    for case in found["cases"]:
+        parts += [size for shape in case["shapes"] for size in shape]
+        parts += [*case["names"].values(), case["params"], case["macs"], *case["other"].values()]
+        parts += [field["size"] or "" for field in case["fields"]]
+    return parts

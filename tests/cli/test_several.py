@@ -36,6 +36,7 @@ def test_inputs_come_by_name(order: tuple[str, str], capsys: pytest.CaptureFixtu
 def test_outputs_have_names(capsys: pytest.CaptureFixture[str]) -> None:
     found = asked(capsys, "shape", "octave", "c=64", "as=o", "conv2d", "from=o.low", "c=8", "k=3", "-i", "32x32x32")
     assert found["output"] == [1, 8, 14, 14]
+    assert found["layers"][0]["output"] == [[1, 32, 32, 32], [1, 32, 16, 16]]  # both, whichever is read on
     found = asked(capsys, "rf", "octave", "c=64", "-i", "32x32x32")["layers"][0]
     assert found["outputs"]["high"]["size"] == [3, 3] and found["outputs"]["low"]["size"] == [6, 6]
     assert run(["shape", "octave", "c=64", "conv2d", "c=8", "k=3", "-i", "32x32x32"]) == 2

@@ -147,14 +147,14 @@ def cases(write: Callable[[Builder], Graph]) -> list[Case]:
     """Run a recipe once for each way its decisions can go; ways that contradict its own rules are left out."""
     pending: list[tuple[bool, ...]] = [()]
     found: list[Case] = []
+    refused: Exception | None = None
     while pending and len(found) < MOST_CASES:
         told = pending.pop(0)
         chooser = Chooser(told)
         try:
             graph = write(Builder(assume=cast("Any", chooser)))
-        except (ShapeError, UnsupportedError):
-            if told == ():
-                raise
+        except (ShapeError, UnsupportedError) as error:
+            refused = refused or error
         else:
             for holds in _rules(graph):
                 for part in sympy.And.make_args(holds):
@@ -163,6 +163,8 @@ def cases(write: Callable[[Builder], Graph]) -> list[Case]:
                 found.append(Case(tuple(chooser.decided), graph, chooser.known))
         for place in range(len(told), len(chooser.answers)):
             pending.append((*chooser.answers[:place], False))
+    if not found and refused is not None:
+        raise refused
     return found
 
 
