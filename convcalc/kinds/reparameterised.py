@@ -115,8 +115,7 @@ def dbb(
 
     Used for: a drop-in for any k x k convolution.
     Gains: branches of different kinds at no cost once deployed.
-    Costs: 2.33 times the MACs in training (64 channels, 3x3), 2.78 times from 64 to 128 at stride 2, where two 1x1s
-    run at full size.
+    Costs: 2.33 times the MACs in training (64 channels, 3x3), 2.78 times from 64 to 128 channels at stride 2.
     Split: none. Transform: four linear branches on the same input. Merge: addition; then into one kernel.
     Errors in texts: after deployment every parameter is frozen: counting only trainable ones prints 0.
     """
