@@ -65,10 +65,12 @@ def _drawn(table: Table, folding: int) -> RichTable:
 
 def _listed(out: Console, table: Table, folding: int) -> None:
     """Each row as a line of its own and its numbers below: for a terminal too narrow for the table."""
+    numbers = [n for n, column in enumerate(table.columns) if column.right]
+    lead = min([folding + 1, *numbers[:1]])  # what names the row; every number stands behind its title
     for row in (*table.rows, *([table.total] if table.total is not None else [])):
         shown = list(zip(table.columns, cells(table, row), strict=True))
-        first = " ".join(cell for _, cell in shown[: folding + 1] if cell)
-        rest = ", ".join(f"{column.title} {cell}" for column, cell in shown[folding + 1 :] if cell)
+        first = " ".join(cell for _, cell in shown[:lead] if cell)
+        rest = ", ".join(f"{column.title} {cell}" for column, cell in shown[lead:] if cell)
         out.print(Text(first, style="bold"))
         if rest:
             out.print(Padding(Text(rest), (0, 0, 0, 2)))

@@ -125,3 +125,13 @@ def test_alt_says_where_the_literatures_ratio_does_not_hold(capsys: pytest.Captu
     assert "hold at stride 1 with same padding" in " ".join(capsys.readouterr().out.split())
     found = asked(capsys, "alt", "conv2d c=33 k=3 p=1", "-i", "31x7x7")
     assert "octave, a = 1/2" in {row["name"] for row in found["left_out"]}
+
+
+def test_on_a_narrow_terminal_every_number_stands_behind_its_title(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["alt", "conv2d c=64 k=3 p=1", "-i", "64x28x28"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    place = lines.index("depthwise separable")
+    assert lines[place + 1].strip().startswith("params 4,800, params ratio 0.1300x, MACs 3.663 M")
