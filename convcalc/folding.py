@@ -17,7 +17,7 @@ def folded(nodes: Sequence[Node], start: int) -> tuple[list[Node], dict[int, Val
     Returns the shorter list of steps and where each value that is left has moved to.
     """
     fixed = _fixed(nodes, start)
-    roles = _roles(nodes, start)
+    roles = _roles(nodes[start:], fixed)
     kept = list(nodes[:start])
     moved: dict[int, Value] = {}
     for node in nodes[start:]:
@@ -46,11 +46,10 @@ def _fixed(nodes: Sequence[Node], start: int) -> set[int]:
     return fixed
 
 
-def _roles(nodes: Sequence[Node], start: int) -> dict[int, Role]:
+def _roles(nodes: Sequence[Node], fixed: set[int]) -> dict[int, Role]:
     """What each fixed value that a remaining step reads is to that step: the bias of a convolution, or a weight."""
-    fixed = _fixed(nodes, start)
     roles: dict[int, Role] = {}
-    for node in nodes[start:]:
+    for node in nodes:
         if node.output.index in fixed:
             continue
         for place, value in enumerate(node.inputs):

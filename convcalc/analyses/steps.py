@@ -67,7 +67,8 @@ def steps(graph: Graph, show: Show = str) -> list[Step]:
             continue
         last = found[-1] if found else None
         data = [value for value in node.inputs if not _held(graph, value)]
-        if (not data and not isinstance(node.op, ops.Einsum)) or does(node, show) == MOVED:
+        said = does(node, show)
+        if (not data and not isinstance(node.op, ops.Einsum)) or said == MOVED:
             moved[node.output.index] = data[0].index if data else -1
             continue
         follows = (
@@ -78,9 +79,9 @@ def steps(graph: Graph, show: Show = str) -> list[Step]:
             and isinstance(node.op, (ops.Elementwise, ops.Slice, ops.Rearrange))
         )
         if follows and last is not None:
-            found[-1] = Step(last.scope, f"{last.does}, {does(node, show)}", node.output)
+            found[-1] = Step(last.scope, f"{last.does}, {said}", node.output)
         else:
-            found.append(Step(".".join(node.scope[1:]) or "-", does(node, show), node.output))
+            found.append(Step(".".join(node.scope[1:]) or "-", said, node.output))
     if not found and graph.nodes:  # nothing but a new layout: that is what the kind does
         only = graph.nodes[-1]
         return [Step(".".join(only.scope[1:]) or "-", does(only, show), only.output)]

@@ -52,7 +52,9 @@ def command(
     except (ShapeError, UnsupportedError) as error:
         raise SpecError(f"{layer.text}: {error}", layer.spot) from None
     shown = [graph_table(layer.kind, found), *case_tables(layer.kind, found, FormulaFormat.table)]
-    sections = [words(layer, found, shown), shown[0], *case_tables(layer.kind, found, form)]
+    in_math = form is FormulaFormat.markdown
+    cases = case_tables(layer.kind, found, form) if in_math else shown[1:]
+    sections = [words(layer, found, shown), shown[0], *cases]
     if stack is not None:
         sections.append(numbers_table(layer, stack, found[0], _values(layer, stack, found[0])))
     made = document(layer.kind, found, stack, sections)

@@ -48,6 +48,7 @@ def command(
     everything = [line for _, rows in found for line in rows]
     _, work, other = totals(everything)
     names = [name for stack, _ in found for name in missing(stack)]
+    deployed = folded_totals([stack for stack, _ in found])
     tables = []
     for number, (stack, rows) in enumerate(found):
         body: list[dict[str, Any]] = [
@@ -65,7 +66,7 @@ def command(
         foot = [
             f"{exactly(work)} MACs = {exactly(2 * work)} FLOPs (2 x MACs); biases, norms, pools are other work",
             *warning(names, "the work"),
-            *(folded_foot([stack for stack, _ in found]) if last else []),
+            *(folded_foot(deployed) if last else []),
         ]
         tables.append(
             Table(
@@ -80,7 +81,7 @@ def command(
         part(stack, rows, [{"flops": 2 * line.macs, "other": line.other} for line in rows]) for stack, rows in found
     ]
     answer = Answer(
-        document=document("macs", parts, flops=2 * work, other=other, **folded_totals([stack for stack, _ in found])),
+        document=document("macs", parts, flops=2 * work, other=other, **deployed),
         tables=tables,
         hints=hints(stack for stack, _ in found),
     )

@@ -62,6 +62,7 @@ def command(
         Column("share", "share", percent, right=True),
     )
     last = {"layer": "at least" if names else "total", **_counts(held)}
+    deployed = folded_totals([stack for stack, _ in found])
     table = Table(
         columns=columns,
         rows=body,
@@ -70,13 +71,13 @@ def command(
         foot=[
             f"{exactly(held.total)} parameters, {exactly(held.trainable)} of them trainable",
             *warning(names, "the weights"),
-            *folded_foot([stack for stack, _ in found]),
+            *folded_foot(deployed),
         ],
     )
     extras = [[_counts(line.params) for line in rows] for _, rows in found]
     parts = [part(stack, rows, extra) for (stack, rows), extra in zip(found, extras, strict=True)]
     answer = Answer(
-        document=document("params", parts, **_sums(held), **folded_totals([stack for stack, _ in found])),
+        document=document("params", parts, **_sums(held), **deployed),
         tables=[table],
     )
     return emit(answer, form, out)

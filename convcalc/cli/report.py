@@ -87,9 +87,9 @@ def folded_totals(found: Sequence[Stack]) -> dict[str, Any]:
     return {"folded": after}
 
 
-def folded_foot(found: Sequence[Stack]) -> list[str]:
-    """Return one line on what is left once every layer is deployed, where that differs."""
-    after = folded_totals(found).get("folded")
+def folded_foot(totals_: dict[str, Any]) -> list[str]:
+    """Return one line on what `folded_totals` found."""
+    after = totals_.get("folded")
     if after is None:
         return []
     macs = f" and {exactly(after['macs'])} MACs" if known(after["macs"]) else ""

@@ -46,13 +46,20 @@ def conv_norm(
     return b.elementwise(act, y) if act else y
 
 
-def folded_norm(b: Builder, channels: Size) -> Norm:
-    """Write a batch norm's parameters and statistics; return gamma / sqrt(var + eps) and beta - mean * that."""
+def folded_norm(b: Builder, channels: Size, *, affine: bool = True) -> Norm:
+    """Write a batch norm's statistics, and parameters unless it has none; return what it does in inference."""
     with b.scope("norm"):
         mean = b.constant("running_mean", (channels,))
         variance = b.constant("running_var", (channels,), 1.0)
-        weight = b.parameter("weight", (channels,), "norm")
-        bias = b.parameter("bias", (channels,), "norm")
+        if affine:
+            weight, bias = b.parameter("weight", (channels,), "norm"), b.parameter("bias", (channels,), "norm")
+        else:
+            weight, bias = b.constant("one", (channels,), 1.0), b.constant("zero", (channels,))
+    return factor_and_shift(b, mean, variance, weight, bias)
+
+
+def factor_and_shift(b: Builder, mean: Value, variance: Value, weight: Value, bias: Value) -> Norm:
+    """Return gamma / sqrt(var + eps) and beta - mean times that."""
     factor = b.elementwise("divide", weight, b.elementwise("sqrt", b.elementwise("add", variance, other=EPS)))
     return factor, b.elementwise("subtract", bias, b.multiply(mean, factor))
 

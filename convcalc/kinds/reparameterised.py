@@ -2,7 +2,7 @@
 
 from convcalc.builder import Builder
 from convcalc.graph import Value
-from convcalc.kinds.parts import Form, Norm, folded_norm, merged
+from convcalc.kinds.parts import Form, Norm, factor_and_shift, folded_norm, merged
 from convcalc.padding import windows
 from convcalc.registry import kind
 from convcalc.shapes import divided
@@ -54,7 +54,7 @@ def acb(
         with b.scope(name):
             kernels[name] = b.kernel(x, out_channels, axes(*shape), groups=groups)
             if form == "folded":
-                norms[name] = folded_norm(b, out_channels) if affine else _statistics_only(b, out_channels)
+                norms[name] = folded_norm(b, out_channels, affine=affine)
                 continue
             sides, cropped = [padding, padding], x
             if name != "square":
@@ -78,19 +78,9 @@ def acb(
     )
     bias = b.add(*(shift for _, shift in scaled.values()))
     if last_norm:
-        last = folded_norm(b, out_channels) if affine else _statistics_only(b, out_channels)
+        last = folded_norm(b, out_channels, affine=affine)
         weight, bias = merged(b, (weight, bias), last)
     return b.convolve(x, weight, bias, walks=square, groups=groups)
-
-
-def _statistics_only(b: Builder, channels: Size) -> Norm:
-    """The factor and shift of a norm without parameters of its own."""
-    with b.scope("norm"):
-        mean = b.constant("running_mean", (channels,))
-        variance = b.constant("running_var", (channels,), 1.0)
-    one = b.constant("one", (channels,), 1.0)
-    factor = b.elementwise("divide", one, b.elementwise("sqrt", b.elementwise("add", variance, other=1e-5)))
-    return factor, b.elementwise("negative", b.multiply(mean, factor))
 
 
 @kind(source="arXiv:2103.13425 (DingXiaoH/DiverseBranchBlock)", spatial=2)
@@ -210,12 +200,9 @@ class Branches:
 
     def _padded(self, y: Value) -> Value:
         """Pad y by k//2 with the value its norm gives to zero, which is what folding the norm would leave there."""
-        norm = self.b.nodes[y.index].inputs  # x, running mean, running variance, weight, bias
-        mean, variance, weight, bias = norm[1:5]
-        b = self.b
-        factor = b.elementwise("divide", weight, b.elementwise("sqrt", b.elementwise("add", variance, other=1e-5)))
-        shift = b.elementwise("subtract", bias, b.multiply(mean, factor))
-        return b.pad(y, [(self.half, self.half)] * 2, fill=shift)
+        statistics = self.b.nodes[y.index].inputs[1:5]  # running mean, running variance, weight, bias
+        _, shift = factor_and_shift(self.b, *statistics)
+        return self.b.pad(y, [(self.half, self.half)] * 2, fill=shift)
 
     def _plus_identity(self, weight: Value) -> Value:
         """The 1x1 to as many channels starts as the identity: only its difference is learned."""

@@ -5,11 +5,12 @@ Source: Araujo, Norris, Sim, Distill 2019. Numbers, phases and borders are the b
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 import sympy
 
 from convcalc import ops
+from convcalc.analyses.field import ANYWHERE
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node
@@ -60,7 +61,7 @@ def _through(node: Node, seen: list[Seen]) -> Seen:
             return _walked(seen[0], op.windows[-1])
         case ops.Sample():
             moved = _walked(seen[0], op.windows[-1]) if op.windows else {}
-            return _join(moved, *(_whole(s, "data-dependent: anywhere by offset") for s in seen))
+            return _join(moved, *(_whole(s, ANYWHERE) for s in seen))
         case ops.Pool():
             if op.windows:
                 return _walked(seen[0], op.windows[-1])
@@ -92,8 +93,9 @@ def _through(node: Node, seen: list[Seen]) -> Seen:
             if any(value.nonzeros is not None for value in node.inputs):
                 return _join(*(_whole(s, "data-dependent: neighbours in the graph") for s in seen))
             return _join(*seen)
-        case _:
+        case ops.Input() | ops.Parameter() | ops.Constant() | ops.Concat() | ops.Opaque():
             return _join(*seen)
+    assert_never(op)
 
 
 def _each(seen: Seen, change: Any) -> Seen:
@@ -104,8 +106,8 @@ def _walked(seen: Seen, window: Any) -> Seen:
     def further(e: Extent) -> Extent:
         grown = sympy.sympify(window.dilation * (window.kernel - 1) * e.jump)
         if sympy.sympify(e.jump).is_integer:
-            start = e.first - window.before * e.jump
-            return e._replace(first=start, last=e.last - window.before * e.jump + grown, jump=e.jump * window.stride)
+            moved = _moved(e, window.before)
+            return moved._replace(last=moved.last + grown, jump=e.jump * window.stride)
         return e._replace(last=e.last + sympy.ceiling(grown), jump=e.jump * window.stride)
 
     return _each(seen, further)

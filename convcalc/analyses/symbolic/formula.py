@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sympy
@@ -139,6 +140,7 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
     assumed = rules(case)
     exact = _divisions(assumed, case)
 
+    @lru_cache(maxsize=None, typed=True)
     def tidy(expression: Any) -> Any:
         found = sympy.sympify(expression).subs(case.known)
         found = found.replace(
@@ -214,13 +216,10 @@ def _rounded(inner: Any, rounds: Any, exact: list[tuple[Any, Any]]) -> Any:
 def _names(graph: Graph, tidy: Callable[[Any], Any]) -> dict[Any, Any]:
     """Give sizes that are no plain symbol a name: H_out for the output's, H_1, H_2 for those in between."""
     names: dict[Any, Any] = {}
-    for value in graph.outputs[:1]:
-        if len(value.shape) - 2 not in PLACES:
-            continue
-        places = PLACES[len(value.shape) - 2]
-        for letter, size in zip(places, value.shape[2:], strict=False):
-            if _composite(tidy(size)):
-                names.setdefault(tidy(size), symbol(f"{letter}_out"))
+    first = graph.outputs[0].spatial
+    for letter, size in zip(PLACES.get(len(first), ""), first, strict=False):
+        if _composite(tidy(size)):
+            names.setdefault(tidy(size), symbol(f"{letter}_out"))
     count = 0
     for node in graph.nodes:
         if len(node.output.shape) not in (3, 4, 5):
