@@ -1,99 +1,297 @@
-"""Which convolutions of a graph are judged together: maximal runs of stride 1 with a dilation among them."""
+"""Which convolutions of a graph are judged together: runs of stride 1 on one path, and branches side by side.
+
+A run goes on through 1x1 convolutions, norms, activations, gates, padding and channel shuffles, and through an
+addition or product whose other branch sees nothing that the run does not (a residual shortcut). A stride, a pool, a
+resize or any other merge ends it; where that merge joins branches of one fork, they are one parallel group.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
 
 from convcalc import ops
-from convcalc.analyses.gridding import Gridding, check
+from convcalc.analyses.field import fields
+from convcalc.analyses.gridding import Exact, Gridding, check, exact
+from convcalc.analyses.reach import Reach
 from convcalc.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from convcalc.graph import Graph, Node, Path
+    from fractions import Fraction
 
-TRANSPARENT = frozenset({"add_bias", "batch_norm", "identity", "dropout"})
+    from convcalc.graph import Graph, Node, Value
+    from convcalc.sizes import Size
+    from convcalc.window import Window
+
+AXES = {1: ("length",), 2: ("vertical", "horizontal"), 3: ("depth", "vertical", "horizontal")}
+
+
+class Chain(NamedTuple):
+    """A run of convolutions: the value it starts from, its steps, and the lowest offset it reaches per axis."""
+
+    root: int
+    steps: tuple[Node, ...]
+    low: tuple[int, ...]
+
+    def layers(self, axis: int) -> tuple[tuple[int, int], ...]:
+        """Return (rate, kernel) of each step along one axis. Raises UnsupportedError for symbols and arrays."""
+        return tuple((_number(window.dilation), _number(window.kernel)) for window in self._windows(axis))
+
+    def _windows(self, axis: int) -> list[Window]:
+        return [node.op.windows[axis] for node in self.steps if isinstance(node.op, ops.Conv)]
+
+    def after(self, other: Chain) -> Chain:
+        """Return this chain continued by one that starts where it ends."""
+        return Chain(
+            self.root, self.steps + other.steps, tuple(a + b for a, b in zip(self.low, other.low, strict=True))
+        )
+
+    def holds(self, other: Chain) -> bool:
+        """Whether every position the other reaches is reached by this one."""
+        for axis, (low, its) in enumerate(zip(self.low, other.low, strict=True)):
+            mine, theirs = exact(self.layers(axis)).mask, exact(other.layers(axis)).mask
+            if its < low or (theirs << (its - low)) & ~mine:
+                return False
+        return True
+
+    @property
+    def walking(self) -> tuple[Node, ...]:
+        """The steps that read more than one position."""
+        kernels = zip(*(self.layers(axis) for axis in range(len(self.low))), strict=True)
+        return tuple(node for node, axes in zip(self.steps, kernels, strict=True) if any(k > 1 for _, k in axes))
+
+    @property
+    def dilated(self) -> bool:
+        """Whether some step skips positions."""
+        return any(rate > 1 and kernel > 1 for axis in range(len(self.low)) for rate, kernel in self.layers(axis))
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Convolutions on one path, first to last, judged along one axis; parallel branches are information only."""
+    """One run judged as a stack, or several branches side by side; `jump` is input positions per step, per axis."""
 
-    layers: tuple[Path, ...]
-    axis: str
-    gridding: Gridding
-    parallel: bool
+    branches: tuple[Chain, ...]
+    jump: tuple[Fraction | None, ...]
+
+    @property
+    def parallel(self) -> bool:
+        """Whether these are branches between one fork and its merge."""
+        return len(self.branches) > 1
+
+    @property
+    def rank(self) -> int:
+        """How many spatial axes there are."""
+        return len(self.branches[0].low)
+
+    def gridding(self, axis: int) -> Gridding:
+        """Judge a run along one axis."""
+        layers = self.branches[0].layers(axis)
+        return check([rate for rate, _ in layers], [kernel for _, kernel in layers])
+
+    def reached(self, axis: int) -> Exact:
+        """Return what is reached along one axis by any of the branches."""
+        start = min(chain.low[axis] for chain in self.branches)
+        found = [(chain.low[axis] - start, exact(chain.layers(axis))) for chain in self.branches]
+        mask = 0
+        for offset, one in found:
+            mask |= one.mask << offset
+        return Exact(max(offset + one.receptive_field for offset, one in found), mask)
+
+    def positions(self) -> tuple[int, int]:
+        """Return how many positions of all axes together are reached, and how many there are."""
+        sizes = [self.reached(axis).receptive_field for axis in range(self.rank)]
+        return self._count(self.branches, 0), prod(sizes)
+
+    def _count(self, branches: tuple[Chain, ...], axis: int) -> int:
+        """Count the union of the branches' boxes: along the first axis, each set of branches that meets there."""
+        if axis == self.rank:
+            return 1
+        start = min(chain.low[axis] for chain in self.branches)
+        pieces: list[tuple[tuple[Chain, ...], int]] = []  # disjoint masks, and the branches that cover them
+        for chain in branches:
+            rest = exact(chain.layers(axis)).mask << (chain.low[axis] - start)
+            split: list[tuple[tuple[Chain, ...], int]] = []
+            for some, mask in pieces:
+                split += [((*some, chain), mask & rest), (some, mask & ~rest)]
+                rest &= ~mask
+            pieces = [(some, mask) for some, mask in (*split, ((chain,), rest)) if mask]
+        return sum(mask.bit_count() * self._count(some, axis + 1) for some, mask in pieces)
 
 
-@dataclass(slots=True)
-class _Run:
-    nodes: list[Node]
-    forked: bool
+def _number(size: Size) -> int:
+    if not isinstance(size, int):
+        raise UnsupportedError("gridding needs plain numbers: give the rates and kernels")
+    return size
 
 
 def groups(graph: Graph) -> list[Group]:
-    """Return the groups of a graph, one per axis where the axes differ.
+    """Return the groups of a graph in which something is dilated, in the order of their first steps.
 
-    A fork, merge, stride, pool, resize or any step that mixes positions ends a run; 1x1 convolutions, norms and
-    activations do not. A run between a fork and a merge is one of several branches: `parallel`.
+    Raises UnsupportedError where kernels, rates or paddings are no plain numbers.
     """
-    readers: dict[int, int] = {}
+    walk = _Walk(graph)
     for node in graph.nodes:
-        for value in node.inputs:
-            readers[value.index] = readers.get(value.index, 0) + 1
-    open_runs: dict[int, _Run] = {}
-    forked: dict[int, bool] = {}
-    finished: list[tuple[_Run, bool]] = []
-    for node in graph.nodes:
-        runs = [open_runs.pop(value.index) for value in node.inputs if value.index in open_runs]
-        below = any(forked.get(value.index, False) for value in node.inputs)
-        if _transparent(node) and len(runs) <= 1:
-            run = runs[0] if runs else None
-        elif _walks(node):
-            run = runs[0] if runs else _Run([], below)
-            run.nodes.append(node)
-        else:
-            merges = len([value for value in node.inputs if not _weight(graph, value.index)]) > 1
-            finished += [(done, done.forked and merges) for done in runs]
-            run, below = None, below and not merges
-        split = readers.get(node.output.index, 0) > 1
-        if run is not None and split:
-            finished.append((run, run.forked))
-        elif run is not None:
-            open_runs[node.output.index] = run
-        forked[node.output.index] = below or split
-    finished += [(run, run.forked) for run in open_runs.values()]
-    return [group for run, parallel in finished for group in _judged(run, parallel)]
+        walk.read(node)
+    for value in graph.nodes:
+        if walk.readers.get(value.output.index, 0) == 0 and value.output.index in walk.chains:
+            walk.end(walk.chains[value.output.index])
+    return walk.groups()
 
 
-def _weight(graph: Graph, index: int) -> bool:
-    return isinstance(graph.nodes[index].op, (ops.Parameter, ops.Constant))
+class _Walk:
+    """One pass over a graph that carries the open chain of every value."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.readers: dict[int, int] = {}
+        for node in graph.nodes:
+            for value in node.inputs:
+                self.readers[value.index] = self.readers.get(value.index, 0) + 1
+        self.chains: dict[int, Chain] = {}
+        self.before: dict[int, Chain] = {}
+        """For a value read more than once: the chain that leads to it."""
+        self.ended: list[Chain] = []
+        self.joined: dict[int, tuple[Chain, ...]] = {}
+        """For the value of a merge that no further one takes in: the branches that meet there."""
+
+    def read(self, node: Node) -> None:
+        """Carry the chains of a step's inputs on, or end them."""
+        data = [value for value in node.inputs if value.index in self.chains]
+        rank = max(len(node.output.shape) - 2, 0)
+        fresh = Chain(node.output.index, (), (0,) * rank)
+        if isinstance(node.op, (ops.Parameter, ops.Constant)):
+            return
+        chain = self._carried(node, data) if data else fresh
+        if chain is None or len(chain.low) != rank:
+            for value in data:
+                self.end(self.chains[value.index])
+            chain = fresh
+        if self.readers.get(node.output.index, 0) > 1 and chain.root != node.output.index:
+            self.before[node.output.index] = chain
+            chain = fresh
+        self.chains[node.output.index] = chain
+
+    def _carried(self, node: Node, data: list[Value]) -> Chain | None:
+        op, first = node.op, self.chains[data[0].index]
+        if isinstance(op, (ops.Elementwise, ops.Concat)) and len(data) > 1:
+            return self._merged(node, data)
+        moved = _moved(node)
+        if moved is None or len(moved) != len(first.low):
+            return None
+        steps = (*first.steps, node) if isinstance(op, ops.Conv) else first.steps
+        return Chain(first.root, steps, tuple(a + b for a, b in zip(first.low, moved, strict=True)))
+
+    def _merged(self, node: Node, data: list[Value]) -> Chain | None:
+        """The run that goes on through a merge; None where it ends, with the branches noted."""
+        whole = [value for value in data if _spread_out(value, node.output)]
+        parts = [
+            (value, chain) for value in whole for chain in self.joined.get(value.index, (self.chains[value.index],))
+        ]
+        chains = [chain for _, chain in parts]
+        if len(set(chains)) == 1:
+            return chains[0]
+        if (isinstance(node.op, ops.Concat) and node.op.axis != 1) or len({len(chain.low) for chain in chains}) > 1:
+            return None
+        shared = self._from_one_fork(chains)
+        branches = tuple(dict.fromkeys(shared.values()))
+        if len(branches) < 2:
+            return None
+        if isinstance(node.op, ops.Elementwise) and len(shared) == len(chains) and node.op.function != "put":
+            for chain in branches:
+                if all(chain.holds(other) for other in branches):
+                    return chain
+        self.end(Chain(branches[0].root, (), (0,) * len(branches[0].low)))
+        for value in {parts[place][0].index for place in shared}:
+            self.joined.pop(value, None)
+            self.chains[value] = Chain(value, (), (0,) * len(branches[0].low))
+        self.joined[node.output.index] = branches
+        return None
+
+    def _from_one_fork(self, chains: list[Chain]) -> dict[int, Chain]:
+        """Return the chains that start from one value, as many as do, each lengthened back past its forks."""
+        if len({chain.root for chain in chains}) == 1:
+            return dict(enumerate(chains))
+        lifted = {place: self._lengthened(chain) for place, chain in enumerate(chains)}
+        roots = [chain.root for some in lifted.values() for chain in some]
+        best = max(sorted(set(roots), reverse=True), key=roots.count)
+        return {place: chain for place, some in lifted.items() for chain in some if chain.root == best}
+
+    def _lengthened(self, chain: Chain) -> list[Chain]:
+        found = [chain]
+        while found[-1].root in self.before:
+            found.append(self.before[found[-1].root].after(found[-1]))
+        return found
+
+    def end(self, chain: Chain) -> None:
+        """Note a run that can go no further."""
+        self.ended.append(self._lengthened(chain)[-1])
+
+    def groups(self) -> list[Group]:
+        """Return the dilated runs that are part of no longer one, and the parallel groups."""
+        runs = [chain for chain in dict.fromkeys(self.ended) if chain.steps and chain.dilated]
+        kept = [
+            chain
+            for chain in runs
+            if not any(
+                chain is not other and other.root == chain.root and other.steps[: len(chain.steps)] == chain.steps
+                for other in runs
+            )
+        ]
+        beside = [branches for branches in self.joined.values() if any(chain.dilated for chain in branches)]
+        found = [(chain,) for chain in kept] + beside
+        jumps = self._jumps() if found else {}
+        made = [Group(branches, jumps.get(branches[0].root, (None,) * len(branches[0].low))) for branches in found]
+        return sorted(
+            made, key=lambda group: min(node.output.index for chain in group.branches for node in chain.steps)
+        )
+
+    def _jumps(self) -> dict[int, tuple[Fraction | None, ...]]:
+        """Return the jump of every value, where the input's sizes need not be known for it."""
+        try:
+            seen = fields(self.graph)
+        except UnsupportedError:
+            return {}
+        found: dict[int, tuple[Fraction | None, ...]] = {}
+        for node in self.graph.nodes:
+            field = seen[node.output.index]
+            axes = range(2, len(node.output.shape))
+            reaches = [next((r for key, r in field.items() if key[2] == axis), None) for axis in axes]
+            found[node.output.index] = tuple(r.stride if isinstance(r, Reach) else None for r in reaches)
+        return found
 
 
-def _transparent(node: Node) -> bool:
-    op = node.op
-    if isinstance(op, ops.Elementwise):
-        return not op.axes and (op.function in TRANSPARENT or len(node.inputs) == 1 or op.function == "prelu")
-    return isinstance(op, ops.Pad)
+def _spread_out(value: Value, onto: Value) -> bool:
+    """Whether a value has positions of its own, and is not a gate of one position per channel."""
+    gate = all(isinstance(size, int) and size == 1 for size in value.shape[2:])
+    return not gate or all(isinstance(size, int) and size == 1 for size in onto.shape[2:])
 
 
-def _walks(node: Node) -> bool:
-    return isinstance(node.op, ops.Conv) and all(
-        isinstance(walk.stride, int) and walk.stride == 1 for walk in node.op.windows
-    )
+def _moved(node: Node) -> tuple[int, ...] | None:
+    """Return by how much each axis is moved by a step that keeps to stride 1; None where it ends a run."""
+    op, rank = node.op, len(node.output.shape) - 2
+    match op:
+        case ops.Conv():
+            if any(not isinstance(window.stride, int) or window.stride != 1 for window in op.windows):
+                return None
+            return tuple(-_number(window.before) for window in op.windows)
+        case ops.Elementwise():
+            along = any(axis > 1 for axis in op.axes) and op.function not in ops.NORMS
+            return None if along or op.function == "put" else (0,) * rank
+        case ops.Pad():
+            return tuple(-_number(before) for before in op.before[2:])
+        case ops.Slice():
+            if not isinstance(op.step, int) or op.step != 1:
+                return None
+            return tuple(_number(op.start) if axis == op.axis else 0 for axis in range(2, rank + 2))
+        case ops.Rearrange():
+            return (0,) * rank if _keeps_positions(op, rank) else None
+        case _:
+            return None
 
 
-def _judged(run: _Run, parallel: bool) -> list[Group]:
-    convs = [node.op.windows for node in run.nodes if isinstance(node.op, ops.Conv)]
-    layers = tuple(node.scope[:1] for node in run.nodes)
-    found: list[tuple[str, Gridding]] = []
-    names = {1: ("",), 2: ("vertical", "horizontal"), 3: ("depth", "vertical", "horizontal")}
-    for axis, name in enumerate(names[len(convs[0])] if convs else ()):
-        walks = [windows[axis] for windows in convs]
-        if not all(isinstance(size, int) for walk in walks for size in (walk.kernel, walk.dilation)):
-            raise UnsupportedError("gridding needs plain numbers: give the rates and kernels")
-        if any(walk.dilation > 1 and walk.kernel > 1 for walk in walks):
-            found.append((name, check([walk.dilation for walk in walks], [walk.kernel for walk in walks])))
-    if len(found) > 1 and all(one == found[0][1] for _, one in found) and len(found) == len(convs[0]):
-        found = [("", found[0][1])]
-    return [Group(layers, name, one, parallel) for name, one in found]
+def _keeps_positions(op: ops.Rearrange, rank: int) -> bool:
+    """Whether only the batch and channels are laid out anew: a channel shuffle."""
+    last = range(sum(map(len, op.split)) - rank, sum(map(len, op.split)))
+    alone = all(len(factors) == 1 for factors in op.split[-rank:]) and all(n == 1 for n in op.merge[-rank:])
+    return rank > 0 and len(op.split) == len(op.merge) == rank + 2 and alone and op.order[-rank:] == tuple(last)

@@ -1,45 +1,75 @@
 """Hybrid dilated convolution: the paper's three rules about a stack of rates, and what is true.
 
 Source: Wang et al., "Understanding convolution for semantic segmentation", arXiv:1702.08502. The rules are
-neither necessary nor, alone, sufficient; the exact check enumerates which inputs are reached.
+neither necessary nor, alone, sufficient; the exact check enumerates which inputs are reached, and the closed form
+(sorted by rate, each rate at most what the smaller ones span) says the same without enumerating.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import gcd
-from typing import TYPE_CHECKING
+from math import gcd, isqrt
+from operator import add, or_
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from convcalc.errors import ShapeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-FIELD_LIMIT = 50_000_000
+FIELD_LIMIT = 10_000_000
+WAYS_LIMIT = 1_000_000
+"""How many positions the ways to each are written out for."""
+Layer: TypeAlias = tuple[int, int]
+"""Rate and kernel."""
+Layers: TypeAlias = "Sequence[Layer]"
+"""The layer nearest the input first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Exact:
-    """Which of the positions 0..receptive_field-1 a stack reaches along one axis."""
+    """Which of the positions 0..receptive_field-1 are reached along one axis: bit n of `mask` is position n."""
 
     receptive_field: int
-    holes: tuple[int, ...]
+    mask: int
 
     @property
     def full(self) -> bool:
         """Whether every position is reached."""
-        return not self.holes
+        return self.reached == self.receptive_field
 
     @property
     def reached(self) -> int:
         """How many positions are reached."""
-        return self.receptive_field - len(self.holes)
+        return self.mask.bit_count()
 
     @property
     def coverage(self) -> Fraction:
-        """The share of positions reached, in 1-D; in 2-D with the same rates it is the square."""
+        """The share of positions reached along this axis."""
         return Fraction(self.reached, self.receptive_field)
+
+    @property
+    def holes(self) -> tuple[int, ...]:
+        """The positions that are not reached, in order."""
+        return tuple(place for first, last in self.gaps() for place in range(first, last + 1))
+
+    def gaps(self) -> Iterator[tuple[int, int]]:
+        """Yield the runs of positions that are not reached, as (first, last)."""
+        bits = bin(self.mask)[:1:-1].ljust(self.receptive_field, "0")
+        first = bits.find("0")
+        while first >= 0:
+            after = bits.find("1", first)
+            end = after if after >= 0 else self.receptive_field
+            yield first, end - 1
+            first = bits.find("0", end)
+
+
+class Gap(NamedTuple):
+    """Why the closed form fails: this rate is larger than what all the smaller ones reach without a hole."""
+
+    rate: int
+    span: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +85,7 @@ class Gridding:
     m: tuple[int, ...]
     divisor: int
     sawtooth: str
+    gap: Gap | None
     exact: Exact
 
     @property
@@ -68,6 +99,22 @@ class Gridding:
         if len(self.m) < 2 or len(set(self.kernels)) > 1:
             return None
         return self.m[1] <= self.kernels[0]
+
+    @property
+    def layers(self) -> tuple[tuple[int, int], ...]:
+        """(rate, kernel) of each layer."""
+        return tuple(zip(self.rates, self.kernels, strict=True))
+
+    @property
+    def teeth(self) -> list[tuple[int, ...]]:
+        """The rising runs of the rates: the paper applies its rules to each."""
+        found: list[list[int]] = []
+        for rate in self.rates:
+            if found and rate > found[-1][-1]:
+                found[-1].append(rate)
+            else:
+                found.append([rate])
+        return [tuple(tooth) for tooth in found]
 
 
 def check(rates: Sequence[int], kernels: Sequence[int]) -> Gridding:
@@ -91,6 +138,7 @@ def check(rates: Sequence[int], kernels: Sequence[int]) -> Gridding:
         m=m_values(kept_rates),
         divisor=gcd(*kept_rates) if kept_rates else 1,
         sawtooth=sawtooth(kept_rates),
+        gap=gap(kept),
         exact=exact(kept),
     )
 
@@ -114,45 +162,68 @@ def sawtooth(rates: Sequence[int]) -> str:
     return "repeats" if copies else "no"
 
 
-def exact(layers: Sequence[tuple[int, int]]) -> Exact:
+def gap(layers: Layers) -> Gap | None:
+    """Return the first rate that leaves a hole, or None where there is none: the closed form.
+
+    Sorted by rate, a stack is full iff each r_(i) <= 1 + sum over the smaller of (K_j - 1) r_j: what the smaller
+    ones reach is then a block without holes, and copies of it at distance r_(i) touch or overlap.
+    """
+    span = 1
+    for rate, kernel in sorted(layers):
+        if kernel > 1 and rate > span:
+            return Gap(rate, span)
+        span += rate * (kernel - 1)
+    return None
+
+
+def field_of(layers: Layers) -> int:
+    """Return the receptive field of a stack of (rate, kernel) layers: 1 + sum of r (K - 1)."""
+    return 1 + sum(rate * (kernel - 1) for rate, kernel in layers)
+
+
+def exact(layers: Layers) -> Exact:
     """Return the positions that a stack of (rate, kernel) layers reaches: the Minkowski sum of their taps."""
-    field = 1 + sum(rate * (kernel - 1) for rate, kernel in layers)
+    field = field_of(layers)
     if field > FIELD_LIMIT:
         raise ShapeError(f"a field of {field:,} positions is past what is enumerated ({FIELD_LIMIT:,})")
     mask = 1
     for rate, kernel in layers:
-        mask = spread(mask, rate, kernel)
-    missing = mask ^ ((1 << field) - 1)
-    return Exact(receptive_field=field, holes=positions(missing))
+        mask = _copies(mask, rate, kernel, or_)
+    return Exact(field, mask)
 
 
-def spread(mask: int, rate: int, kernel: int) -> int:
-    """Return the union of `mask` moved by 0, rate, ..., (kernel-1) rate, doubling as it goes."""
-    result, have = mask, 1
-    while have < kernel:
-        more = min(have, kernel - have)
-        result |= result << (rate * more)
-        have += more
+def ways(layers: Layers) -> list[int]:
+    """Return how many of the K_1 ... K_n ways through a stack lead to each position of its field.
+
+    The counts are the coefficients of a product of polynomials, packed into one integer so that a layer is a few
+    shifts and additions. Raises ShapeError for fields past what is written out.
+    """
+    field = field_of(layers)
+    if field > WAYS_LIMIT:
+        raise ShapeError(f"the ways to {field:,} positions are past what is written out ({WAYS_LIMIT:,})")
+    total = 1
+    for _, kernel in layers:
+        total *= kernel
+    width = total.bit_length() // 8 + 1
+    packed = 1
+    for rate, kernel in layers:
+        packed = _copies(packed, 8 * width * rate, kernel, add)
+    whole = packed.to_bytes(field * width, "little")
+    return [int.from_bytes(whole[place : place + width], "little") for place in range(0, len(whole), width)]
+
+
+def _copies(bits: int, shift: int, count: int, join: Callable[[int, int], int]) -> int:
+    """Join `count` copies of a number, each moved by `shift` bits from the one before, doubling as it goes."""
+    result = have = 0
+    for digit in bin(count)[2:]:
+        result, have = join(result, result << (shift * have)), 2 * have
+        if digit == "1":
+            result, have = join(result << shift, bits), have + 1
     return result
 
 
-def positions(mask: int) -> tuple[int, ...]:
-    """Return the places of the ones of a bit mask, in order."""
-    bits = bin(mask)[:1:-1] if mask else ""
-    found = []
-    place = bits.find("1")
-    while place >= 0:
-        found.append(place)
-        place = bits.find("1", place + 1)
-    return tuple(found)
-
-
-def ranges(places: Sequence[int]) -> list[tuple[int, int]]:
-    """Return runs of neighbouring places as (first, last)."""
-    runs: list[tuple[int, int]] = []
-    for place in places:
-        if runs and runs[-1][1] == place - 1:
-            runs[-1] = (runs[-1][0], place)
-        else:
-            runs.append((place, place))
-    return runs
+def unevenness(counts: Sequence[int]) -> float:
+    """Return the standard deviation of the ways over their mean: 0 where every position counts alike."""
+    total, square = sum(counts), sum(count * count for count in counts)
+    share = Fraction(len(counts) * square, total * total) - 1
+    return isqrt(share.numerator * 10**24 // share.denominator) / 10**12

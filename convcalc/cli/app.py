@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, str]] = {
     "macs": "Multiply-adds per layer, and the other work beside them.",
     "rf": "Receptive field: size, jump, start and centre per layer.",
     "hdc-check": "Do dilated convolutions leave holes? The paper's rules and the exact answer.",
+    "hdc-design": "Dilation rates that reach a field without holes.",
     "checkerboard": "How unevenly transposed layers write their outputs, and what to do.",
     "summary": "Shapes, parameters, multiply-adds and receptive field in one table.",
     "profile": "Run the layers here and time them.",

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from convcalc.analyses.macs import macs
 from convcalc.analyses.overlap import Overlap, read, written
 from convcalc.analyses.params import params
 from convcalc.builder import Builder
-from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, emit
+from convcalc.cli.options import Ascii, AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.read.layers import Layer
 from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import hints, shapes, stacks
 from convcalc.errors import ConvcalcError, SpecError, UnsupportedError
 from convcalc.graph import Graph
 from convcalc.kinds import find
-from convcalc.render.heat import heat
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
+from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Picture, Table
 from convcalc.render.units import count
 from convcalc.shapes import show
 from convcalc.sizes import per_axis
@@ -49,7 +46,7 @@ def command(
     spec: Spec = None,
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
-    ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters only.")] = False,
+    ascii_only: Ascii = False,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -66,7 +63,7 @@ def command(
     forward, backward = written(stack.graph), read(stack.graph)
     tables = [
         _table(forward, f"{stack.reading}; ways to each output: {_verdict(forward)}", _picture(forward, ascii_only)),
-        _table(backward, f"ways from each input (the gradient): {_verdict(backward)}", []),
+        _table(backward, f"ways from each input (the gradient): {_verdict(backward)}", None),
     ]
     remedies = _remedies(stack.block.layers[0], stack) if len(stack.block.layers) == 1 and not forward.uniform else []
     if remedies:
@@ -100,18 +97,19 @@ def _rows(found: Overlap) -> list[dict[str, Any]]:
     ]
 
 
-def _table(found: Overlap, title: str, picture: list[str]) -> Table:
-    return Table(columns=AXES, rows=_rows(found), head=[title], foot=picture)
+def _table(found: Overlap, title: str, picture: Picture | None) -> Table:
+    return Table(columns=AXES, rows=_rows(found), head=[title], picture=picture)
 
 
-def _picture(found: Overlap, ascii_only: bool) -> list[str]:
-    """The corner of a two-dimensional map."""
-    if len(found.sizes) != 2:
-        return []
-    high, wide = min(found.sizes[0], HIGH), min(found.sizes[1], WIDE)
-    cut = "" if (high, wide) == found.sizes else f" (the first {high} x {wide} of {found.sizes[0]} x {found.sizes[1]})"
-    lines = heat([[found.at((row, column)) for column in range(wide)] for row in range(high)], ascii_only=ascii_only)
-    return [*lines[:-1], lines[-1] + cut]
+def _picture(found: Overlap, ascii_only: bool) -> Picture | None:
+    """The corner of a map: a pattern of single positions is cut, not shrunk."""
+    if len(found.sizes) > 2:
+        return None
+    shown = [min(size, limit) for size, limit in zip(found.sizes, (HIGH, WIDE)[-len(found.sizes) :], strict=True)]
+    sizes, cut = " x ".join(map(str, found.sizes)), " x ".join(map(str, shown))
+    title = "ways" if cut == sizes else f"ways (the first {cut} of {sizes})"
+    terms = [tuple(counts[:size] for counts, size in zip(axes, shown, strict=True)) for axes in found.terms]
+    return Picture(terms=terms, title=title, ascii_only=ascii_only)
 
 
 def _document(found: Overlap) -> dict[str, Any]:

@@ -50,6 +50,8 @@ Out: TypeAlias = Annotated[
 Depth: TypeAlias = Annotated[
     int, typer.Option("--depth", min=1, max=32, help="How deep into the parts of a layer rows go.")
 ]
+Ascii: TypeAlias = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters only.")]
+Drawn: TypeAlias = Annotated[bool, typer.Option("--picture/--no-picture", help="Draw the map below the table.")]
 
 WRITERS = {Format.json: to_json, Format.jsonl: to_jsonl, Format.csv: to_csv, Format.markdown: to_markdown}
 

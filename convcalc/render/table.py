@@ -21,6 +21,14 @@ class Column(NamedTuple):
     right: bool = False
 
 
+class Picture(NamedTuple):
+    """Counts on a line or a map: a sum of products of one vector per axis; `title` says what is counted."""
+
+    terms: Sequence[tuple[Sequence[int], ...]]
+    title: str
+    ascii_only: bool = False
+
+
 class Table(NamedTuple):
     """Rows under columns, with lines above and below; `total` is a last row set apart."""
 
@@ -29,6 +37,7 @@ class Table(NamedTuple):
     total: dict[str, Any] | None = None
     head: Sequence[str] = ()
     foot: Sequence[str] = ()
+    picture: Picture | None = None
 
 
 class Answer(NamedTuple):
@@ -97,6 +106,8 @@ def _flat(value: Any) -> Any:
 
 def to_markdown(answer: Answer) -> str:
     """Return every table as a markdown table, its lines above and below as paragraphs."""
+    from convcalc.render.heat import heat
+
     parts = []
     for table in answer.tables:
         rows = [cells(table, row) for row in table.rows]
@@ -105,5 +116,6 @@ def to_markdown(answer: Answer) -> str:
         rules = ["---:" if column.right else "---" for column in table.columns]
         lines = [[column.title for column in table.columns], rules, *rows]
         body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-        parts += ["  \n".join(table.head), body if table.columns else "", "  \n".join(table.foot)]
+        drawn = ["```", *heat(table.picture), "```"] if table.picture is not None else []
+        parts += ["  \n".join(table.head), body if table.columns else "", "  \n".join(table.foot), "\n".join(drawn)]
     return "\n\n".join(part for part in parts if part) + "\n"

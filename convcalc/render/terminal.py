@@ -13,9 +13,14 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from convcalc.render.table import Answer, Table, cells
+from convcalc.render.heat import HIGH, WIDE, grid, heat, level, note, span, worth
+from convcalc.render.table import Answer, Picture, Table, cells
 
 PIPE_WIDTH = 100_000
+COLOURS = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725")
+"""From few to many, alike to every eye and in grey (matplotlib's viridis, by its published figures)."""
+NONE = "#d7263d"
+"""What no way leads to: holes are to be seen."""
 LEAST = 8
 """The narrowest a folding column may get before rows are listed instead."""
 
@@ -88,3 +93,33 @@ def _print(out: Console, table: Table) -> None:
             _listed(out, table, folding)
     for line in table.foot:
         out.print(Text(line))
+    if table.picture is not None:
+        _draw(out, table.picture)
+
+
+def _draw(out: Console, picture: Picture) -> None:
+    """A picture in colour where there is any, two rows of cells to a line; else in characters."""
+    wide = min(out.width, WIDE) if not out.is_terminal else out.width
+    if picture.ascii_only or out.no_color or out.color_system is None:
+        for line in heat(picture, wide, HIGH):
+            out.print(Text(line))
+        return
+    found = grid(picture, wide, HIGH)
+    steps = len(COLOURS)
+    shades = [[(NONE, *COLOURS)[level(value, found.most, steps)] for value in row] for row in found.rows]
+    for upper, lower in zip(shades[::2], [*shades[1::2], [""] * len(shades[0])], strict=False):
+        out.print(
+            Text.assemble(*(("▀", f"{a} on {b}" if b else a) for a, b in zip(upper, lower, strict=True))), no_wrap=True
+        )
+    values = sorted({value for row in found.rows for value in row})
+    if len(values) > steps:
+        values = [found.most * n / steps for n in range(1 - (values[0] == 0), steps + 1) if n or values[0] == 0]
+    key = [
+        part for value in values for part in (("█", (NONE, *COLOURS)[level(value, found.most, steps)]), _named(value))
+    ]
+    out.print(Text(f"{picture.title} {span(found)}{note(found)}:"))
+    out.print(Text.assemble(*key))
+
+
+def _named(value: float) -> str:
+    return f" {worth(value)} " if value else " none "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import statistics
 from math import gcd
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcalc.analyses.dilated_groups import groups
-from convcalc.analyses.gridding import check, exact, m_values, positions, ranges, sawtooth
+from convcalc.analyses.gridding import Gap, check, exact, field_of, gap, m_values, sawtooth, unevenness, ways
+from convcalc.analyses.paths import paths
+from convcalc.analyses.rate_search import designs, fewest_layers, repairs, sawteeth
 from convcalc.builder import Builder
 from convcalc.cli.read.source import blocks
 from convcalc.cli.read.stack import assemble
@@ -47,6 +50,58 @@ def test_rules_and_truth_part_as_often_as_the_catalogue_says(row: dict) -> None:
     assert (false_ok, false_bad) == (want["m2_ok_exact_holes"], want["m2_bad_exact_full"])
 
 
+def _apart(rates: tuple[int, ...], kernel: int) -> tuple[bool, bool]:
+    """Whether taps added one by one reach everything, and the paper's goal, both written anew."""
+    reached = 1
+    for rate in rates:
+        reached = _spread(reached, rate, kernel)
+    m = rates[-1]
+    for rate in rates[-2:0:-1]:
+        m = max(m - 2 * rate, 2 * rate - m, rate)
+    return reached == 2 ** (1 + (kernel - 1) * sum(rates)) - 1, m <= kernel
+
+
+def _spread(reached: int, rate: int, kernel: int) -> int:
+    found = 0
+    for tap in range(kernel):
+        found |= reached << rate * tap
+    return found
+
+
+# catalogue, basic 2.2: full, M_2 <= K, rule says OK but holes, rule says bad but full; of r_1 = 1 and rising: both
+TABLE = {
+    2: (390, 1164, 1020, 246, 49, 0),
+    3: (2487, 2556, 1783, 1714, 0, 0),
+    4: (4026, 4224, 2910, 2712, 0, 25),
+    5: (4919, 6048, 4163, 3034, 0, 26),
+}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("kernel", TABLE)
+def test_every_tuple_of_rates_up_to_twelve(kernel: int) -> None:
+    counts = [0] * 6
+    for length in (2, 3, 4):
+        for rates in itertools.product(range(1, 13), repeat=length):
+            found = check(rates, [kernel] * length)
+            full, rule = _apart(rates, kernel)
+            assert found.exact.full == (found.gap is None) == full
+            assert found.m2_within_kernel == rule
+            rising = rates[0] == 1 and list(rates) == sorted(rates)
+            wrong = (rule and not full, full and not rule)
+            for place, counted in enumerate((full, rule, *wrong, rising and wrong[0], rising and wrong[1])):
+                counts[place] += counted
+    assert tuple(counts) == TABLE[kernel]
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row["id"].startswith("rf-dilated")], ids=lambda row: row["id"])
+def test_ways_are_torchs_gradients_of_weights_of_one(row: dict) -> None:
+    told, want = row["params_kwargs"], row["rf"]
+    found = check(told["dilations"], [told["kernel"]] * len(told["dilations"]))
+    assert ways(found.layers) == want["multiplicity"]
+    assert (found.exact.receptive_field, found.exact.reached) == (want["size"], want["positions_reached"])
+
+
 @pytest.mark.parametrize("row", [row for row in ROWS if row["kind"] == "hdc_coverage_2d"], ids=lambda row: row["id"])
 def test_coverage_in_two_dimensions_is_torchs(row: dict) -> None:
     told, want = row["params_kwargs"], row["rf"]
@@ -54,6 +109,9 @@ def test_coverage_in_two_dimensions_is_torchs(row: dict) -> None:
     assert found.receptive_field == want["size"]
     assert found.reached**2 == want["positions_reached"]
     assert float(found.coverage**2) == pytest.approx(want["coverage"])
+    counts = ways([(rate, told["kernel"]) for rate in told["dilations"]])
+    assert max(counts) ** 2 == want["max_multiplicity"] and sum(counts) ** 2 == want["total_paths"]
+    assert counts[len(counts) // 2] ** 2 == want["center_multiplicity"]
 
 
 @pytest.mark.parametrize(
@@ -144,20 +202,126 @@ def test_the_bit_set_is_the_minkowski_sum(layers: list[tuple[int, int]]) -> None
         assert not found.full
 
 
-def test_positions_and_ranges() -> None:
-    assert positions(0b1011) == (0, 1, 3)
-    assert positions(0) == ()
-    assert ranges((0, 1, 3, 5, 6)) == [(0, 1), (3, 3), (5, 6)]
+def test_holes_are_listed_in_runs() -> None:
+    assert list(exact([(1, 2), (4, 3)]).gaps()) == [(2, 3), (6, 7)]
+    assert exact([(1, 2), (4, 3)]).holes == (2, 3, 6, 7)
+    assert list(exact([(1, 3)]).gaps()) == []
+    assert gap([(1, 3), (9, 3), (2, 3)]) == Gap(rate=9, span=7)
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 6)), min_size=1, max_size=4))
+@settings(max_examples=200)
+def test_ways_are_counted_as_one_by_one(layers: list[tuple[int, int]]) -> None:
+    counts = [0] * field_of(layers)
+    for taps in itertools.product(*(range(kernel) for _, kernel in layers)):
+        counts[sum(rate * tap for (rate, _), tap in zip(layers, taps, strict=True))] += 1
+    assert ways(layers) == counts
+    assert unevenness(counts) == pytest.approx(statistics.pstdev(counts) / statistics.fmean(counts), abs=1e-9)
+
+
+def test_rates_and_depths_as_large_as_people_use() -> None:
+    """A sum of 100,000 over 50 layers: the whole answer costs less than one small enumeration by sets would."""
+    found = check([2000] * 50, [3] * 50)
+    assert (found.exact.receptive_field, found.exact.reached, found.exact.full) == (200_001, 101, False)
+    counts = ways(found.layers)
+    assert sum(counts) == 3**50 and counts[::2000] == ways([(1, 3)] * 50)
+    with pytest.raises(ShapeError, match="past what is written out"):
+        ways([(10**6, 3)])
+
+
+@pytest.mark.parametrize("kernels", [(2, 2, 2), (3, 3, 3), (4, 4, 4), (2, 3, 4), (5, 3, 3)], ids=str)
+def test_repairs_are_the_nearest_of_all(kernels: tuple[int, ...]) -> None:
+    whole = {}
+    for rates in itertools.product(range(1, 17), repeat=3):
+        layers = list(zip(rates, kernels, strict=True))
+        if exact(layers).full:
+            whole[rates] = field_of(layers)
+    for rates in itertools.product(range(1, 5), repeat=3):
+        field = field_of(list(zip(rates, kernels, strict=True)))
+        ranked = sorted(
+            (
+                sum(a != b for a, b in zip(made, rates, strict=True)),
+                size,
+                sum(abs(a - b) for a, b in zip(made, rates, strict=True)),
+            )
+            for made, size in whole.items()
+            if size >= field
+        )
+        found = repairs(rates, kernels)
+        if not ranked:
+            assert found is None
+            continue
+        assert found is not None and not found.cut
+        first = found.lists[0]
+        moved = sum(abs(a - b) for a, b in zip(first, rates, strict=True))
+        assert (found.changes, whole[first], moved) == ranked[0]
+        assert all(exact(list(zip(made, kernels, strict=True))).full for made in found.lists)
+
+
+def test_repairs_of_long_and_hopeless_stacks() -> None:
+    assert repairs((2, 2, 2), (3, 3, 3)).lists[0] == (1, 2, 3)  # type: ignore[union-attr]
+    assert repairs((2, 4, 8), (3, 3, 3)) is None  # 29 positions are more than 3^3
+    long = repairs((2000,) * 50, (3,) * 50)
+    assert long is not None and long.changes == 8 and long.cut
+    assert all(exact([(rate, 3) for rate in made]).full for made in long.lists)
+
+
+@pytest.mark.parametrize("kernel", [2, 3, 4])
+def test_designs_are_the_smallest_of_all(kernel: int) -> None:
+    for field in range(2, 40):
+        least = next(
+            length for length in range(1, 7) if field_of([(kernel**n, kernel) for n in range(length)]) >= field
+        )
+        assert fewest_layers(field, kernel) == least
+        if least > 4:
+            continue
+        every = [
+            (field_of(layers), rates[-1])
+            for rates in itertools.combinations_with_replacement(range(1, 30), least)
+            if exact(layers := [(rate, kernel) for rate in rates]).full and field_of(layers) >= field
+        ]
+        found = designs(field, kernel)
+        assert all(exact([(rate, kernel) for rate in rates]).full for rates in found)
+        first = [(rate, kernel) for rate in found[0]]
+        assert (field_of(first), found[0][-1]) == min(every)
+
+
+def test_designs_know_their_limits() -> None:
+    assert designs(17, 3, 3)[1] == (1, 2, 5)  # the paper's
+    assert designs(1, 3) == ()
+    with pytest.raises(ShapeError, match="3 layers of kernel 3 reach at most 27 without holes; 28 needs 4"):
+        designs(28, 3, 3)
+    with pytest.raises(ShapeError, match="a kernel of 1 sees one position"):
+        designs(5, 1)
+    with pytest.raises(ShapeError, match="field must be at least 1, not 0"):
+        designs(0, 3)
+
+
+@pytest.mark.parametrize("layers", [None, 6, 12])
+@pytest.mark.parametrize("field", [5, 33, 100, 1000, 100_000])
+def test_teeth_rise_have_no_hole_and_reach_the_field(field: int, layers: int | None) -> None:
+    for one in sawteeth(field, 3, layers):
+        assert len(one.tooth) > 1 and sorted(set(one.tooth)) == list(one.tooth)
+        assert gap([(rate, 3) for rate in one.tooth]) is None
+        assert field_of([(rate, 3) for rate in one.tooth * one.copies]) >= field
+        assert layers is None or len(one.tooth) * one.copies == layers
 
 
 def judged(spec: str) -> list[tuple[list[str], tuple[int, ...], bool]]:
     graph = assemble(blocks(spec.split())[0], needs_input=False).graph
-    return [([".".join(p) for p in one.layers], one.gridding.rates, one.parallel) for one in groups(graph)]
+    return [
+        (
+            [node.scope[0] for chain in one.branches for node in chain.steps],
+            tuple(rate for chain in one.branches for rate, _ in chain.layers(0)),
+            one.parallel,
+        )
+        for one in groups(graph)
+    ]
 
 
 def test_groups_of_a_spec() -> None:
     assert judged("conv c=4 k=3 d=2 relu conv c=4 k=1 batch_norm conv c=4 k=3 d=3") == [
-        (["0", "2", "4"], (2, 3), False)
+        (["0", "2", "4"], (2, 1, 3), False)
     ]
     assert judged("conv c=4 k=3 d=2 max_pool k=2 conv c=4 k=3 d=4") == [(["0"], (2,), False), (["2"], (4,), False)]
     assert judged("conv c=4 k=3 d=2 conv c=4 k=3 s=2 conv c=4 k=3 d=4") == [(["0"], (2,), False), (["2"], (4,), False)]
@@ -165,19 +329,76 @@ def test_groups_of_a_spec() -> None:
     assert judged("conv c=4 k=3 conv c=4 k=3 d=2") == [(["0", "1"], (1, 2), False)]
 
 
-def test_branches_between_a_fork_and_a_merge_are_never_one_stack() -> None:
-    aspp = "identity as=x " + " ".join(f"conv c=4 k=3 d={d} p={d} from=x as=b{d}" for d in (6, 12, 18))
-    found = judged(aspp + " concat from=b6,b12,b18")
-    assert found == [(["1"], (6,), True), (["2"], (12,), True), (["3"], (18,), True)]
+ASPP = "identity as=x " + " ".join(f"conv c=4 k=3 d={d} p={d} from=x as=b{d}" for d in (6, 12, 18))
+
+
+def test_branches_between_a_fork_and_a_merge_are_one_group_and_never_a_stack() -> None:
+    assert judged(ASPP + " concat from=b6,b12,b18") == [(["1", "2", "3"], (6, 12, 18), True)]
+    assert judged(ASPP + " add from=b6,b12,b18") == [(["1", "2", "3"], (6, 12, 18), True)]
+    graph = assemble(blocks((ASPP + " concat from=b6,b12,b18").split())[0], needs_input=False).graph
+    (group,) = groups(graph)
+    union = {(0, 0)} | {(y * d, x * d) for d in (6, 12, 18) for y in (-1, 0, 1) for x in (-1, 0, 1)}
+    assert group.positions() == (len(union), 37 * 37)
+    assert (group.reached(0).reached, group.reached(0).receptive_field) == (7, 37)
+
+
+def test_a_dilated_trunk_and_what_follows_the_branches_are_groups_of_their_own() -> None:
+    pooled = " adaptive_avg_pool output_size=1 from=x conv c=4 k=1 upsample size=32 as=image"
+    spec = "conv c=4 k=3 d=2 p=2 " + ASPP + " concat from=b6,b12,b18 conv c=4 k=3 d=4"
+    assert judged(spec) == [(["0"], (2,), False), (["2", "3", "4"], (6, 12, 18), True), (["6"], (4,), False)]
+    spec = ASPP + pooled + " concat from=b6,b12,b18,image"
+    graph = assemble(blocks(["conv", "in_channels=3", "c=4", "k=1", *spec.split()], ("3x32x32",))[0]).graph
+    assert [len(one.branches) for one in groups(graph)] == [3]
+
+
+def residual(*rates: int) -> str:
+    """Blocks of two dilated convolutions, each with the shortcut around it."""
+    words = ["identity as=x0"]
+    for n, d in enumerate(rates):
+        words += [
+            f"conv in_channels=4 c=4 k=3 d={d} p={d} relu conv c=4 k=3 d={d} p={d}",
+            f"add from=x{n},last as=x{n + 1}",
+        ]
+    return " ".join(words)
+
+
+def test_a_residual_addition_sees_nothing_new_and_goes_on() -> None:
+    ((layers, rates, parallel),) = judged(residual(1, 2, 5))
+    assert rates == (1, 1, 2, 2, 5, 5) and not parallel and len(layers) == 6
+    # the same, counted: every input of the three blocks together is reached
+    b = assemble(blocks(residual(1, 2, 5).split(), ("4x40x40",))[0]).graph
+    (group,) = groups(b)
+    row = paths(b)[b.outputs[0].index]
+    reached = {place for _, axes in row for place in axes[0].rows[20]}
+    assert len(reached) == group.reached(0).reached == 33
+    holed = judged(residual(2, 2, 2))
+    assert holed[0][1] == (2,) * 6
+
+
+def test_gates_shuffles_and_crops_are_seen_through_and_other_merges_end_a_run() -> None:
+    assert judged("conv c=16 k=3 d=2 se reduction=4 conv c=16 k=3 d=3") == [(["0", "2"], (2, 3), False)]
+    assert judged("conv c=8 k=3 d=2 channel_shuffle groups=2 conv c=8 k=3 d=3") == [(["0", "2"], (2, 3), False)]
+    gated = (
+        "identity as=x conv in_channels=4 c=4 k=2 d=4 p=4+0 from=x tanh as=t conv c=4 k=2 d=4 p=4+0 from=x sigmoid"
+        " multiply from=t,last conv c=4 k=1 add from=x,last"
+    )
+    assert judged(gated + " conv c=4 k=2 d=8 p=8+0") == [(["1", "6", "8"], (4, 1, 8), False)]
+
+
+def test_the_jump_before_a_group_is_known() -> None:
+    spec = "conv c=4 k=3 s=2 conv c=4 k=3 s=2 conv c=4 k=3 d=2"
+    graph = assemble(blocks(spec.split())[0], needs_input=False).graph
+    assert [one.jump for one in groups(graph)] == [(4, 4)]
 
 
 def test_axes_that_differ_are_judged_apart() -> None:
     graph = assemble(blocks(["conv", "c=4", "k=3", "d=1x2"])[0], needs_input=False).graph
-    assert [(one.axis, one.gridding.rates) for one in groups(graph)] == [("horizontal", (2,))]
+    (group,) = groups(graph)
+    assert [group.gridding(axis).rates for axis in (0, 1)] == [(1,), (2,)]
+    assert group.positions() == (3 * 3, 3 * 5)
 
 
-def test_a_forked_run_ends_and_symbols_are_refused() -> None:
-    assert judged("conv c=4 k=3 d=2 as=a relu add from=a,last") == [(["0"], (2,), False)]
+def test_symbols_are_refused() -> None:
     k: Any = sympy.Symbol("k", positive=True, integer=True)
     b = Builder()
     y = b.conv(b.input((1, 2, 9)), 2, k, dilation=2)

@@ -155,7 +155,10 @@ def test_hdc_check_of_layers(capsys: pytest.CaptureFixture[str]) -> None:
         "from=a,b",
     ]
     found = asked(capsys, "hdc-check", *aspp)
-    assert [group["parallel"] for group in found["groups"]] == [True, True]
+    (group,) = found["groups"]
+    assert group["parallel"] and group["layers"] == [["1"], ["2"]] and group["rates"] == [[6], [12]]
+    assert group["exact"]["reached"] == 5 and group["exact"]["coverage_2d"] == 17 / 625  # 3x3 + 3x3, the middle shared
+    asked(capsys, "hdc-check", *aspp, "--strict", code=1)
 
 
 def test_kinds_and_examples(capsys: pytest.CaptureFixture[str]) -> None:

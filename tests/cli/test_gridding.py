@@ -1,0 +1,155 @@
+"""What hdc-check and hdc-design print and hold, as a user asks for it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from convcalc.cli.app import run
+from convcalc.render.heat import grid, heat, level
+from convcalc.render.table import Picture
+
+ASPP = ["identity", "as=x"]
+for _d in (6, 12, 18):
+    ASPP += ["conv", "c=4", "k=3", f"d={_d}", f"p={_d}", "from=x", f"as=b{_d}"]
+ASPP += ["concat", "from=b6,b12,b18"]
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def asked(capsys: pytest.CaptureFixture[str], *argv: str, code: int = 0) -> Any:
+    assert run([*argv, "--format", "json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def printed(capsys: pytest.CaptureFixture[str], *argv: str, code: int = 0) -> str:
+    assert run(list(argv)) == code
+    return capsys.readouterr().out
+
+
+def test_rates_per_axis_are_judged_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(capsys, "hdc-check", "1x2,2x4", "-k", "3x5", code=1)
+    vertical, horizontal = found["groups"]
+    assert (vertical["axis"], vertical["rates"], vertical["kernel_size"]) == ("vertical", [1, 2], 3)
+    assert (horizontal["axis"], horizontal["rates"], horizontal["kernel_size"]) == ("horizontal", [2, 4], 5)
+    assert vertical["exact"]["full"] and not horizontal["exact"]["full"]
+    assert horizontal["exact"]["coverage_2d"] == vertical["exact"]["coverage_2d"] == 7 * 13 / (7 * 25)
+    assert asked(capsys, "hdc-check", "1x1x2,2x2x1", "-k", "3")["groups"][0]["axis"] == "depth"
+
+
+def test_everything_about_a_stack(capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(capsys, "hdc-check", "2,2,2", "--suggest", code=1)
+    assert found["closed_form"] == {"full": False, "fails_at": {"rate": 2, "span": 1}}
+    assert found["ways"]["counts"] == [1, 0, 3, 0, 6, 0, 7, 0, 6, 0, 3, 0, 1]  # gradients in torch: rf-dilated-5
+    assert (found["ways"]["least"], found["ways"]["most"], found["ways"]["middle"]) == (0, 7, 7)
+    assert found["teeth"] == [{"rates": [2], "times": 3, "full": False}]
+    assert found["suggestions"][0] == [1, 2, 3]
+    assert asked(capsys, "hdc-check", "1,2,5", "--suggest")["suggestions"] == []
+
+
+def test_the_table_says_why_and_what_would_help(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(capsys, "hdc-check", "2,2,2", "--suggest", code=1)
+    assert "rate 2 is above 1, what the smaller ones span" in text
+    assert "2 rates changed:\n  1,2,3 (field 13)" in text
+    assert "49 of 169 in 2-D" in text and "░·▒·▓·█·▓·▒·░" in text
+    text = printed(capsys, "hdc-check", "2,4,8", "--suggest", code=1)
+    assert "no 3 rates with these kernels reach a field of 29 without holes; with kernel 3 it takes 4 layers" in text
+    assert "nothing to repair" in printed(capsys, "hdc-check", "1,2,5", "--suggest")
+
+
+def test_the_sawtooth_is_read_whole_and_by_tooth(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(capsys, "hdc-check", "1,2,5,1,2,5")
+    assert "tooth 1,2,5 (2 times)" in text and "33 of 33" in text and "M_2 holds" in text
+
+
+@pytest.mark.parametrize(("strict", "code"), [([], 0), (["--strict"], 1)])
+def test_branches_side_by_side_warn_and_fail_only_when_strict(
+    strict: list[str], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = printed(capsys, "hdc-check", *ASPP, *strict, code=code)
+    assert "7 of 37 positions (18.9%); 25 of 1,369 in 2-D" in text and "warning" in text
+    (group,) = asked(capsys, "hdc-check", *ASPP, *strict, code=code)["groups"]
+    assert group["parallel"] and group["layers"] == [["1"], ["2"], ["3"]]
+    assert group["exact"]["reached"] == 7 and group["exact"]["coverage_2d"] == 25 / 1369
+
+
+def test_pixels_of_the_input_are_said_where_a_step_is_more_than_one(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["conv", "c=4", "k=3", "s=4", "conv", "c=4", "k=3", "d=1", "conv", "c=4", "k=3", "d=2"]
+    text = printed(capsys, "hdc-check", *words)
+    assert "one step is 4 input pixels, so the rates are 4,8 pixels there" in text
+
+
+def test_parts_of_one_layer_are_named_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["dilated", "c=4", "k=3", "d=2", "repeat=2"]
+    (group,) = asked(capsys, "hdc-check", *words, code=1)["groups"]
+    assert len(group["layers"]) == 2 and all(name.startswith("0.") for name in group["layers"])
+
+
+def test_pictures_fit_and_can_do_without_colour_or_unicode(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(capsys, "hdc-check", "20,40,60", "--ascii", code=1)
+    drawn = [line for line in text.splitlines() if line and set(line) <= set(".:-=+*#%@")]
+    assert 20 <= len(drawn) <= 40 and max(map(len, drawn)) <= 78 and "is the mean of" in text
+    assert "ways to each" not in printed(capsys, "hdc-check", "1,2", "--no-picture")
+    line = printed(capsys, "hdc-check", "conv1d", "in_channels=2", "c=2", "k=3", "d=2", code=1)
+    assert "\n10101\n" in line
+    assert "```\n" in printed(capsys, "hdc-check", "1,2", "--format", "markdown")
+
+
+def test_a_shrunk_cell_is_the_mean_of_its_positions() -> None:
+    picture = Picture([((1, 3, 5, 7), (2, 4, 6))], "ways")
+    found = grid(picture, wide=2, high=2)
+    assert found.cell == (2, 2) and found.rows == [[2 * 3, 2 * 6], [6 * 3, 6 * 6]]
+    assert [level(value, 10, 4) for value in (0, 0.01, 2.5, 10)] == [0, 1, 1, 4]
+    two = Picture([((1, 0), (1, 0)), ((0, 1), (0, 1))], "ways")
+    assert heat(two)[:2] == ["10", "01"]
+
+
+def test_designs(capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(capsys, "hdc-design", "--rf", "17", "-k", "3")
+    assert found["fewest_layers"] == 3 and [1, 2, 5] in [one["rates"] for one in found["designs"]]
+    assert found["sawtooth"][0]["tooth"] == [1, 3] and found["sawtooth"][0]["copies"] == 2
+    assert all(one["receptive_field"] >= 17 for one in (*found["designs"], *found["sawtooth"]))
+    text = printed(capsys, "hdc-design", "--rf", "1024", "-k", "2")
+    assert "1,2,4,8,16,32,64,128,256,512" in text and "2^10 = 1,024" in text
+    assert "one position needs no dilated layer" in printed(capsys, "hdc-design", "--rf", "1")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["hdc-design", "--rf", "28", "--layers", "3"], "3 layers of kernel 3 reach at most 27 without holes"),
+        (["hdc-design", "--rf", "0"], "a field must be at least 1, not 0"),
+        (["hdc-design", "--rf", "9", "-k", "1"], "a kernel of 1 sees one position"),
+        (["hdc-design", "--rf", "9", "--layers", "0"], "--layers takes a whole number from 1 to 100, not 0"),
+        (["hdc-design", "--rf", "1000000000"], "past what is enumerated"),
+        (["hdc-check", "1x2,3x4x5"], "the rate 1x2 names 2 axes where others name 3"),
+        (["hdc-check", "1x2x3x4"], "4 axes are more than a convolution has"),
+        (["hdc-check", "1,2", "-k", "3x3x3,5x5"], "the kernel 5x5 names 2 axes where others name 3"),
+    ],
+)
+def test_what_cannot_be_asked(argv: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(argv) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "rates", "reached", "field"),
+    [
+        ("hdc_resnet", [1, 2, 5, 9, 5, 9, 17], 97, 97),  # catalogue 2.2: 5, 9, 17 after 1, 2, 5, 9 is full, 97 of 97
+        ("wavenet", [2**n for n in range(10)], 1024, 1024),  # arXiv:1609.03499: a field of 1024 per block
+        ("tcn", [1, 1, 2, 2, 4, 4, 8, 8], 61, 61),  # 1 + 2 (k-1) (2^n - 1) for k = 3, n = 4
+        ("aspp", [[6], [12], [18], [24]], 9, 49),
+        ("aspp_v3", [[1], [6], [12], [18]], 7, 37),
+    ],
+)
+def test_the_examples(
+    name: str, rates: list[Any], reached: int, field: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (group,) = asked(capsys, "hdc-check", f"@{name}")["groups"]
+    assert group["rates"] == rates
+    assert (group["exact"]["reached"], group["exact"]["receptive_field"]) == (reached, field)
