@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from convcalc import ops
 from convcalc.analyses.field import fields
-from convcalc.analyses.gridding import Exact, Gridding, check, exact
+from convcalc.analyses.gridding import Exact, Gridding, check, exact, union_of_boxes
 from convcalc.analyses.reach import Reach
 from convcalc.errors import UnsupportedError
 
@@ -100,23 +100,12 @@ class Group:
 
     def positions(self) -> tuple[int, int]:
         """Return how many positions of all axes together are reached, and how many there are."""
-        sizes = [self.reached(axis).receptive_field for axis in range(self.rank)]
-        return self._count(self.branches, 0), prod(sizes)
-
-    def _count(self, branches: tuple[Chain, ...], axis: int) -> int:
-        """Count the union of the branches' boxes: along the first axis, each set of branches that meets there."""
-        if axis == self.rank:
-            return 1
-        start = min(chain.low[axis] for chain in self.branches)
-        pieces: list[tuple[tuple[Chain, ...], int]] = []  # disjoint masks, and the branches that cover them
-        for chain in branches:
-            rest = exact(chain.layers(axis)).mask << (chain.low[axis] - start)
-            split: list[tuple[tuple[Chain, ...], int]] = []
-            for some, mask in pieces:
-                split += [((*some, chain), mask & rest), (some, mask & ~rest)]
-                rest &= ~mask
-            pieces = [(some, mask) for some, mask in (*split, ((chain,), rest)) if mask]
-        return sum(mask.bit_count() * self._count(some, axis + 1) for some, mask in pieces)
+        starts = [min(chain.low[axis] for chain in self.branches) for axis in range(self.rank)]
+        boxes = [
+            tuple(exact(chain.layers(axis)).mask << (chain.low[axis] - start) for axis, start in enumerate(starts))
+            for chain in self.branches
+        ]
+        return union_of_boxes(boxes), prod(self.reached(axis).receptive_field for axis in range(self.rank))
 
 
 def _number(size: Size) -> int:

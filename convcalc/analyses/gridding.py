@@ -227,3 +227,19 @@ def unevenness(counts: Sequence[int]) -> float:
     total, square = sum(counts), sum(count * count for count in counts)
     share = Fraction(len(counts) * square, total * total) - 1
     return isqrt(share.numerator * 10**24 // share.denominator) / 10**12
+
+
+def union_of_boxes(boxes: Sequence[tuple[int, ...]]) -> int:
+    """Return how many positions a union of boxes holds, each box a bit mask per axis."""
+    if not boxes:
+        return 0
+    if not boxes[0]:
+        return 1
+    pieces: list[tuple[int, list[tuple[int, ...]]]] = []  # disjoint masks, and what lies behind them
+    for first, *others in boxes:
+        rest, split = first, []
+        for mask, behind in pieces:
+            split += [(mask & rest, [*behind, tuple(others)]), (mask & ~rest, behind)]
+            rest &= ~mask
+        pieces = [(mask, behind) for mask, behind in (*split, (rest, [tuple(others)])) if mask]
+    return sum(mask.bit_count() * union_of_boxes(behind) for mask, behind in pieces)

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from convcalc.analyses.field import fields
 from convcalc.analyses.macs import at_least
+from convcalc.cli.fields import field_of, found_in, sized
 from convcalc.cli.options import immediate_interrupts
 from convcalc.cli.profile import progress
 from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import lines, shape_of, shapes, totals
-from convcalc.cli.rf import field_of, found_in, sized
 from convcalc.errors import SpecError, UnsupportedError
 from convcalc.render.table import Column
 from convcalc.render.units import count, figures, seconds, share, size_of

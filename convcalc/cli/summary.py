@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from convcalc.analyses.field import fields
+from convcalc.cli.fields import field_of, found_in, joined, sized
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.report import document, hints, label, lines, missing, part, shape_of, stacks, totals, warning
-from convcalc.cli.rf import field_of, found_in, joined, sized
 from convcalc.errors import UnsupportedError
 from convcalc.render.table import Answer, Column, Table
 from convcalc.render.units import count, exactly, percent, share

@@ -1,0 +1,217 @@
+"""What rf says below its table: the smallest object, borders, coverage of the input, one unit, the ways through."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from convcalc.analyses.coverage import Span, Unit, uncut, unit, whole
+from convcalc.analyses.field import Field
+from convcalc.analyses.receptive import Receptive
+from convcalc.analyses.routes import Routes, routes
+from convcalc.cli.fields import seen_by
+from convcalc.cli.read.stack import Stack
+from convcalc.cli.report import Line, label
+from convcalc.errors import SpecError
+from convcalc.render.units import figures, percent
+from convcalc.sizes import known
+
+
+class Further(NamedTuple):
+    """Lines for the foot of the table, and more keys of the JSON object."""
+
+    lines: list[str]
+    document: dict[str, Any]
+
+
+def position(text: str) -> tuple[int, ...]:
+    """Read the position of one output, 3,4 or 3x4. Raises SpecError."""
+    parts = re.split(r"\s*[,x×]\s*", text.strip())
+    if not all(part.isdecimal() and len(part) < 10 for part in parts):
+        raise SpecError(f"--unit is a position per axis, counted from 0, such as 3,4, not {text!r}")
+    return tuple(map(int, parts))
+
+
+def further(
+    stack: Stack, rows: Sequence[Line], seen: dict[int, Field], place: tuple[int, ...] | None, *, paths: bool
+) -> Further:
+    """Return what there is to say beside the fields of a stack's rows. Raises ShapeError for a unit not there."""
+    value = stack.graph.outputs[-1]
+    found = seen_by(value, stack, seen)
+    lines, document = [], {}
+    several = len(stack.graph.inputs) > 1
+    units: dict[str, Any] = {}
+    for name, one in found:
+        of = f" of {name}" if several else ""
+        source = _source(stack, name)
+        if any(one.axes):
+            lines += _objects(one, rows, stack, seen, of)
+            lines += _against(one, rows, stack, seen, source, of)
+        if place is not None:
+            region = unit(stack.graph, value, source, one, place)
+            lines.append(_region(region, of))
+            units[name] = _unit(region)
+    if len(found) == 1:
+        document = _keys(found[0][1], rows, stack, seen)
+    if units:
+        document["unit"] = units if several else next(iter(units.values()))
+    if paths:
+        ways = routes(stack.graph)
+        lines.append(_ways(ways))
+        document["paths"] = {"total": ways.total, "mean_length": ways.mean, "by_length": _lengths(ways)}
+    return Further(lines, document)
+
+
+def _source(stack: Stack, name: str) -> int:
+    names = [getattr(stack.graph.nodes[value.index].op, "name", "") for value in stack.graph.inputs]
+    return names.index(name)
+
+
+def smallest(one: Receptive) -> Fraction | None:
+    """Return the largest jump over the axes: objects below it may fall between two outputs."""
+    jumps = [jump for jump in one.jump if jump is not None]
+    return max(jumps) if len(jumps) == len(one.axes) else None
+
+
+def _objects(one: Receptive, rows: Sequence[Line], stack: Stack, seen: dict[int, Field], of: str) -> list[str]:
+    jump = smallest(one)
+    if jump is None:
+        return []
+    if jump <= 1:
+        text = f"smallest object kept{of}: 1 px (one output step is {jump} px)"
+    else:
+        halvings = jump.numerator.bit_length() - 1
+        power = jump.denominator == 1 and jump.numerator == 2**halvings
+        text = f"smallest object kept{of}: {jump} px, the jump"
+        text += f" (2^{halvings} after {halvings} halving{'s' if halvings > 1 else ''})" if power else ""
+    coarsest, where = Fraction(0), ""
+    for line, each in _each(rows, stack, seen):
+        step = smallest(each)
+        if step is not None and step > coarsest:
+            coarsest, where = step, line.row.name
+    if coarsest > jump and coarsest > 1:
+        text += f"; on the way the coarsest layer steps {coarsest} px (layer {where})"
+    return [text]
+
+
+def _each(rows: Sequence[Line], stack: Stack, seen: dict[int, Field]) -> list[tuple[Line, Receptive]]:
+    """The field of each row's last output, where it sees one input."""
+    made = []
+    for line in rows:
+        found = seen_by(line.row.outputs[-1], stack, seen)
+        if len(found) == 1:
+            made.append((line, found[0][1]))
+    return made
+
+
+def _first(rows: Sequence[Line], stack: Stack, seen: dict[int, Field], *, every: bool) -> Line | None:
+    """The first row of which some output, or every output, sees the whole input."""
+    given = stack.graph.inputs[0].spatial
+    for line, one in _each(rows, stack, seen):
+        outputs = [count or 0 for count in one.outputs]
+        if whole(one, given, outputs)[int(every)]:
+            return line
+    return None
+
+
+def _against(
+    one: Receptive, rows: Sequence[Line], stack: Stack, seen: dict[int, Field], source: int, of: str
+) -> list[str]:
+    """The field beside the input's size: how many outputs it is cut for, and where everything is seen."""
+    given = stack.graph.inputs[source].spatial
+    if not known(*given) or any(count is None for count in one.outputs):
+        return []
+    lines = []
+    pairs = list(zip(one.size_max, given, strict=True))
+    if all(high is not None for high, _ in pairs):
+        ratios = " x ".join(dict.fromkeys(figures((high or 0) / size) for high, size in pairs))
+        share, total = _uncut(one, given)
+        lines.append(
+            f"the field is {ratios} times the input{of}; {share:,} of {total:,} outputs"
+            f" ({percent(share / total)}) see one that no border cuts"
+        )
+    if len(stack.graph.inputs) == 1:
+        some, every = (_first(rows, stack, seen, every=each) for each in (False, True))
+        if some is None:
+            lines.append("no output sees the whole input")
+        else:
+            text = (
+                f"layer {some.row.name} ({label(some, stack)}) is the first of which some output sees the whole input"
+            )
+            if every is None:
+                text += "; of none every output does"
+            elif every is some:
+                text += ", and every output does"
+            else:
+                text += f", layer {every.row.name} ({label(every, stack)}) the first of which every output does"
+            lines.append(text)
+    return lines
+
+
+def _uncut(one: Receptive, given: Sequence[int]) -> tuple[int, int]:
+    share = total = 1
+    for axis, size, count in zip(one.axes, given, one.outputs, strict=True):
+        if axis is not None and count is not None:
+            share, total = share * uncut(axis, size, count), total * count
+    return share, total
+
+
+def _keys(one: Receptive, rows: Sequence[Line], stack: Stack, seen: dict[int, Field]) -> dict[str, Any]:
+    found: dict[str, Any] = {"smallest_object": smallest(one)}
+    given = stack.graph.inputs[0].spatial
+    if len(stack.graph.inputs) == 1 and known(*given) and all(count is not None for count in one.outputs):
+        some, every = (_first(rows, stack, seen, every=each) for each in (False, True))
+        share, total = _uncut(one, given)
+        found["whole_input"] = {
+            "some_output": some.row.name if some else None,
+            "every_output": every.row.name if every else None,
+        }
+        found["uncut"] = {"outputs": share, "of": total}
+    return found
+
+
+def _spans(spans: Sequence[Span | None]) -> str:
+    return " x ".join("all" if span is None else f"{span[0]}..{span[1]}" for span in spans)
+
+
+def _region(found: Unit, of: str) -> str:
+    where = ",".join(map(str, found.position))
+    text = f"output {where} sees {_spans(found.region)}{of}"
+    if found.inside is None:
+        return text + " (give the input's size with -i for its borders)"
+    if found.inside == 0:
+        return text + ": nothing but padding"
+    if found.clipped != found.region:
+        text += f", inside the input {_spans(found.clipped)}"
+    if found.everything:
+        text += f", and everything ({found.everything})"
+    if found.reached is None:
+        return text + "; which of these positions count depends on the data"
+    which = "the input's" if found.everything else "these"
+    return f"{text}: {found.reached:,} of {which} {found.inside:,} positions lead to it"
+
+
+def _unit(found: Unit) -> dict[str, Any]:
+    return {
+        "position": found.position,
+        "region": found.region,
+        "clipped": found.clipped,
+        "inside": found.inside,
+        "reached": found.reached,
+    }
+
+
+def _ways(found: Routes) -> str:
+    if not found.total:
+        return "no way leads from the input to the output"
+    power = found.total.bit_length() - 1
+    named = f" = 2^{power}" if found.total == 2**power and power > 1 else ""
+    lengths = list(found.by_length)
+    over = f"{lengths[0]} weighted layers" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]} weighted layers"
+    return f"ways from the input to the output: {found.total:,}{named}, over {over}, {figures(found.mean)} on average"
+
+
+def _lengths(found: Routes) -> dict[str, int]:
+    return {str(length): count for length, count in found.by_length.items()}
