@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 from convcalc.analyses.field import fields
 from convcalc.analyses.macs import macs, other
+from convcalc.analyses.memory import bytes_of, held, memory, storages
 from convcalc.analyses.params import Params, params
 from convcalc.analyses.paths import paths, reached
 from convcalc.analyses.reach import Reach
 from convcalc.analyses.report import rows
+from convcalc.analyses.training import kept, needs_gradient, training
 from convcalc.arguments import REQUIRED
 from convcalc.builder import Builder
 from convcalc.cli.read.source import blocks
@@ -416,6 +418,69 @@ def test_two_stacked_kinds_add_up_as_well() -> None:
     assert [row.name for row in found] == ["0", "1"]
     assert [params(row.nodes).total for row in found] == [4 * 8 * 9 + 8, 16]
     assert found[0].outputs == (y,) and found[1].inputs == (y,)
+
+
+# (11) memory ----------
+
+
+@every_kind
+@given(data=st.data())
+def test_peak_memory_is_at_least_every_step_and_at_most_the_sum(name: str, data: st.DataObject) -> None:
+    shapes, arguments = data.draw(cases(name))
+    graph = built(name, shapes, arguments)
+    found, step = memory(graph, 4), training(graph, 4)
+    roots = storages(graph)
+    sizes = {node.output.index: bytes_of(node.output, 4) for node in graph.nodes}
+    fixed = {node.output.index for node in graph.nodes if held(node)}
+    every = sum(size for index, size in sizes.items() if index not in fixed and roots[index] == index)
+    assert found.everything == every
+    for node in graph.nodes:
+        at_once = {roots[value.index] for value in (*node.inputs, node.output)} - fixed
+        assert sum(sizes[index] for index in at_once) <= found.alive.get(node.output.index, found.peak) <= found.peak
+    assert found.peak <= every
+    assert found.held == sum(sizes[index] for index in fixed)
+    assert found.peak + found.held <= step.peak <= 2 * (every + found.held) + sum(_extra(graph))
+    assert memory(graph, 8).peak >= found.peak
+
+
+def _extra(graph: Graph) -> list[int]:
+    needs = needs_gradient(graph)
+    return [size for node in graph.nodes for _, size in kept(node, needs, 4).own]
+
+
+# products with a sparse matrix keep their messages; involution's taps stay a view of the map in torch's einsum
+OTHERWISE = {"gcn", "cheb", "involution"}
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in OTHERWISE])
+def test_torch_keeps_for_backward_what_we_say(name: str) -> None:
+    """The distinct tensors that autograd saves, but parameters and buffers, are as many bytes as ours."""
+    shapes, arguments = first_case(name)
+    graph = all_kinds()[name].build(*shapes, **arguments)
+    module = GraphModule(graph).train()
+    fixed = {tensor.untyped_storage().data_ptr() for tensor in (*module.parameters(), *module.buffers())}
+    saved: dict[int, int] = {}
+    alive = []
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        alive.append(tensor)
+        place = tensor.untyped_storage()
+        if place.data_ptr() not in fixed:
+            saved[place.data_ptr()] = place.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        module(*(torch.randn(shape) for shape in shapes))
+    # the module normalises with running statistics, which are buffers; training takes those of the batch. torch wraps
+    # a constant factor into a tensor of 4 bytes
+    needs = needs_gradient(graph)
+    batch = sum(dict(kept(node, needs, 4).own).get("statistics", 0) for node in graph.nodes if _running(node))
+    masks = sum(3 * dict(kept(node, needs, 4).own).get("mask", 0) for node in graph.nodes)
+    assert sum(saved.values()) == pytest.approx(training(graph, 4).kept - batch + masks, abs=8)
+
+
+def _running(node: Any) -> bool:
+    return isinstance(node.op, Elementwise) and bool(dict(node.op.settings).get("running"))
 
 
 # (12) the folded form ----------

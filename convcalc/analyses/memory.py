@@ -9,50 +9,100 @@ from convcalc import ops
 from convcalc.sizes import Size, product
 
 if TYPE_CHECKING:
-    from convcalc.graph import Graph, Node
+    from convcalc.graph import Graph, Node, Value
 
 
 PLACE = 16
 """Bytes that say where one entry of a sparse matrix stands: two 64-bit numbers."""
+VIEWS = frozenset({"identity", "expand", "dropout"})
+"""Elementwise functions whose result is the tensor they were given (dropout in inference)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Bytes: parameters and buffers, the most values alive at once in inference, and all of them (training).
+    """Bytes: parameters and buffers, the most values alive at once in inference, and all of them.
 
-    `workspace` is what a kernel may take besides: the columns of the largest convolution, for one sample.
+    `alive` is what is alive while each step runs, by the index of its output. `workspace` is what a kernel may take
+    besides: the columns of the largest convolution, for one sample.
     """
 
     held: Size
     peak: Size
     everything: Size
     workspace: Size
+    alive: dict[int, Size]
 
     def needed(self, *, backward: bool) -> Size:
-        """Return the bytes of a run; backward keeps every value and a gradient for each parameter and value."""
+        """Return the bytes a run takes at most; backward keeps every value and has a gradient for each."""
         tensors = self.held * 2 + self.everything * 2 if backward else self.held + self.peak
         return tensors + self.workspace
 
 
+def bytes_of(value: Value, itemsize: int) -> Size:
+    """Return the bytes of one tensor; a sparse one holds its entries and their places."""
+    if value.nonzeros is not None:
+        return value.nonzeros * (itemsize + PLACE)
+    return product(value.shape) * itemsize
+
+
+def storages(graph: Graph) -> dict[int, int]:
+    """Return for each value the one whose memory it is laid over: a slice or a reshape is a view, not a copy."""
+    roots: dict[int, int] = {}
+    for node in graph.nodes:
+        own = node.output.index
+        roots[own] = roots[node.inputs[0].index] if _view(node) else own
+    return roots
+
+
+def _view(node: Node) -> bool:
+    match node.op:
+        case ops.Slice():
+            return True
+        case ops.Rearrange(split=split, order=order):
+            sizes = [size for factors in split for size in factors]
+            moved = [place for place in order if not (isinstance(sizes[place], int) and sizes[place] == 1)]
+            return moved == sorted(moved)
+        case ops.Elementwise(function=function):
+            return function in VIEWS
+        case _:
+            return False
+
+
+def last_reader(graph: Graph, roots: dict[int, int]) -> dict[int, int]:
+    """Return for each storage the last step that reads it, by itself or through a view."""
+    last: dict[int, int] = {}
+    for index, reader in graph.last_reader().items():
+        last[roots[index]] = max(last.get(roots[index], 0), reader)
+    return last
+
+
+def held(node: Node) -> bool:
+    """Whether a step is a tensor that is there from the start: a parameter or a buffer."""
+    return isinstance(node.op, (ops.Parameter, ops.Constant))
+
+
 def memory(graph: Graph, itemsize: int) -> Memory:
     """Return the bytes a graph needs with elements of `itemsize` bytes, by one pass over who reads what last."""
-    last = graph.last_reader()
-    held = alive = peak = everything = workspace = 0
+    roots = storages(graph)
+    last = last_reader(graph, roots)
+    kept = alive = peak = everything = workspace = 0
+    while_it_runs: dict[int, Size] = {}
     leaving: dict[int, int] = {}
     for node in graph.nodes:
-        sparse = node.output.nonzeros
-        size = product(node.output.shape) * itemsize if sparse is None else sparse * (itemsize + PLACE)
-        if isinstance(node.op, (ops.Parameter, ops.Constant)):
-            held += size
+        own = node.output.index
+        size = bytes_of(node.output, itemsize)
+        if held(node):
+            kept += size
             continue
-        everything += size
         workspace = max(workspace, columns(node) * itemsize)
-        alive += size
+        if roots[own] == own:
+            everything += size
+            alive += size
+            leaving[last[own]] = leaving.get(last[own], 0) + size
         peak = max(peak, alive)
-        end = last[node.output.index]
-        leaving[end] = leaving.get(end, 0) + size
-        alive -= leaving.pop(node.output.index, 0)
-    return Memory(held=held, peak=peak, everything=everything, workspace=workspace)
+        while_it_runs[own] = alive
+        alive -= leaving.pop(own, 0)
+    return Memory(held=kept, peak=peak, everything=everything, workspace=workspace, alive=while_it_runs)
 
 
 def columns(node: Node) -> Size:

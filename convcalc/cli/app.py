@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, str]] = {
     "shape": "Output shape after each layer and at the end.",
     "params": "Weights, biases and norm parameters per layer.",
     "macs": "Multiply-adds per layer, and the other work beside them.",
+    "memory": "Bytes of parameters and activations, in inference and in training.",
     "rf": "Receptive field: size, jump, start and centre per layer.",
     "hdc-check": "Do dilated convolutions leave holes? The paper's rules and the exact answer.",
     "hdc-design": "Dilation rates that reach a field without holes.",

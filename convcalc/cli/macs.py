@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from convcalc.analyses.training import gradient_macs, needs_gradient
 from convcalc.analyses.useful import useful as real_macs
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.read.stack import Stack
@@ -29,16 +30,19 @@ from convcalc.render.table import Answer, Column, Table
 from convcalc.render.units import count, exactly, percent, share
 from convcalc.sizes import Size, total
 
-COLUMNS = (
+FIRST = (
     Column("name", "#"),
     Column("layer", "layer"),
     Column("output", "output"),
     Column("macs", "MACs", count, right=True),
     Column("share", "share", percent, right=True),
-    Column("macs_useful", "useful", count, right=True),
-    Column("lost", "lost", percent, right=True),
-    Column("other", "other work", lambda other: ", ".join(f"{name} {count(n)}" for name, n in other.items())),
 )
+USEFUL = (Column("macs_useful", "useful", count, right=True), Column("lost", "lost", percent, right=True))
+BACKWARD = (
+    Column("macs_input_grad", "activations' gradients", count, right=True),
+    Column("macs_weight_grad", "weights' gradients", count, right=True),
+)
+LAST = (Column("other", "other work", lambda other: ", ".join(f"{name} {count(n)}" for name, n in other.items())),)
 
 
 def command(
@@ -49,6 +53,9 @@ def command(
     useful: Annotated[
         bool, typer.Option("--useful", help="Count the multiply-adds on real input beside those on padding.")
     ] = False,
+    backward: Annotated[
+        bool, typer.Option("--backward", help="Count the gradients as well: of activations and of weights.")
+    ] = False,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -58,75 +65,85 @@ def command(
     """
     found = [(stack, lines(stack, depth)) for stack in stacks(spec, inputs, layout)]
     everything = [line for _, rows in found for line in rows]
-    kept = [_useful(stack, rows) for stack, rows in found] if useful else []
+    further = [_further(stack, rows, useful=useful, backward=backward) for stack, rows in found]
     _, work, other = totals(everything)
-    real = total(
-        kept_ * line.times
-        for counts, (_, rows) in zip(kept, found, strict=False)
-        for kept_, line in zip(counts, rows, strict=True)
-    )
+    sums = _sums(further, everything)
     names = [name for stack, _ in found for name in missing(stack)]
     deployed = folded_totals([stack for stack, _ in found])
-    tables = []
-    for number, (stack, rows) in enumerate(found):
-        body: list[dict[str, Any]] = [
-            {
-                "name": line.row.name,
-                "layer": label(line, stack),
-                "output": shape_of(line.row.outputs),
-                "macs": line.macs * line.times,
-                "share": share(line.macs * line.times, work),
-                "other": {name: n * line.times for name, n in line.other.items()},
-            }
-            for line in rows
-        ]
-        if useful:
-            for row, line, count_ in zip(body, rows, kept[number], strict=True):
-                row.update(macs_useful=count_ * line.times, lost=_lost(count_, line.macs))
-        last = number == len(found) - 1
-        sums: dict[str, Any] = {"layer": "at least" if names else "total", "macs": work, "other": other}
-        if useful:
-            sums.update(macs_useful=real, lost=_lost(real, work))
-        foot = [
-            f"{exactly(work)} MACs = {exactly(2 * work)} FLOPs (2 x MACs); biases, norms, pools are other work",
-            *(
-                [f"{exactly(real)} MACs touch real input, {percent(_lost(real, work))} land on padding"]
-                if useful
-                else []
-            ),
-            *warning(names, "the work"),
-            *(folded_foot(deployed) if last else []),
-        ]
-        tables.append(
-            Table(
-                columns=[column for column in COLUMNS if useful or column.key not in ("macs_useful", "lost")],
-                rows=body,
-                total=sums if last else None,
-                head=[stack.reading],
-                foot=foot if last else [],
-            )
-        )
-    parts = []
-    for number, (stack, rows) in enumerate(found):
-        extras: list[dict[str, Any]] = [{"flops": 2 * line.macs, "other": line.other} for line in rows]
-        if useful:
-            for extra, count_ in zip(extras, kept[number], strict=True):
-                extra["macs_useful"] = count_
-        parts.append(part(stack, rows, extras))
+    tables, parts = [], []
+    for (stack, rows), extras in zip(found, further, strict=True):
+        body = [_row(line, extra, stack, work) for line, extra in zip(rows, extras, strict=True)]
+        columns = (*FIRST, *(USEFUL if useful else ()), *(BACKWARD if backward else ()), *LAST)
+        tables.append(Table(columns=columns, rows=body, head=[stack.reading]))
+        counts = [{"flops": 2 * line.macs, "other": line.other} for line in rows]
+        parts.append(part(stack, rows, [{**own, **extra} for own, extra in zip(counts, extras, strict=True)]))
+    foot = [
+        f"{exactly(work)} MACs = {exactly(2 * work)} FLOPs (2 x MACs); biases, norms, pools are other work",
+        *_feet(sums, work),
+        *warning(names, "the work"),
+        *folded_foot(deployed),
+    ]
+    whole: dict[str, Any] = {"layer": "at least" if names else "total", "macs": work, "other": other, **sums}
+    if useful:
+        whole["lost"] = _lost(sums["macs_useful"], work)
+    tables[-1] = tables[-1]._replace(total=whole, foot=foot)
     answer = Answer(
-        document=document(
-            "macs", parts, flops=2 * work, **({"macs_useful": real} if useful else {}), other=other, **deployed
-        ),
+        document=document("macs", parts, flops=2 * work, **sums, other=other, **deployed),
         tables=tables,
         hints=hints(stack for stack, _ in found),
     )
     return emit(answer, form, out)
 
 
-def _useful(stack: Stack, rows: Sequence[Line]) -> list[Size]:
-    """The useful multiply-adds of each row."""
-    counts = real_macs(stack.graph)
-    return [total(counts.get(node.output.index, 0) for node in line.row.nodes) for line in rows]
+def _row(line: Line, extra: dict[str, Size], stack: Stack, work: Size) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "name": line.row.name,
+        "layer": label(line, stack),
+        "output": shape_of(line.row.outputs),
+        "macs": line.macs * line.times,
+        "share": share(line.macs * line.times, work),
+        "other": {name: n * line.times for name, n in line.other.items()},
+        **{key: n * line.times for key, n in extra.items()},
+    }
+    if "macs_useful" in extra:
+        row["lost"] = _lost(extra["macs_useful"], line.macs)
+    return row
+
+
+def _further(stack: Stack, rows: Sequence[Line], *, useful: bool, backward: bool) -> list[dict[str, Size]]:
+    """What was asked for besides, for each row."""
+    found: list[dict[str, Size]] = [{} for _ in rows]
+    if useful:
+        real = real_macs(stack.graph)
+        for line, row in zip(rows, found, strict=True):
+            row["macs_useful"] = total(real.get(node.output.index, 0) for node in line.row.nodes)
+    if backward:
+        needs = needs_gradient(stack.graph)
+        for line, row in zip(rows, found, strict=True):
+            gradients = [gradient_macs(node, needs) for node in line.row.nodes]
+            row["macs_input_grad"] = total(one.data for one in gradients)
+            row["macs_weight_grad"] = total(one.weights for one in gradients)
+    return found
+
+
+def _sums(further: Sequence[Sequence[dict[str, Size]]], everything: Sequence[Line]) -> dict[str, Size]:
+    every = [extra for rows in further for extra in rows]
+    keys = list(every[0]) if every else []
+    return {key: total(extra[key] * line.times for extra, line in zip(every, everything, strict=True)) for key in keys}
+
+
+def _feet(sums: dict[str, Size], work: Size) -> list[str]:
+    lines_ = []
+    if "macs_useful" in sums:
+        real = sums["macs_useful"]
+        lines_.append(f"{exactly(real)} MACs touch real input, {percent(_lost(real, work))} land on padding")
+    if "macs_input_grad" in sums:
+        data, weights = sums["macs_input_grad"], sums["macs_weight_grad"]
+        lines_.append(
+            f"a training step: {exactly(work + data + weights)} MACs = forward {exactly(work)} + activations'"
+            f" gradients {exactly(data)} + weights' {exactly(weights)}; the input needs no gradient"
+        )
+    return lines_
 
 
 def _lost(real: Size, work: Size) -> float | None:

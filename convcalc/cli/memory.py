@@ -1,0 +1,171 @@
+"""`convcalc memory`: bytes of parameters and activations, in inference and in training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from convcalc.analyses.memory import Memory, bytes_of, held, memory, storages
+from convcalc.analyses.training import Training, gradient_macs, needs_gradient, training
+from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
+from convcalc.cli.read.stack import Stack
+from convcalc.cli.report import Line, document, hints, label, lines, missing, part, shape_of, stacks, warning
+from convcalc.ops import Input
+from convcalc.render.table import Answer, Column, Table
+from convcalc.render.units import count, size_of
+from convcalc.sizes import total
+
+
+class Dtype(StrEnum):
+    """Element types and, in `ITEMSIZE`, their bytes."""
+
+    fp64 = "fp64"
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+    int8 = "int8"
+
+
+ITEMSIZE = {Dtype.fp64: 8, Dtype.fp32: 4, Dtype.bf16: 2, Dtype.fp16: 2, Dtype.int8: 1}
+COLUMNS = (
+    Column("name", "#"),
+    Column("layer", "layer"),
+    Column("output", "output"),
+    Column("param_bytes", "parameters", size_of, right=True),
+    Column("activation_bytes", "made", size_of, right=True),
+    Column("alive_bytes", "alive", size_of, right=True),
+    Column("kept_bytes", "kept", size_of, right=True),
+)
+
+
+def command(
+    spec: Spec = None,
+    inputs: Inputs = None,
+    layout: Layout = InputLayout.chw,
+    depth: Depth = 1,
+    dtype: Annotated[Dtype, typer.Option("--dtype", help="Element type of parameters and activations.")] = Dtype.fp32,
+    form: AsFormat = Format.table,
+    out: Out = None,
+) -> int:
+    """Bytes of parameters and activations: what is alive at once in inference, what training keeps.
+
+    Per layer: what it makes, what is alive while it runs in inference, what is kept for its backward. Kernels' own
+    workspaces come on top. Example: convcalc memory @resnet_stem --dtype fp16
+    """
+    itemsize = ITEMSIZE[dtype]
+    tables, parts = [], []
+    found = stacks(spec, inputs, layout)
+    for stack in found:
+        rows = lines(stack, depth)
+        run, step = memory(stack.graph, itemsize), training(stack.graph, itemsize)
+        body = _rows(stack, rows, run, step, itemsize)
+        names = missing(stack)
+        foot = [
+            *_inference(stack, rows, run, itemsize),
+            *_training(stack, step),
+            *warning(names, "the memory"),
+        ]
+        tables.append(Table(columns=COLUMNS, rows=body, total=_total(body), head=[stack.reading], foot=foot))
+        keys = ("param_bytes", "activation_bytes", "alive_bytes", "kept_bytes")
+        extras = [{key: row[key] for key in keys} for row in body]
+        parts.append({**part(stack, rows, extras), **_document(stack, run, step, itemsize)})
+    answer = Answer(document=document("memory", parts, dtype=dtype.value), tables=tables, hints=hints(found))
+    return emit(answer, form, out)
+
+
+def _rows(stack: Stack, rows: Sequence[Line], run: Memory, step: Training, itemsize: int) -> list[dict[str, Any]]:
+    roots = storages(stack.graph)
+    body = []
+    for line in rows:
+        own = [node.output for node in line.row.nodes if not held(node)]
+        fixed = [node.output for node in line.row.nodes if held(node)]
+        body.append(
+            {
+                "name": line.row.name,
+                "layer": label(line, stack),
+                "output": shape_of(line.row.outputs),
+                "param_bytes": total(bytes_of(value, itemsize) for value in fixed) * line.times,
+                "activation_bytes": total(
+                    bytes_of(value, itemsize) for value in own if roots[value.index] == value.index
+                ),
+                "alive_bytes": max((run.alive[value.index] for value in own), default=0),
+                "kept_bytes": total(step.kept_by.get(value.index, 0) for value in own),
+            }
+        )
+    return body
+
+
+def _total(body: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    sums = {key: total(row[key] for row in body) for key in ("param_bytes", "activation_bytes", "kept_bytes")}
+    return {"layer": "total", **sums, "alive_bytes": max((row["alive_bytes"] for row in body), default=0)}
+
+
+def _given(stack: Stack, itemsize: int) -> int:
+    return total(bytes_of(value, itemsize) for value in stack.graph.inputs)
+
+
+def _peak_at(stack: Stack, rows: Sequence[Line], run: Memory) -> str:
+    """The first layer at which as much is alive as anywhere."""
+    at = {node.output.index: line for line in rows for node in line.row.nodes}
+    steps = [index for index, alive in run.alive.items() if alive == run.peak and index in at]
+    return f" (layer {at[steps[0]].row.name}, {label(at[steps[0]], stack)})" if steps else ""
+
+
+def _inference(stack: Stack, rows: Sequence[Line], run: Memory, itemsize: int) -> list[str]:
+    lines_ = [
+        f"inference: {size_of(run.held + run.peak)} = parameters and buffers {size_of(run.held)} and at most"
+        f" {size_of(run.peak)} alive at once{_peak_at(stack, rows, run)}; the input is"
+        f" {size_of(_given(stack, itemsize))}"
+    ]
+    if run.workspace:
+        lines_.append(
+            f"a kernel that lays out columns (im2col) takes up to {size_of(run.workspace)} more, for one sample"
+        )
+    return lines_
+
+
+def _training(stack: Stack, step: Training) -> list[str]:
+    if not step.gradients:
+        return ["training: there is no trained parameter"]
+    data, weights = _gradient_macs(stack)
+    forward = total(line.macs for line in lines(stack))
+    return [
+        f"training: {size_of(step.peak)} at its peak, with gradients of the parameters {size_of(step.gradients)} and"
+        f" {size_of(step.kept)} kept for backward (the input among it where a layer needs it)",
+        f"optimizer: nothing more for SGD, {size_of(step.gradients)} with momentum,"
+        f" {size_of(2 * step.gradients)} for Adam",
+        f"work of a step: {count(forward)} MACs forward, {count(data)} for the gradients of activations,"
+        f" {count(weights)} for those of weights (macs --backward lists them)",
+    ]
+
+
+def _gradient_macs(stack: Stack) -> tuple[int, int]:
+    needs = needs_gradient(stack.graph)
+    found = [gradient_macs(node, needs) for node in stack.graph.nodes]
+    return total(one.data for one in found), total(one.weights for one in found)
+
+
+def _document(stack: Stack, run: Memory, step: Training, itemsize: int) -> dict[str, Any]:
+    data, weights = _gradient_macs(stack)
+    given = {node.output.index for node in stack.graph.nodes if isinstance(node.op, Input)}
+    return {
+        "inference": {
+            "parameters_and_buffers": run.held,
+            "peak_activations": run.peak,
+            "total": run.held + run.peak,
+            "all_activations": run.everything,
+            "input": _given(stack, itemsize),
+            "workspace": run.workspace,
+        },
+        "training": {
+            "total": step.peak,
+            "gradients": step.gradients,
+            "kept": step.kept,
+            "kept_inputs": total(step.kept_by.get(index, 0) for index in given),
+            "macs_input_grad": data,
+            "macs_weight_grad": weights,
+        },
+    }
