@@ -63,11 +63,8 @@ def command(
         run, step = memory(stack.graph, itemsize), training(stack.graph, itemsize)
         body = _rows(stack, rows, run, step, itemsize)
         names = missing(stack)
-        foot = [
-            *_inference(stack, rows, run, itemsize),
-            *_training(stack, step),
-            *warning(names, "the memory"),
-        ]
+        trains = _training(stack, step) if dtype is not Dtype.int8 else []
+        foot = [*_inference(stack, rows, run, itemsize), *trains, *warning(names, "the memory")]
         tables.append(Table(columns=COLUMNS, rows=body, total=_total(body), head=[stack.reading], foot=foot))
         keys = ("param_bytes", "activation_bytes", "alive_bytes", "kept_bytes")
         extras = [{key: row[key] for key in keys} for row in body]
