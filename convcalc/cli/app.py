@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, str]] = {
     "hdc-check": "Do dilated convolutions leave holes? The paper's rules and the exact answer.",
     "hdc-design": "Dilation rates that reach a field without holes.",
     "checkerboard": "How unevenly transposed layers write their outputs, and what to do.",
+    "separable": "Can a kernel be split into a column and a row, and does it pay?",
     "summary": "Shapes, parameters, multiply-adds and receptive field in one table.",
     "profile": "Run the layers here and time them.",
     "compare": "Several layers side by side, with ratios to the first.",
@@ -59,7 +60,8 @@ class CommandGroup(TyperGroup):
             return None
         module = importlib.import_module(f"convcalc.cli.{cmd_name.replace('-', '_')}")
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(cmd_name, context_settings={"help_option_names": ["-h", "--help"]})(module.command)
+        context = {"help_option_names": ["-h", "--help"], **getattr(module, "CONTEXT", {})}
+        single.command(cmd_name, context_settings=context)(module.command)
         return typer.main.get_command(single)
 
     def format_commands(self, ctx: Context, formatter: Any) -> None:

@@ -1,0 +1,249 @@
+"""Whether a kernel is a sum of few products of a column and a row, exactly; and what that saves.
+
+A kernel is separable iff its rank is 1 (singular value decomposition); rank R takes R pairs. Source: Gonzalez and
+Woods, "Digital Image Processing"; flattened convolution: Jin, Dundar, Culurciello, arXiv:1412.5474.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import comb, gcd, lcm
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from convcalc.errors import ShapeError, SpecError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Rows: TypeAlias = "tuple[tuple[Fraction, ...], ...]"
+SIZE_LIMIT = 129
+"""The widest kernel by name."""
+TOLERANCE = 1e-9
+"""Of floating-point kernels: singular values below this share of the largest count as zero."""
+
+
+class Pair(NamedTuple):
+    """One product: scale * column x row, column and row without a common divisor where they are exact."""
+
+    scale: Any
+    column: tuple[Any, ...]
+    row: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Separability:
+    """A kernel's rank, singular values and pairs; `errors[R]` is what the best R pairs leave, over the whole."""
+
+    shape: tuple[int, int]
+    rank: int
+    exact: bool
+    singular_values: tuple[float, ...]
+    pairs: tuple[Pair, ...]
+    errors: tuple[float, ...]
+
+
+class Cost(NamedTuple):
+    """Multiplications on an N x N image: the dense kernel and so many pairs of a column and a row."""
+
+    dense: int
+    separable: int
+
+    @property
+    def ratio(self) -> Fraction:
+        """Separable over dense."""
+        return Fraction(self.separable, self.dense)
+
+
+def cost(shape: tuple[int, int], rank: int, image: int, *, same: bool = False) -> Cost:
+    """Count multiplications on an image x image map, without padding or (`same`) with as many outputs as inputs.
+
+    For an m x m kernel of rank 1 the ratio is 2/m + (m-1)/(m(N-m+1)), and 2/m with padding. Raises ShapeError for an
+    image smaller than the kernel.
+    """
+    high, wide = shape
+    if image < max(shape):
+        raise ShapeError(f"an image of {image} x {image} is smaller than the kernel of {high} x {wide}")
+    if same:
+        return Cost(high * wide * image**2, rank * (high + wide) * image**2)
+    rows, columns = image - high + 1, image - wide + 1
+    last = rows * columns
+    column_first = high * rows * image + wide * last
+    row_first = wide * columns * image + high * last
+    return Cost(high * wide * last, rank * min(column_first, row_first))
+
+
+def separate(kernel: Rows) -> Separability:
+    """Return the exact rank and pairs of a kernel of fractions."""
+    pairs = _exact_pairs(kernel)
+    values = _singular_values([[float(value) for value in row] for row in kernel], len(pairs))
+    shape = (len(kernel), len(kernel[0]))
+    return Separability(
+        shape=shape,
+        rank=len(pairs),
+        exact=True,
+        singular_values=values,
+        pairs=tuple(pairs),
+        errors=_errors(values, len(pairs)),
+    )
+
+
+def separate_numbers(kernel: Sequence[Sequence[float]]) -> Separability:
+    """Return the numerical rank and the pairs of the singular value decomposition."""
+    import numpy
+
+    matrix = numpy.asarray(kernel, dtype=float)
+    left, values, right = numpy.linalg.svd(matrix, full_matrices=False)
+    rank = int((values > TOLERANCE * max(float(values[0]), 1e-300)).sum())
+    pairs = tuple(
+        Pair(float(values[n]), tuple(map(float, left[:, n])), tuple(map(float, right[n]))) for n in range(rank)
+    )
+    singular = tuple(map(float, values))
+    shape = (int(matrix.shape[0]), int(matrix.shape[1]))
+    return Separability(
+        shape=shape, rank=rank, exact=False, singular_values=singular, pairs=pairs, errors=_errors(singular, rank)
+    )
+
+
+def _exact_pairs(kernel: Rows) -> list[Pair]:
+    """Peel off rows: each pair takes one row of what is left, and what every other row has of it."""
+    left = [list(row) for row in kernel]
+    pairs = []
+    for pivot, row in enumerate(left):
+        place = next((n for n, value in enumerate(row) if value), None)
+        if place is None:
+            continue
+        base = list(row)
+        column = [other[place] / base[place] for other in left]
+        column[:pivot] = [Fraction(0)] * pivot
+        for n in range(pivot, len(left)):
+            left[n] = [a - column[n] * b for a, b in zip(left[n], base, strict=True)]
+        one, column_ = _primitive(column)
+        two, row_ = _primitive(base)
+        pairs.append(Pair(one * two, column_, row_))
+    return pairs
+
+
+def _primitive(values: Sequence[Fraction]) -> tuple[Fraction, tuple[int, ...]]:
+    """Return a factor and whole numbers without a common divisor, the first of them positive."""
+    below = lcm(*(value.denominator for value in values))
+    whole = [int(value * below) for value in values]
+    above = gcd(*whole)
+    sign = 1 if next(value for value in whole if value) > 0 else -1
+    return Fraction(sign * above, below), tuple(sign * value // above for value in whole)
+
+
+def _singular_values(kernel: Sequence[Sequence[float]], rank: int) -> tuple[float, ...]:
+    """The singular values, those past the exact rank 0."""
+    import numpy
+
+    values = map(float, numpy.linalg.svd(numpy.asarray(kernel), compute_uv=False))
+    return tuple(value if n < rank else 0.0 for n, value in enumerate(values))
+
+
+def _errors(values: Sequence[float], rank: int) -> tuple[float, ...]:
+    """What the best approximation by 0, 1, ... pairs leaves: the root of the rest of the squares over all."""
+    whole = sum(value**2 for value in values)
+    if not whole:
+        return (0.0,)
+    rest = [sum(value**2 for value in values[count:]) / whole for count in range(rank + 1)]
+    return (*(share**0.5 for share in rest[:-1]), 0.0)
+
+
+class Flattening(NamedTuple):
+    """A kernel of C x kh x kw: the rank along each axis, and what the best single product of three vectors leaves."""
+
+    ranks: tuple[int, int, int]
+    error: float
+    weights: int
+    dense: int
+
+
+def flatten(kernel: Any) -> Flattening:
+    """Return the three unfolding ranks and the best rank-1 error of a numpy array (C, kh, kw).
+
+    The kernel is one channel x column x row product iff all three ranks are 1; the best product is found by
+    alternating least squares from several starts.
+    """
+    import numpy
+
+    tensor = numpy.asarray(kernel, dtype=float)
+    ranks = []
+    for axis in range(3):
+        values = numpy.linalg.svd(numpy.moveaxis(tensor, axis, 0).reshape(tensor.shape[axis], -1), compute_uv=False)
+        ranks.append(int((values > TOLERANCE * max(float(values[0]), 1e-300)).sum()))
+    whole = float((tensor**2).sum())
+    best = max((_best_product(tensor, start, numpy) for start in range(8)), default=0.0)
+    error = (max(whole - best**2, 0.0) / whole) ** 0.5 if whole else 0.0
+    shape = tensor.shape
+    return Flattening((ranks[0], ranks[1], ranks[2]), 0.0 if max(ranks) <= 1 else error, sum(shape), tensor.size)
+
+
+def _best_product(tensor: Any, start: int, numpy: Any) -> float:
+    """Improve one vector after another until the product's weight no longer grows."""
+    draw = numpy.random.default_rng(start)
+    vectors = []
+    for axis, size in enumerate(tensor.shape):
+        unfolded = numpy.moveaxis(tensor, axis, 0).reshape(size, -1)
+        first = numpy.linalg.svd(unfolded, full_matrices=False)[0][:, 0]
+        vectors.append(first if start == 0 else draw.standard_normal(size))
+    weight = 0.0
+    for _ in range(500):
+        before = weight
+        for axis, letters in enumerate(("chw,h,w->c", "chw,c,w->h", "chw,c,h->w")):
+            others = [vector for other, vector in enumerate(vectors) if other != axis]
+            found = numpy.einsum(letters, tensor, *others)
+            norm = float(numpy.linalg.norm(found))
+            if norm == 0:
+                return 0.0
+            vectors[axis], weight = found / norm, norm
+        if weight - before <= 1e-14 * weight:
+            break
+    return weight
+
+
+def _rows(*rows: Sequence[int]) -> Rows:
+    return tuple(tuple(map(Fraction, row)) for row in rows)
+
+
+def _outer(column: Sequence[int], row: Sequence[int]) -> Rows:
+    return _rows(*([a * b for b in row] for a in column))
+
+
+def _binomial(size: int) -> list[int]:
+    return [comb(size - 1, n) for n in range(size)]
+
+
+FIXED: dict[str, Rows] = {
+    "sobel": _outer((1, 2, 1), (-1, 0, 1)),
+    "sobel_y": _outer((-1, 0, 1), (1, 2, 1)),
+    "prewitt": _outer((1, 1, 1), (-1, 0, 1)),
+    "scharr": _outer((3, 10, 3), (-1, 0, 1)),
+    "roberts": _rows((1, 0), (0, -1)),
+    "laplacian": _rows((0, 1, 0), (1, -4, 1), (0, 1, 0)),
+    "laplacian8": _rows((1, 1, 1), (1, -8, 1), (1, 1, 1)),
+    "sharpen": _rows((0, -1, 0), (-1, 5, -1), (0, -1, 0)),
+    "emboss": _rows((-2, -1, 0), (-1, 1, 1), (0, 1, 2)),
+    "log": _rows((0, 0, -1, 0, 0), (0, -1, -2, -1, 0), (-1, -2, 16, -2, -1), (0, -1, -2, -1, 0), (0, 0, -1, 0, 0)),
+}
+SIZED: dict[str, Callable[[int], Rows]] = {
+    "box": lambda size: _outer([1] * size, [1] * size),
+    "gaussian": lambda size: _outer(_binomial(size), _binomial(size)),
+    "diagonal": lambda size: _rows(*([int(a == b) for b in range(size)] for a in range(size))),
+}
+"""Kernels of any size; the Gaussian is the binomial one, whose rows are Pascal's."""
+
+
+def by_name(name: str, size: int | None = None) -> Rows:
+    """Return a well-known kernel. Raises SpecError for a name nobody knows and a size that does not fit it."""
+    key = name.lower().replace("-", "_")
+    if key in FIXED:
+        if size is not None and size != len(FIXED[key]):
+            raise SpecError(f"{key} is {len(FIXED[key])} x {len(FIXED[key])}; a size goes with {', '.join(SIZED)}")
+        return FIXED[key]
+    if key not in SIZED:
+        known = (*FIXED, *SIZED)
+        raise SpecError(f"there is no kernel {name!r}{nearest(key, known)} (there are {', '.join(known)})")
+    if size is not None and not 1 <= size <= SIZE_LIMIT:
+        raise SpecError(f"a size is a whole number from 1 to {SIZE_LIMIT}, not {size}")
+    return SIZED[key](3 if size is None else size)
