@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, str]] = {
     "hdc-design": "Dilation rates that reach a field without holes.",
     "checkerboard": "How unevenly transposed layers write their outputs, and what to do.",
     "separable": "Can a kernel be split into a column and a row, and does it pay?",
+    "matrix": "A small convolution as the sparse matrix it is.",
     "summary": "Shapes, parameters, multiply-adds and receptive field in one table.",
     "profile": "Run the layers here and time them.",
     "compare": "Several layers side by side, with ratios to the first.",

@@ -1,0 +1,115 @@
+"""A convolution as the sparse matrix it is: vec(out) = C vec(in), without the bias. Its transpose is the transposed layer.
+
+C is (Cout prod(out)) x (Cin prod(in)), doubly block Toeplitz. Its non-zeros are the multiply-adds on real input.
+Source: Dumoulin and Visin, arXiv:1603.07285, section 4.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING, TypeAlias
+
+from convcalc import ops
+from convcalc.errors import ShapeError, UnsupportedError
+from convcalc.sizes import known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convcalc.graph import Graph, Node
+    from convcalc.window import Window
+
+Entry: TypeAlias = tuple[int, int, int]
+"""Row, column, and the place of the weight in the flattened weight tensor."""
+ENTRIES_LIMIT = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """The entries of C in order of rows; two entries with one weight share it."""
+
+    rows: int
+    columns: int
+    entries: tuple[Entry, ...]
+    weights: int
+
+    @property
+    def density(self) -> float:
+        """The share of places that are not zero."""
+        return len(self.entries) / (self.rows * self.columns)
+
+    @property
+    def transposed(self) -> Matrix:
+        """The matrix of the transposed layer: the same weights."""
+        turned = tuple(sorted((column, row, weight) for row, column, weight in self.entries))
+        return Matrix(rows=self.columns, columns=self.rows, entries=turned, weights=self.weights)
+
+
+def matrix(graph: Graph) -> Matrix:
+    """Return the matrix of a graph that is one convolution or transposed convolution, for one sample.
+
+    Raises UnsupportedError for any other graph and ShapeError where there are more entries than can be listed.
+    """
+    node = walking(graph)
+    x, weight, out = node.inputs[0], node.inputs[1], node.output
+    if not known(*x.shape[1:], *out.shape[1:]):
+        raise ShapeError("a matrix needs the input's size: give it with -i")
+    walked = prod(out.spatial) if isinstance(node.op, ops.Conv) else prod(x.spatial)
+    at_most = prod(weight.shape) * walked
+    if at_most > ENTRIES_LIMIT:
+        raise ShapeError(f"{at_most:,} entries are past what is listed ({ENTRIES_LIMIT:,}): use a smaller input")
+    return Matrix(
+        rows=prod(out.shape[1:]),
+        columns=prod(x.shape[1:]),
+        entries=tuple(sorted(_entries(node))),
+        weights=prod(weight.shape),
+    )
+
+
+def walking(graph: Graph) -> Node:
+    """Return the only step of a graph that is no tensor. Raises UnsupportedError where there are others."""
+    still = (ops.Input, ops.Parameter, ops.Constant)
+    steps = [node for node in graph.nodes if not isinstance(node.op, still)]
+    if len(steps) != 1 or not isinstance(steps[0].op, (ops.Conv, ops.ConvTranspose)):
+        raise UnsupportedError("a matrix is drawn of one convolution or transposed convolution, and of nothing else")
+    return steps[0]
+
+
+def _entries(node: Node) -> Iterator[Entry]:
+    """Walk from the side that has the kernel's positions: the output, or a transposed layer's input."""
+    op, weight = node.op, node.inputs[1]
+    assert isinstance(op, (ops.Conv, ops.ConvTranspose))
+    direct = isinstance(op, ops.Conv)
+    walks, reads = (node.output, node.inputs[0]) if direct else (node.inputs[0], node.output)
+    axes = [_pairs(w, i, o) for w, i, o in zip(op.windows, walks.spatial, reads.spatial, strict=True)]
+    kernel = tuple(window.kernel for window in op.windows)
+    per_group, partners = walks.channels // op.groups, weight.shape[1]
+    for triples in product(*axes):
+        walked, taps, read = zip(*triples, strict=True)
+        here, tap, there = _flat(walked, walks.spatial), _flat(taps, kernel), _flat(read, reads.spatial)
+        for one in range(walks.channels):
+            for two in range(partners):
+                near = one * prod(walks.spatial) + here
+                far = (one // per_group * partners + two) * prod(reads.spatial) + there
+                place = (one * partners + two) * prod(kernel) + tap
+                yield (near, far, place) if direct else (far, near, place)
+
+
+def _pairs(window: Window, walked: int, size: int) -> list[tuple[int, int, int]]:
+    """(walked position, tap, position read or written) along one axis, without those outside."""
+    found = []
+    for i, tap in product(range(walked), range(window.kernel)):
+        place = window.stride * i + window.dilation * tap - window.before
+        if 0 <= place < size:
+            found.append((i, tap, place))
+    return found
+
+
+def _flat(place: tuple[int, ...], sizes: tuple[int, ...]) -> int:
+    """The place in the flattened tensor, the last axis running fastest."""
+    found = 0
+    for part, size in zip(place, sizes, strict=True):
+        found = found * size + part
+    return found
