@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, str]] = {
     "hdc-check": "Do dilated convolutions leave holes? The paper's rules and the exact answer.",
     "hdc-design": "Dilation rates that reach a field without holes.",
     "checkerboard": "How unevenly transposed layers write their outputs, and what to do.",
+    "solve": "Which layer turns size A into B, and which inputs fit a stack.",
     "separable": "Can a kernel be split into a column and a row, and does it pay?",
     "matrix": "A small convolution as the sparse matrix it is.",
     "summary": "Shapes, parameters, multiply-adds and receptive field in one table.",

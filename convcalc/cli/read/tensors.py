@@ -90,4 +90,6 @@ def batched(given: Tensor, rank: int | None, decided_by: str, layout: str) -> tu
 
 def looks_channels_last(given: Tensor) -> bool:
     """Whether the sizes end like an image's channels and do not begin like them."""
-    return len(given.sizes) == 3 and given.sizes[-1] in (1, 3, 4) and given.sizes[0] not in (1, 3, 4)
+    if len(given.sizes) != 3 or not all(isinstance(size, int) for size in given.sizes):
+        return False
+    return given.sizes[-1] in (1, 3, 4) and given.sizes[0] not in (1, 3, 4)

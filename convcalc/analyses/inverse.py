@@ -1,0 +1,204 @@
+"""The inverse questions: which kernel, stride, padding and dilation turn one size into another, and what floor drops.
+
+Exact, by arithmetic: for a kernel, a dilation and a padding the strides that fit are an interval; for a transposed
+layer padding less output padding is one number. Complete within the bounds asked for. Source: Dumoulin and Visin,
+"A guide to convolution arithmetic for deep learning", arXiv:1603.07285.
+"""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import TYPE_CHECKING, NamedTuple
+
+from convcalc import ops
+from convcalc.analyses.transposed import Direct, direct
+from convcalc.errors import ShapeError
+from convcalc.sizes import largest
+from convcalc.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convcalc.graph import Graph, Node
+
+USUAL = (3, 1, 5, 7, 2, 4)
+
+
+class Bounds(NamedTuple):
+    """What is searched: one value where it was given, else all up to a largest one.
+
+    The padding of one side goes up to the effective kernel less one, so that every window reads some input.
+    """
+
+    kernels: Sequence[int]
+    strides: Sequence[int]
+    dilations: Sequence[int]
+    padding: int | None = None
+
+
+class Solution(NamedTuple):
+    """A window that does it; `lost` are input positions that floor drops at the end, per axis."""
+
+    window: Window
+    output_padding: int = 0
+    lost: tuple[int, ...] = ()
+    transposed: bool = False
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether as much is added before as after."""
+        return self.window.symmetric
+
+    @property
+    def even(self) -> bool:
+        """Whether a transposed layer writes every interior output equally often: s | k and gcd(d, s) = 1."""
+        w = self.window
+        return w.kernel % w.stride == 0 and gcd(w.dilation, w.stride) == 1
+
+    @property
+    def direct(self) -> Direct:
+        """The convolution of stride 1 that computes a transposed layer, and Dumoulin's relationship number."""
+        return direct(self.window, self.output_padding)
+
+
+def solutions(sizes: Sequence[int], outputs: Sequence[int], bounds: Bounds) -> list[Solution]:
+    """Return the windows with which a convolution turns every size into its output, the most usual first.
+
+    Raises ShapeError for sizes below 1 and for sizes and outputs of different rank.
+    """
+    _check(sizes, outputs)
+    found = []
+    for kernel in bounds.kernels:
+        for dilation in bounds.dilations if kernel > 1 else bounds.dilations[:1]:
+            span = dilation * (kernel - 1) + 1
+            for total in _paddings(bounds, span):
+                before, after = total // 2, total - total // 2
+                for stride in _strides(sizes, outputs, total - span, bounds.strides):
+                    window = Window(kernel, stride, dilation, before, after)
+                    lost = tuple(max((size + total - span) % stride - after, 0) for size in sizes)
+                    found.append(Solution(window, lost=lost))
+    return sorted(found, key=_usual)
+
+
+def _check(sizes: Sequence[int], outputs: Sequence[int]) -> None:
+    if len(sizes) != len(outputs):
+        raise ShapeError(f"{len(sizes)} sizes go in and {len(outputs)} come out: give as many of both")
+    for size in (*sizes, *outputs):
+        if size < 1:
+            raise ShapeError(f"a size must be at least 1, not {size}")
+
+
+def _paddings(bounds: Bounds, span: int) -> range:
+    """Sums over both sides to try; an odd one puts the extra position after, as torch's 'same' does."""
+    if bounds.padding is not None:
+        return range(2 * bounds.padding, 2 * bounds.padding + 1)
+    return range(2 * (span - 1) + 1)
+
+
+def _strides(sizes: Sequence[int], outputs: Sequence[int], added: int, allowed: Sequence[int]) -> list[int]:
+    """The strides s with floor((size + added) / s) + 1 = output for every axis, an interval per axis."""
+    low, high = min(allowed), max(allowed)
+    for size, output in zip(sizes, outputs, strict=True):
+        room = size + added
+        if room < 0:
+            return []
+        low = max(low, room // output + 1)
+        if output > 1:
+            high = min(high, room // (output - 1))
+    return [stride for stride in range(low, high + 1) if stride in allowed]
+
+
+def _usual(one: Solution) -> tuple[object, ...]:
+    w = one.window
+    kernel = USUAL.index(w.kernel) if w.kernel in USUAL else len(USUAL) + w.kernel
+    centred = abs(w.before + w.after - (w.span - 1))
+    padded_past_half = w.before > w.span // 2
+    return (not one.symmetric, any(one.lost), w.dilation, padded_past_half, kernel, centred, w.stride, w.before)
+
+
+def transposed_solutions(sizes: Sequence[int], outputs: Sequence[int], bounds: Bounds) -> list[Solution]:
+    """Return the windows with which a transposed convolution turns every size into its output.
+
+    Even overlap comes first, then symmetric padding, no output padding, and kernels of twice the stride. Raises
+    ShapeError as `solutions` does.
+    """
+    _check(sizes, outputs)
+    found = []
+    for kernel in bounds.kernels:
+        for dilation in bounds.dilations if kernel > 1 else bounds.dilations[:1]:
+            span = dilation * (kernel - 1) + 1
+            for stride in bounds.strides:
+                spare = {(size - 1) * stride + span - out for size, out in zip(sizes, outputs, strict=True)}
+                if len(spare) > 1:
+                    continue
+                (missing,) = spare  # padding less output padding
+                for extra in range(max(stride, dilation)):
+                    total = missing + extra
+                    if total in _paddings(bounds, span):
+                        window = Window(kernel, stride, dilation, total // 2, total - total // 2)
+                        found.append(Solution(window, extra, transposed=True))
+    return sorted(found, key=_usual_transposed)
+
+
+def _usual_transposed(one: Solution) -> tuple[object, ...]:
+    w = one.window
+    kernel = {2 * w.stride: 0, w.stride: 1}.get(w.kernel, 2 + abs(w.kernel - 2 * w.stride))
+    return (not one.even, not one.symmetric, w.dilation, one.output_padding, kernel, w.stride, w.kernel, w.before)
+
+
+class Loss(NamedTuple):
+    """Positions at the end of each axis that a strided step never reads, because no window fits there any more."""
+
+    node: Node
+    positions: tuple[int, ...]
+
+
+def losses(graph: Graph) -> list[Loss]:
+    """Return what every convolution and pool drops by floor, padding not counted; sizes may be arrays."""
+    found = []
+    for node in graph.nodes:
+        op = node.op
+        if isinstance(op, ops.Conv) or (isinstance(op, ops.Pool) and op.windows and not op.ceil_mode):
+            rests = tuple(
+                largest((size + w.before + w.after - w.span) % w.stride - w.after, 0)
+                for w, size in zip(op.windows, node.inputs[0].spatial, strict=True)
+            )
+            found.append(Loss(node, rests))
+    return found
+
+
+class Same(NamedTuple):
+    """One way to pad a convolution: how it is called, what it adds per axis, and the outputs it gives."""
+
+    name: str
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+def sames(sizes: Sequence[int], windows: Sequence[Window]) -> list[Same]:
+    """Return a convolution's padding as written, as torch's and TensorFlow's SAME, and symmetric by half the kernel.
+
+    torch's 'same' adds d(k-1) whatever the stride, and refuses a stride above 1; TensorFlow's adds what makes
+    ceil(n/s) outputs, max(0, (ceil(n/s)-1)s + k^ - n); both put the odd position after.
+    """
+    halves = [(window.span - 1) // 2 for window in windows]
+    full = [window.span - 1 for window in windows]
+    tensorflow = [
+        max(0, (-(-size // window.stride) - 1) * window.stride + window.span - size)
+        for size, window in zip(sizes, windows, strict=True)
+    ]
+    ways = [
+        ("as written", [window.before for window in windows], [window.after for window in windows]),
+        ("torch same", [pad // 2 for pad in full], [pad - pad // 2 for pad in full]),
+        ("TensorFlow SAME", [pad // 2 for pad in tensorflow], [pad - pad // 2 for pad in tensorflow]),
+        ("half the kernel", halves, halves),
+    ]
+    found = []
+    for name, before, after in ways:
+        if name == "torch same" and any(window.stride != 1 for window in windows):
+            continue
+        moved = [w._replace(before=b, after=a) for w, b, a in zip(windows, before, after, strict=True)]
+        outputs = tuple(w.size_out(size) for w, size in zip(moved, sizes, strict=True))
+        found.append(Same(name, tuple(before), tuple(after), outputs))
+    return found

@@ -1,0 +1,213 @@
+"""The inverse questions against brute force and torch: complete, exact, and ranked as people expect."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convcalc.analyses.inverse import Bounds, losses, sames, solutions, transposed_solutions
+from convcalc.cli.app import run
+from convcalc.cli.fitting import runs
+from convcalc.cli.read.source import blocks
+from convcalc.cli.read.stack import assemble
+from convcalc.errors import ConvcalcError, ShapeError
+from convcalc.window import Window
+
+SMALL = Bounds(kernels=range(1, 5), strides=range(1, 5), dilations=range(1, 3))
+
+
+def key(one: Any) -> tuple[int, ...]:
+    return (*one.window, one.output_padding)
+
+
+@given(sizes=st.lists(st.integers(1, 20), min_size=1, max_size=2), data=st.data())
+@settings(max_examples=150)
+def test_every_convolution_within_the_bounds_is_found(sizes: list[int], data: st.DataObject) -> None:
+    outputs = [data.draw(st.integers(1, 20)) for _ in sizes]
+    want = set()
+    for kernel, stride, dilation in itertools.product(range(1, 5), range(1, 5), range(1, 3)):
+        span = dilation * (kernel - 1) + 1
+        if kernel == 1 and dilation > 1:  # the same layer
+            continue
+        for before, after in itertools.product(range(span), repeat=2):
+            if after - before not in (0, 1):
+                continue
+            rooms = [size + before + after - span for size in sizes]
+            if min(rooms) >= 0 and [room // stride + 1 for room in rooms] == outputs:
+                want.add((kernel, stride, dilation, before, after, 0))
+    assert {key(one) for one in solutions(sizes, outputs, SMALL)} == want
+
+
+@given(sizes=st.lists(st.integers(1, 12), min_size=1, max_size=2), data=st.data())
+@settings(max_examples=150)
+def test_every_transposed_convolution_within_the_bounds_is_found(sizes: list[int], data: st.DataObject) -> None:
+    outputs = [data.draw(st.integers(1, 40)) for _ in sizes]
+    want = set()
+    for kernel, stride, dilation in itertools.product(range(1, 5), range(1, 5), range(1, 3)):
+        span = dilation * (kernel - 1) + 1
+        if kernel == 1 and dilation > 1:
+            continue
+        for before, after, extra in itertools.product(range(span), range(span), range(max(stride, dilation))):
+            made = [(size - 1) * stride - before - after + span + extra for size in sizes]
+            if after - before in (0, 1) and made == outputs:
+                want.add((kernel, stride, dilation, before, after, extra))
+    found = transposed_solutions(sizes, outputs, SMALL)
+    assert {key(one) for one in found} == want
+
+
+@pytest.mark.parametrize(("size", "output"), [(56, 112), (5, 12), (7, 7), (3, 10)])
+def test_torch_agrees_on_sizes_and_on_even_overlap(size: int, output: int) -> None:
+    found = [one for one in transposed_solutions([size], [output], SMALL) if one.symmetric]
+    assert found
+    for one in found:
+        w = one.window
+        ones = torch.ones(1, 1, size, dtype=torch.float64)
+        weight = torch.ones(1, 1, w.kernel, dtype=torch.float64)
+        made = torch.nn.functional.conv_transpose1d(
+            ones, weight, stride=w.stride, padding=w.before, output_padding=one.output_padding, dilation=w.dilation
+        )
+        assert made.shape[-1] == output
+        inside = made[0, 0, 2 * w.span : output - 2 * w.span - one.output_padding]
+        if len(inside) > 2 * w.stride:
+            assert (len(set(inside.tolist())) == 1) == one.even
+    for one in solutions([size], [output], SMALL) if size >= output else []:
+        w = one.window
+        padded = torch.nn.functional.pad(torch.ones(1, 1, size), (w.before, w.after))
+        weight = torch.ones(1, 1, w.kernel)
+        assert torch.nn.functional.conv1d(padded, weight, stride=w.stride, dilation=w.dilation).shape[-1] == output
+
+
+def test_the_usual_answers_come_first() -> None:
+    wide = Bounds(kernels=range(1, 8), strides=range(1, 9), dilations=[1])
+    up = transposed_solutions([56], [112], wide)
+    assert [key(one)[:2] for one in up[:2]] == [(4, 2), (2, 2)] and up[0].window.before == 1 and up[0].even
+    assert up[0].direct.relationship == 13 and up[1].direct.relationship == 12
+    down = solutions([224], [112], wide)
+    assert [key(one)[:4] for one in down[:3]] == [(3, 2, 1, 1), (5, 2, 1, 2), (7, 2, 1, 3)]
+    assert key(solutions([32], [32], wide)[0])[:4] == (3, 1, 1, 1)
+    assert [key(one) for one in solutions([32], [28], wide._replace(padding=0, kernels=[5]))] == [(5, 1, 1, 0, 0, 0)]
+
+
+def test_bad_sizes_are_refused() -> None:
+    with pytest.raises(ShapeError, match="a size must be at least 1, not 0"):
+        solutions([0], [1], SMALL)
+    with pytest.raises(ShapeError, match="2 sizes go in and 1 come out"):
+        transposed_solutions([4, 4], [8], SMALL)
+
+
+@given(size=st.integers(1, 30), kernel=st.integers(1, 5), stride=st.integers(1, 5), dilation=st.integers(1, 3))
+@settings(max_examples=200)
+def test_same_in_torch_and_in_tensorflow(size: int, kernel: int, stride: int, dilation: int) -> None:
+    window = Window(kernel, stride, dilation)
+    found = {one.name: one for one in sames([size], [window])}
+    assert ("torch same" in found) == (stride == 1)
+    assert found["TensorFlow SAME"].outputs == (-(-size // stride),)  # TensorFlow's definition: ceil(n / s)
+    if stride == 1:
+        made = torch.nn.functional.conv1d(
+            torch.ones(1, 1, size), torch.ones(1, 1, kernel), padding="same", dilation=dilation
+        )
+        assert found["torch same"].outputs == (made.shape[-1],) == (size,)
+        assert found["torch same"].before == found["TensorFlow SAME"].before
+
+
+def test_what_floor_drops_is_never_read() -> None:
+    for size, kernel, stride, padding in itertools.product(range(4, 14), (1, 2, 3), (1, 2, 3), (0, 1)):
+        spec = f"conv1d c=1 k={kernel} s={stride} p={padding} bias=false"
+        try:
+            graph = assemble(blocks(spec.split(), (f"1x{size}",))[0]).graph
+        except ConvcalcError:
+            continue
+        (loss,) = losses(graph)
+        x = torch.zeros(1, 1, size, requires_grad=True)
+        torch.nn.functional.conv1d(x, torch.ones(1, 1, kernel), stride=stride, padding=padding).sum().backward()
+        assert x.grad is not None
+        read = [n for n in range(size) if x.grad[0, 0, n]]
+        trailing = size - 1 - max(read)
+        # a stride above the kernel also skips positions in between: those are holes, not dropped ones
+        assert loss.positions == (max(trailing, 0),) or stride > kernel
+
+
+def asked(capsys: pytest.CaptureFixture[str], *argv: str) -> Any:
+    assert run(["solve", *argv, "--format", "json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+STACK = ["conv2d", "c=8", "k=3", "MaxPool2d(2)", "conv2d", "c=8", "k=3", "MaxPool2d(2)", "conv2d", "c=8", "k=3"]
+
+
+def works(size: int) -> bool:
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3), torch.nn.MaxPool2d(2), torch.nn.Conv2d(8, 8, 3), torch.nn.MaxPool2d(2),
+        torch.nn.Conv2d(8, 8, 3),
+    )  # fmt: skip
+    try:
+        module(torch.zeros(1, 3, size, size))
+    except RuntimeError:
+        return False
+    return True
+
+
+def test_the_smallest_input_and_the_layer_that_collapses(capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(capsys, *STACK, "--out", "5x7", "--max-size", "100")
+    assert found["minimum_input"] == 18 and works(18) and not works(17)
+    assert found["collapses"].startswith("layer 4 (conv2d c=8 k=3) on 8x2x2")
+    assert found["valid"] == [[18, 100, 1]] and found["inputs"] == [[34, 35, 36, 37], [42, 43, 44, 45]]
+    unet = asked(capsys, "@unet", "--max-size", "64")
+    assert unet["minimum_input"] == 4 and unet["valid"] == [[4, 64, 4]]
+    assert run(["solve", "@unet", "--out", "30", "--max-size", "64"]) == 0
+    assert "no input up to 64 gives 30 (the nearest outputs: 28 and 32)" in capsys.readouterr().out
+
+
+def test_a_size_that_decides_the_structure_is_asked_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["conv2d", "c=4", "k=3", "flatten", "linear", "out_features=5", "-i", "3x8x8", "--max-size", "12"]
+    assert asked(capsys, *words)["minimum_input"] == 3
+    assert asked(capsys, "adaptive_avg_pool", "output_size=4", "-i", "3x8x8", "--max-size", "12")["valid"][0][0] == 1
+
+
+def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    found = asked(capsys, "--in", "56x28", "--out", "112x56", "--transposed")
+    assert (
+        found["solutions"][0]["layer"] == "conv_transpose k=4 s=2 p=1" and found["solutions"][0]["relationship"] == 13
+    )
+    assert run(["solve", "--in", "7", "--out", "56", "--max-kernel", "3"]) == 0
+    text = capsys.readouterr().out
+    assert "0 convolutions turn 7 into 56" in text and "none within these bounds" in text
+    assert run(["solve", "--in", "224", "--out", "112", "--limit", "2"]) == 0
+    text = capsys.readouterr().out
+    assert "conv k=3 s=2 p=1" in text and "11 more: --limit 13" in text and "complete for kernel 1 to 7" in text
+    found = asked(capsys, "conv2d", "c=8", "k=3", "s=4", "-i", "3x13x13", "--max-size", "64")
+    assert found["lost"] == [{"layer": "0 conv2d c=8 k=3 s=4", "input": [13, 13], "lost": [2, 2]}]
+    assert found["lossless_near"] == [11, 15] and found["same"][0]["name"] == "as written"
+    assert run(["solve", "conv2d", "c=8", "k=3", "s=4", "-i", "3x13x13"]) == 0
+    text = capsys.readouterr().out
+    assert "dropped by floor at 13x13" in text and "11x11 and 15x15" in text and "TensorFlow SAME" in text
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "give --in and --out"),
+        (["--in", "5"], "give --in and --out"),
+        (["--in", "a", "--out", "5"], "--in is a size, or one per axis"),
+        (["--in", "5x5", "--out", "5"], "2 sizes go in and 1 come out"),
+        (["conv2d", "c=4", "--in", "5"], "--in and --transposed search for a layer"),
+        (["@mobilenet_layers"], "solve takes one stack, not several blocks"),
+        (["linear", "out_features=3", "-i", "4"], "solve needs an input with spatial axes"),
+        (["conv2d", "c=4", "k=3", "-i", "3x9x9", "--out", "3x3x3"], "--out names 3 axes, but the layers have 2"),
+    ],
+)
+def test_what_cannot_be_solved(argv: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["solve", *argv]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_runs() -> None:
+    assert runs([1, 2, 3, 8, 12, 16, 40]) == [[1, 3, 1], [8, 16, 4], [40, 40, 1]]
+    assert runs([]) == []
