@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, str]] = {
     "solve": "Which layer turns size A into B, and which inputs fit a stack.",
     "separable": "Can a kernel be split into a column and a row, and does it pay?",
     "matrix": "A small convolution as the sparse matrix it is.",
+    "lint": "What an expert would say about the layers, with a remedy for each.",
     "summary": "Shapes, parameters, multiply-adds and receptive field in one table.",
     "profile": "Run the layers here and time them.",
     "compare": "Several layers side by side, with ratios to the first.",

@@ -1,0 +1,1 @@
+"""What an expert would say about a stack: one function per rule."""

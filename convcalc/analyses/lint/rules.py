@@ -1,0 +1,36 @@
+"""The rules of lint by their codes. A rule's docstring is what `lint --explain` prints: name, reason, source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convcalc.analyses.lint import reach, work
+from convcalc.analyses.lint.subject import Finding, Found, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convcalc.graph import Graph
+
+RULES: dict[str, Callable[[Subject], Found]] = {
+    "CC101": reach.gridding,
+    "CC102": reach.checkerboard,
+    "CC103": reach.dropped,
+    "CC104": work.channels,
+    "CC105": reach.even_kernels,
+    "CC106": work.bias_before_norm,
+    "CC107": reach.past_the_border,
+    "CC108": work.isolated,
+    "CC109": reach.object_too_small,
+    "CC110": work.padding_work,
+    "CC111": reach.skipped,
+    "CC112": work.unused,
+}
+SIZED = ("CC103", "CC107", "CC110")
+"""Rules that say nothing without the input's size."""
+
+
+def lint(graph: Graph, *, smallest: int | None = None) -> list[Finding]:
+    """Return every finding, in the order of the codes; `smallest` is the size of an object to be kept, in pixels."""
+    subject = Subject.of(graph, smallest)
+    return [finding for rule in RULES.values() for finding in rule(subject)]

@@ -1,0 +1,155 @@
+"""Rules about work and parameters that are spent for nothing."""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import TYPE_CHECKING
+
+from convcalc import ops
+from convcalc.analyses.lint.subject import CONVS, Finding, Found, Subject
+from convcalc.analyses.macs import macs_of
+from convcalc.analyses.useful import useful
+from convcalc.sizes import known
+
+if TYPE_CHECKING:
+    from convcalc.graph import Node
+
+VECTOR = 8
+"""Channels that vector units and tensor cores take at a time, at least."""
+WASTE = 0.5
+"""A layer that loses more than this share of its multiply-adds to padding is named."""
+
+
+def channels(subject: Subject) -> Found:
+    """Channels that are no multiple of 8, which vector units and tensor cores take at a time.
+
+    Kernels pad the channels up to the next multiple and compute zeros. The channels of the input and of the last
+    layers (classes) are given by the task and are not judged, nor are depthwise layers.
+    """
+    last = _contracting_later(subject)
+    given = {value.index for value in subject.graph.inputs}
+    for node in subject.steps(*CONVS):
+        x, out, count = node.inputs[0], node.output, node.op.groups  # type: ignore[union-attr]
+        if not known(x.channels, out.channels, count) or count == x.channels:
+            continue
+        sides = [("in", x.channels // count, x.index in given), ("out", out.channels // count, out.index not in last)]
+        odd = {name: size for name, size, excused in sides if size % VECTOR and not excused}
+        if odd:
+            words = " and ".join(f"{size} {name}" for name, size in odd.items())
+            per = f" in each of {count} groups" if count > 1 else ""
+            yield Finding(
+                "CC104",
+                (node.scope,),
+                f"{words} channels{per} are no multiple of {VECTOR}",
+                {**{f"channels_{name}": size for name, size in odd.items()}, "groups": count},
+                "round them: " + ", ".join(f"{-(-size // VECTOR) * VECTOR} {name}" for name, size in odd.items()),
+            )
+
+
+def bias_before_norm(subject: Subject) -> Found:
+    """A bias that the norm right behind it takes away again.
+
+    Batch and instance norm subtract the mean of each channel, and with it any bias added before; the norm has a shift
+    of its own. The parameters and their gradients are spent for nothing. Source: Ioffe and Szegedy, arXiv:1502.03167.
+    """
+    for node in subject.graph.nodes:
+        biased = isinstance(node.op, CONVS) and len(node.inputs) > 2
+        added = isinstance(node.op, ops.Elementwise) and node.op.function == "add_bias"
+        after = subject.readers.get(node.output.index, [])
+        norms = [one.op.function for one in after if isinstance(one.op, ops.Elementwise)]
+        if (biased or added) and len(after) == 1 and norms and norms[0] in ("batch_norm", "instance_norm"):
+            count = node.output.channels
+            name = norms[0].replace("_", " ")
+            yield Finding(
+                "CC106",
+                (node.scope,),
+                f"a bias of {count} goes straight into a {name}, which takes it away",
+                {"bias": count if known(count) else None},
+                "bias=false",
+            )
+
+
+def isolated(subject: Subject) -> Found:
+    """Grouped convolutions in a row that never exchange channels.
+
+    Each group of channels is a network of its own until a dense layer or a channel shuffle mixes them. Depthwise layers
+    in between mix nothing. Source: Zhang et al., ShuffleNet, arXiv:1707.01083.
+    """
+    for node in subject.steps(ops.Conv):
+        count = node.op.groups  # type: ignore[union-attr]
+        if not known(count, node.inputs[0].channels) or count == 1 or count == node.inputs[0].channels:
+            continue
+        before = _grouped_before(subject, node)
+        if before is None:
+            continue
+        apart = gcd(count, before.op.groups)  # type: ignore[union-attr]
+        if apart > 1:
+            yield Finding(
+                "CC108",
+                (before.scope, node.scope),
+                f"{apart} groups of channels stay apart through both layers",
+                {"groups": apart},
+                f"channel_shuffle groups={before.op.groups} between them, or a dense 1x1",  # type: ignore[union-attr]
+            )
+
+
+def padding_work(subject: Subject) -> Found:
+    """Convolutions most of whose multiply-adds land on padding.
+
+    A large dilation on a small map mostly reads zeros: a 3x3 at rate 18 on 33x33 keeps 40 % of its work, and comes
+    close to a 1x1. Source: Chen et al., DeepLabv3, arXiv:1706.05587, figure 4.
+    """
+    if not subject.sized:
+        return
+    real = useful(subject.graph)
+    for node in subject.steps(*CONVS):
+        work = macs_of(node)
+        kept = real.get(node.output.index, work)
+        if work and kept < (1 - WASTE) * work:
+            yield Finding(
+                "CC110",
+                (node.scope,),
+                f"{100 * (1 - kept / work):.1f}% of its {work:,} multiply-adds land on padding",
+                {"macs": work, "macs_useful": kept},
+                "a smaller rate, or a larger map (convcalc macs --useful)",
+            )
+
+
+def unused(subject: Subject) -> Found:
+    """Layers whose output reaches no output of the stack.
+
+    They cost parameters, and time where a framework runs them, and change nothing.
+    """
+    needed = {value.index for value in subject.graph.outputs}
+    for node in reversed(subject.graph.nodes):
+        if node.output.index in needed:
+            needed.update(value.index for value in node.inputs)
+    for node in subject.steps(*CONVS):
+        if node.output.index not in needed:
+            yield Finding("CC112", (node.scope,), "its output is never used", {}, "remove it, or join it (from=)")
+
+
+def _contracting_later(subject: Subject) -> set[int]:
+    """Values that a later contraction works on: what is not among them goes to the outputs."""
+    found: set[int] = set()
+    for node in reversed(subject.graph.nodes):
+        if isinstance(node.op, (*CONVS, ops.Einsum)) or node.output.index in found:
+            found.update(value.index for value in node.inputs)
+    return found
+
+
+def _grouped_before(subject: Subject, node: Node) -> Node | None:
+    """The grouped convolution whose channels arrive here unmixed; None where something mixed them."""
+    while True:
+        before = subject.graph.nodes[node.inputs[0].index]
+        match before.op:
+            case ops.Conv(groups=count) if count == 1 or not known(count):
+                return None
+            case ops.Conv(groups=count) if count != before.inputs[0].channels:
+                return before
+            case ops.Conv() | ops.Pool() | ops.Pad():
+                node = before
+            case ops.Elementwise() if len([v for v in before.inputs if subject.graph.nodes[v.index].inputs]) < 2:
+                node = before
+            case _:
+                return None
