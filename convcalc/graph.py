@@ -87,6 +87,14 @@ class Graph:
             mask = mask & constraint.holds
         return mask
 
+    def needed(self) -> set[int]:
+        """Return the values that some output depends on."""
+        found = {value.index for value in self.outputs}
+        for node in reversed(self.nodes):
+            if node.output.index in found:
+                found.update(value.index for value in node.inputs)
+        return found
+
     def last_reader(self) -> dict[int, int]:
         """Return for each value the index of the last step that reads it (its own where nobody does)."""
         last = {node.output.index: node.output.index for node in self.nodes}

@@ -35,6 +35,14 @@ class Window(NamedTuple):
         stride = largest(self.stride, 1) if is_array(self.stride) else self.stride
         return (size + self.before + self.after - self.span) // stride + 1
 
+    def dropped(self, size: Size, *, padded: Size = 0) -> Size:
+        """Return how many real positions at the end of an axis no window reads, because none fits there any more.
+
+        `padded` positions at the end of the axis are zeros that a step of its own has put there.
+        """
+        rest = (size + self.before + self.after - self.span) % self.stride
+        return largest(rest - self.after - padded, 0)
+
     def size_in(self, outputs: Size) -> Size:
         """Return the least size a convolution with this many outputs came from: (o-1)s-2p+k^.
 

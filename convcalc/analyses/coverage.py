@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from convcalc.analyses.gridding import union_of_boxes
 from convcalc.analyses.paths import paths
+from convcalc.analyses.ways import bits
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.sizes import known
 
@@ -42,12 +43,17 @@ def unit(graph: Graph, value: Value, source: int, seen: Receptive, position: tup
     """
     sizes = value.spatial
     if len(position) != len(sizes):
-        raise ShapeError(f"the output has {len(sizes)} spatial axes, and {len(position)} positions are given")
+        raise ShapeError(
+            f"--unit names {len(position)} axes, but the output has {len(sizes)}: give a position for each"
+        )
     for place, size in zip(position, sizes, strict=True):
         if place < 0 or (known(size) and place >= size):
             last = f"0..{size - 1}" if known(size) else "0.."
             raise ShapeError(f"there is no output at {place}: positions of that axis are {last}")
-    region = [None if axis is None else axis.at(place) for axis, place in zip(seen.axes, position, strict=True)]
+    region = [
+        None if axis is None or own is None else axis.at(position[own - 2])
+        for axis, own in zip(seen.axes, seen.own, strict=True)
+    ]
     given = graph.inputs[source]
     if not known(*given.spatial, *sizes):
         return Unit(position, region, [None] * len(region), None, None, seen.everything)
@@ -68,14 +74,14 @@ def _clip(span: Span | None, size: int) -> Span | None:
 
 def _reached(graph: Graph, value: Value, source: int, position: tuple[int, ...]) -> int | None:
     try:
-        terms = paths(graph)[value.index]
+        terms = paths(graph, reached_only=True)[value.index]
     except UnsupportedError:
         return None
     boxes = []
     for which, axes in terms:
         if which == source:
             rows = [axis.rows[0] if axis.own is None else axis.rows[position[axis.own - 2]] for axis in axes]
-            boxes.append(tuple(sum(1 << place for place in row) for row in rows))
+            boxes.append(tuple(map(bits, rows)))
     return union_of_boxes(boxes)
 
 
@@ -88,7 +94,7 @@ class Whole(NamedTuple):
 
 def whole(seen: Receptive, sizes: Sequence[int], outputs: Sequence[int]) -> Whole:
     """Return whether outputs of these sizes see all `sizes` positions of each axis of the input."""
-    if seen.everything and not any(seen.axes):
+    if seen.everything and not seen.by_data:
         return Whole(True, True)
     some = every = True
     for reach, size, count in zip(seen.axes, sizes, outputs, strict=True):

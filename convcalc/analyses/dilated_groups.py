@@ -174,9 +174,7 @@ class _Walk:
     def _merged(self, node: Node, data: list[Value]) -> Chain | None:
         """The run that goes on through a merge; None where it ends, with the branches noted."""
         whole = [value for value in data if _spread_out(value, node.output)]
-        parts = [
-            (value, chain) for value in whole for chain in self.joined.get(value.index, (self.chains[value.index],))
-        ]
+        parts = [(value, chain) for value in whole for chain in self._open(value)]
         chains = [chain for _, chain in parts]
         if len(set(chains)) == 1:
             return chains[0]
@@ -184,8 +182,8 @@ class _Walk:
             return None
         shared = self._from_one_fork(chains)
         branches = tuple(dict.fromkeys(shared.values()))
-        if len(branches) < 2:
-            return None
+        if len(branches) == 1:
+            return branches[0] if len(shared) == len(chains) else None
         if isinstance(node.op, ops.Elementwise) and len(shared) == len(chains) and node.op.function != "put":
             for chain in branches:
                 if all(chain.holds(other) for other in branches):
@@ -196,6 +194,12 @@ class _Walk:
             self.chains[value] = Chain(value, (), (0,) * len(branches[0].low))
         self.joined[node.output.index] = branches
         return None
+
+    def _open(self, value: Value) -> tuple[Chain, ...]:
+        """The branches that meet in a value only this merge reads; else the one chain that leads to it."""
+        if self.readers[value.index] > 1:
+            return (self.chains[value.index],)
+        return self.joined.get(value.index, (self.chains[value.index],))
 
     def _from_one_fork(self, chains: list[Chain]) -> dict[int, Chain]:
         """Return the chains that start from one value, as many as do, each lengthened back past its forks."""
@@ -217,18 +221,23 @@ class _Walk:
         self.ended.append(self._lengthened(chain)[-1])
 
     def groups(self) -> list[Group]:
-        """Return the dilated runs that are part of no longer one, and the parallel groups."""
-        runs = [chain for chain in dict.fromkeys(self.ended) if chain.steps and chain.dilated]
-        kept = [
-            chain
-            for chain in runs
-            if not any(
-                chain is not other and other.root == chain.root and other.steps[: len(chain.steps)] == chain.steps
-                for other in runs
-            )
-        ]
+        """Return the dilated runs that are part of no longer one and of no branch, and the parallel groups."""
+        runs = [chain for chain in dict.fromkeys(self.ended) if chain.dilated]
         beside = [branches for branches in self.joined.values() if any(chain.dilated for chain in branches)]
-        found = [(chain,) for chain in kept] + beside
+        whole = [(chain.walking, 0) for chain in runs]
+        for branches in beside:
+            trunk = len(self._lengthened(Chain(branches[0].root, (), branches[0].low))[-1].walking)
+            whole += [(self._lengthened(chain)[-1].walking, trunk + 1) for chain in branches]
+        kept: dict[tuple[int, ...], Chain] = {}
+        for chain in runs:
+            mine = chain.walking
+            longer = any(
+                (len(steps) > len(mine) >= least and steps[: len(mine)] == mine) or (steps == mine and least)
+                for steps, least in whole
+            )
+            if not longer:
+                kept.setdefault(tuple(node.output.index for node in mine), chain)
+        found = [(chain,) for chain in kept.values()] + beside
         jumps = self._jumps() if found else {}
         made = [Group(branches, jumps.get(branches[0].root, (None,) * len(branches[0].low))) for branches in found]
         return sorted(

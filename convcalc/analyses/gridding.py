@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import gcd, isqrt
+from functools import lru_cache
+from math import gcd, isqrt, prod
 from operator import add, or_
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 FIELD_LIMIT = 10_000_000
 WAYS_LIMIT = 1_000_000
 """How many positions the ways to each are written out for."""
+WAYS_BYTES = 2 * 10**9
+"""How many bytes are moved at most to count the ways: positions x bytes of a count x layers."""
 Layer: TypeAlias = tuple[int, int]
 """Rate and kernel."""
 Layers: TypeAlias = "Sequence[Layer]"
@@ -192,24 +195,33 @@ def exact(layers: Layers) -> Exact:
     return Exact(field, mask)
 
 
-def ways(layers: Layers) -> list[int]:
+def countable(layers: Layers) -> bool:
+    """Whether the ways through a stack are few and short enough to be written out."""
+    field = field_of(layers)
+    return field <= WAYS_LIMIT and field * _width(layers) * len(layers) <= WAYS_BYTES
+
+
+def _width(layers: Layers) -> int:
+    """Bytes that hold the number of all ways through a stack."""
+    return prod(kernel for _, kernel in layers).bit_length() // 8 + 1
+
+
+@lru_cache(maxsize=8)
+def ways(layers: tuple[Layer, ...]) -> tuple[int, ...]:
     """Return how many of the K_1 ... K_n ways through a stack lead to each position of its field.
 
     The counts are the coefficients of a product of polynomials, packed into one integer so that a layer is a few
-    shifts and additions. Raises ShapeError for fields past what is written out.
+    shifts and additions. Raises ShapeError for stacks past what is written out (see `countable`).
     """
     field = field_of(layers)
-    if field > WAYS_LIMIT:
+    if not countable(layers):
         raise ShapeError(f"the ways to {field:,} positions are past what is written out ({WAYS_LIMIT:,})")
-    total = 1
-    for _, kernel in layers:
-        total *= kernel
-    width = total.bit_length() // 8 + 1
+    width = _width(layers)
     packed = 1
     for rate, kernel in layers:
         packed = _copies(packed, 8 * width * rate, kernel, add)
     whole = packed.to_bytes(field * width, "little")
-    return [int.from_bytes(whole[place : place + width], "little") for place in range(0, len(whole), width)]
+    return tuple(int.from_bytes(whole[place : place + width], "little") for place in range(0, len(whole), width))
 
 
 def _copies(bits: int, shift: int, count: int, join: Callable[[int, int], int]) -> int:

@@ -12,22 +12,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from convcalc import ops
 from convcalc.analyses.transposed import Direct, direct
+from convcalc.analyses.useful import extents
 from convcalc.errors import ShapeError
-from convcalc.sizes import largest
 from convcalc.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from convcalc.graph import Graph, Node
 
 USUAL = (3, 1, 5, 7, 2, 4)
+SOLUTIONS_LIMIT = 100_000
 
 
 class Bounds(NamedTuple):
     """What is searched: one value where it was given, else all up to a largest one.
 
-    The padding of one side goes up to the effective kernel less one, so that every window reads some input.
+    The padding of one side goes up to the effective kernel less one, so that every window reads some input; both sides
+    are alike, or the end has one more (for a transposed layer only where its output padding cannot make that up).
     """
 
     kernels: Sequence[int]
@@ -67,17 +69,31 @@ def solutions(sizes: Sequence[int], outputs: Sequence[int], bounds: Bounds) -> l
     Raises ShapeError for sizes below 1 and for sizes and outputs of different rank.
     """
     _check(sizes, outputs)
-    found = []
+    found: list[Solution] = []
+    for kernel, dilation, stride in _every(bounds):
+        span = dilation * (kernel - 1) + 1
+        totals = _paddings(bounds, span)
+        low = max((out - 1) * stride + span - size for size, out in zip(sizes, outputs, strict=True))
+        high = min(out * stride - 1 + span - size for size, out in zip(sizes, outputs, strict=True))
+        for total in range(max(low, totals.start), min(high, totals.stop - 1) + 1):
+            window = Window(kernel, stride, dilation, total // 2, total - total // 2)
+            if all(size + total >= span for size in sizes):
+                found.append(Solution(window, lost=tuple(window.dropped(size) for size in sizes)))
+        _bounded(found)
+    return sorted(found, key=_usual)
+
+
+def _every(bounds: Bounds) -> Iterator[tuple[int, int, int]]:
+    """Kernels, dilations (a kernel of 1 has none) and strides."""
     for kernel in bounds.kernels:
         for dilation in bounds.dilations if kernel > 1 else bounds.dilations[:1]:
-            span = dilation * (kernel - 1) + 1
-            for total in _paddings(bounds, span):
-                before, after = total // 2, total - total // 2
-                for stride in _strides(sizes, outputs, total - span, bounds.strides):
-                    window = Window(kernel, stride, dilation, before, after)
-                    lost = tuple(max((size + total - span) % stride - after, 0) for size in sizes)
-                    found.append(Solution(window, lost=lost))
-    return sorted(found, key=_usual)
+            for stride in bounds.strides:
+                yield kernel, dilation, stride
+
+
+def _bounded(found: Sequence[Solution]) -> None:
+    if len(found) > SOLUTIONS_LIMIT:
+        raise ShapeError(f"there are more than {SOLUTIONS_LIMIT:,} solutions: narrow the bounds")
 
 
 def _check(sizes: Sequence[int], outputs: Sequence[int]) -> None:
@@ -95,19 +111,6 @@ def _paddings(bounds: Bounds, span: int) -> range:
     return range(2 * (span - 1) + 1)
 
 
-def _strides(sizes: Sequence[int], outputs: Sequence[int], added: int, allowed: Sequence[int]) -> list[int]:
-    """The strides s with floor((size + added) / s) + 1 = output for every axis, an interval per axis."""
-    low, high = min(allowed), max(allowed)
-    for size, output in zip(sizes, outputs, strict=True):
-        room = size + added
-        if room < 0:
-            return []
-        low = max(low, room // output + 1)
-        if output > 1:
-            high = min(high, room // (output - 1))
-    return [stride for stride in range(low, high + 1) if stride in allowed]
-
-
 def _usual(one: Solution) -> tuple[object, ...]:
     w = one.window
     kernel = USUAL.index(w.kernel) if w.kernel in USUAL else len(USUAL) + w.kernel
@@ -123,20 +126,21 @@ def transposed_solutions(sizes: Sequence[int], outputs: Sequence[int], bounds: B
     ShapeError as `solutions` does.
     """
     _check(sizes, outputs)
-    found = []
-    for kernel in bounds.kernels:
-        for dilation in bounds.dilations if kernel > 1 else bounds.dilations[:1]:
-            span = dilation * (kernel - 1) + 1
-            for stride in bounds.strides:
-                spare = {(size - 1) * stride + span - out for size, out in zip(sizes, outputs, strict=True)}
-                if len(spare) > 1:
-                    continue
-                (missing,) = spare  # padding less output padding
-                for extra in range(max(stride, dilation)):
-                    total = missing + extra
-                    if total in _paddings(bounds, span):
-                        window = Window(kernel, stride, dilation, total // 2, total - total // 2)
-                        found.append(Solution(window, extra, transposed=True))
+    found: list[Solution] = []
+    for kernel, dilation, stride in _every(bounds):
+        span = dilation * (kernel - 1) + 1
+        spare = {(size - 1) * stride + span - out for size, out in zip(sizes, outputs, strict=True)}
+        if len(spare) > 1:
+            continue
+        (missing,) = spare  # padding less output padding
+        extras = range(max(stride, dilation))
+        for extra in extras:
+            total = missing + extra
+            odd = total % 2 and len(extras) > 1  # one output padding less, and the same layer has even padding
+            if total in _paddings(bounds, span) and not odd:
+                window = Window(kernel, stride, dilation, total // 2, total - total // 2)
+                found.append(Solution(window, extra, transposed=True))
+        _bounded(found)
     return sorted(found, key=_usual_transposed)
 
 
@@ -159,10 +163,8 @@ def losses(graph: Graph) -> list[Loss]:
     for node in graph.nodes:
         op = node.op
         if isinstance(op, ops.Conv) or (isinstance(op, ops.Pool) and op.windows and not op.ceil_mode):
-            rests = tuple(
-                largest((size + w.before + w.after - w.span) % w.stride - w.after, 0)
-                for w, size in zip(op.windows, node.inputs[0].spatial, strict=True)
-            )
+            each = zip(op.windows, extents(node.inputs[0], graph), node.inputs[0].spatial, strict=True)
+            rests = tuple(window.dropped(size, padded=real.after) for window, real, size in each)
             found.append(Loss(node, rests))
     return found
 

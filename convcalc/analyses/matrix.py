@@ -73,7 +73,9 @@ def walking(graph: Graph) -> Node:
     still = (ops.Input, ops.Parameter, ops.Constant)
     steps = [node for node in graph.nodes if not isinstance(node.op, still)]
     if len(steps) != 1 or not isinstance(steps[0].op, (ops.Conv, ops.ConvTranspose)):
-        raise UnsupportedError("a matrix is drawn of one convolution or transposed convolution, and of nothing else")
+        raise UnsupportedError(
+            "a matrix is drawn of one convolution or transposed convolution with zero padding, and of nothing else"
+        )
     return steps[0]
 
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 PLACE = 16
 """Bytes that say where one entry of a sparse matrix stands: two 64-bit numbers."""
-VIEWS = frozenset({"identity", "expand", "dropout"})
-"""Elementwise functions whose result is the tensor they were given (dropout in inference)."""
+VIEWS = frozenset({"identity", "expand"})
+"""Elementwise functions whose result is the tensor they were given; dropout as well, but in training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +45,16 @@ def bytes_of(value: Value, itemsize: int) -> Size:
     return product(value.shape) * itemsize
 
 
-def storages(graph: Graph) -> dict[int, int]:
+def storages(graph: Graph, *, training: bool = False) -> dict[int, int]:
     """Return for each value the one whose memory it is laid over: a slice or a reshape is a view, not a copy."""
     roots: dict[int, int] = {}
     for node in graph.nodes:
         own = node.output.index
-        roots[own] = roots[node.inputs[0].index] if _view(node) else own
+        roots[own] = roots[node.inputs[0].index] if _view(node, training=training) else own
     return roots
 
 
-def _view(node: Node) -> bool:
+def _view(node: Node, *, training: bool) -> bool:
     match node.op:
         case ops.Slice():
             return True
@@ -63,7 +63,7 @@ def _view(node: Node) -> bool:
             moved = [place for place in order if not (isinstance(sizes[place], int) and sizes[place] == 1)]
             return moved == sorted(moved)
         case ops.Elementwise(function=function):
-            return function in VIEWS
+            return function in VIEWS or (function == "dropout" and not training)
         case _:
             return False
 

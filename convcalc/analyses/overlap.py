@@ -12,14 +12,17 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
+from convcalc import ops
 from convcalc.analyses.field import fields
-from convcalc.analyses.paths import Axis, paths
+from convcalc.analyses.paths import paths
 from convcalc.analyses.reach import Reach
+from convcalc.analyses.ways import counted
 from convcalc.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from convcalc.analyses.ways import Axis
     from convcalc.graph import Graph
 
 Counts: TypeAlias = tuple[int, ...]
@@ -68,13 +71,18 @@ class Overlap:
 
     @property
     def uniform(self) -> bool:
-        """Whether every position away from the borders has as many ways."""
-        return len(set(self.interior())) == 1
+        """Whether every position away from the borders has as many ways (also where there is none)."""
+        return len(set(self.interior())) <= 1
+
+    @property
+    def judged(self) -> bool:
+        """Whether some position is away from the borders."""
+        return all(self.inside)
 
     @property
     def ratio(self) -> Fraction | None:
         """The most ways over the fewest in the interior; None where some position has none."""
-        found = set(self.interior())
+        found = set(self.interior()) or {1}
         return Fraction(max(found), min(found)) if min(found) else None
 
     def never(self, axis: int) -> Counts:
@@ -92,15 +100,20 @@ def written(graph: Graph) -> Overlap:
 
     Raises UnsupportedError where the ways depend on data, or an output sees a whole axis.
     """
-    terms = _counted(graph, lambda axis, _: tuple(sum(row.values()) for row in axis.rows))
+    terms = _counted(graph, lambda axis, _: tuple(sum(counted(row).values()) for row in axis.rows))
     value = graph.outputs[0]
     field = fields(graph)[value.index]
     inside = []
     for axis, size in enumerate(value.spatial, start=2):
         reaches = [(key[1], reach) for key, reach in field.items() if key[2] == axis and isinstance(reach, Reach)]
         whole = [n for n in range(size) if all(_held(reach.at(n), graph.inputs[0].shape[of]) for of, reach in reaches)]
-        inside.append(tuple(whole) or _third(size))
+        inside.append(tuple(whole) or (_third(size) if _widens(graph) else ()))
     return Overlap(terms, tuple(inside))
+
+
+def _widens(graph: Graph) -> bool:
+    """Whether some step writes more positions than it reads: a small map is then judged by its middle."""
+    return any(isinstance(node.op, (ops.ConvTranspose, ops.Resample)) for node in graph.nodes)
 
 
 def _held(span: tuple[int, int] | None, size: int) -> bool:
@@ -118,7 +131,7 @@ def read(graph: Graph) -> Overlap:
     def columns(axis: Axis, size: int) -> Counts:
         counts = [0] * size
         for row in axis.rows:
-            for place, ways in row.items():
+            for place, ways in counted(row).items():
                 counts[place] += ways
         return tuple(counts)
 

@@ -6,78 +6,41 @@ slice of channels sees what any of them sees.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, TypeAlias, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from convcalc import ops
 from convcalc.analyses.resampling import copies, ratio, reader
+from convcalc.analyses.ways import Axis, Paths, Term, gathered, places
 from convcalc.errors import UnsupportedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from convcalc.graph import Graph, Node
     from convcalc.sizes import Shape
     from convcalc.window import Window
 
-Row: TypeAlias = dict[int, int]
-"""Input position -> number of ways."""
-Reads: TypeAlias = Callable[[int], Iterable[int]]
 
+def paths(graph: Graph, *, reached_only: bool = False) -> dict[int, Paths]:
+    """Return for each value the ways to it from every input. Raises UnsupportedError where they depend on data.
 
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """The ways along one input axis, one row per position of the value's own axis (None: a single row)."""
-
-    own: int | None
-    rows: tuple[Row, ...]
-
-    def after(self, size: int, reads: Reads) -> Axis:
-        """Chain one more step: output i reads these positions; those past the border are nothing."""
-        rows = []
-        for i in range(size):
-            row: Row = {}
-            for place in reads(i):
-                if 0 <= place < len(self.rows):
-                    _add(row, self.rows[place])
-            rows.append(row)
-        return Axis(self.own, tuple(rows))
-
-    def summed(self) -> Axis:
-        """All positions together: what a sum over the axis sees."""
-        row: Row = {}
-        for part in self.rows:
-            _add(row, part)
-        return Axis(None, (row,))
-
-    def at(self, own: int) -> Axis:
-        """The same along another own axis."""
-        return Axis(own, self.rows)
-
-
-def _add(row: Row, part: Row) -> None:
-    for place, ways in part.items():
-        row[place] = row.get(place, 0) + ways
-
-
-Term: TypeAlias = tuple[int, tuple[Axis, ...]]
-"""Input number and one Axis per spatial axis of that input: their product over axes is the number of ways."""
-Paths: TypeAlias = tuple[Term, ...]
-
-
-def paths(graph: Graph) -> dict[int, Paths]:
-    """Return for each value the ways to it from every input. Raises UnsupportedError where they depend on data."""
+    With `reached_only` rows say which positions are reached, not by how many ways.
+    """
     found: dict[int, Paths] = {}
     inputs = 0
     for node in graph.nodes:
         if isinstance(node.op, ops.Input):
             axes = tuple(
-                Axis(axis, tuple({i: 1} for i in range(size))) for axis, size in enumerate(node.op.shape) if axis > 1
+                Axis(axis, tuple(1 << i if reached_only else {i: 1} for i in range(size)))
+                for axis, size in enumerate(node.op.shape)
+                if axis > 1
             )
             found[node.output.index] = ((inputs, axes),)
             inputs += 1
         else:
-            found[node.output.index] = _through(node, [found[value.index] for value in node.inputs])
+            terms = _through(node, [found[value.index] for value in node.inputs])
+            found[node.output.index] = gathered(terms, reached_only=reached_only) if len(terms) > 1 else terms
     return found
 
 
@@ -293,5 +256,5 @@ def reached(terms: Paths, source: int, position: tuple[int, ...]) -> set[tuple[i
     for i, axes in terms:
         if i == source:
             picked = [axis.rows[0] if axis.own is None else axis.rows[position[axis.own - 2]] for axis in axes]
-            found.update(product(*picked))
+            found.update(product(*map(places, picked)))
     return found

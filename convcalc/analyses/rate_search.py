@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
-from convcalc.analyses.gridding import field_of
+from convcalc.analyses.gridding import field_of, unevenness, ways
 from convcalc.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ SHOWN = 5
 STEPS = 20_000
 """How many partial lists a search tries before it says that it stopped."""
 LISTS = 2000
+RANKED = 300_000
+"""Positions whose ways are counted at most to rank lists: lists x field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ def _filled(kept: Layers, kernels: Sequence[int], field: int, budget: _Budget) -
             rest = list(free)
             rest.remove(kernel)
             for rate in range(_least(span, waiting, kernel, rest, field), span + 1):
+                if budget.spent:
+                    return
                 after = span + rate * (kernel - 1)
                 if _largest(after, waiting, rest) >= field:
                     yield from grow(after, waiting, tuple(rest), (*chosen, (kernel, rate)))
@@ -179,11 +183,21 @@ def fewest_layers(field: int, kernel: int) -> int:
     return layers
 
 
-def designs(field: int, kernel: int, layers: int | None = None, shown: int = 10) -> tuple[Rates, ...]:
-    """Return rate lists (rising) that reach a field of at least `field` without holes with the fewest layers.
+@dataclass(frozen=True, slots=True)
+class Designs:
+    """Rate lists of one field; `cut` where there are more than were listed."""
 
-    The smallest fields come first, then the smallest largest rate. With `layers` exactly so many are used. Raises
-    ShapeError for a kernel below 2, a field below 1 and for layers that are too few.
+    field: int
+    lists: tuple[Rates, ...]
+    cut: bool = False
+
+
+def designs(field: int, kernel: int, layers: int | None = None) -> Designs:
+    """Return the rate lists (rising) of the smallest field from `field` on without holes, with the fewest layers.
+
+    With `layers` exactly so many are used. The list whose inputs count most alike comes first, as far as ways can be
+    counted for all of them in passing; else that with the smallest largest rate. Raises ShapeError for a kernel
+    below 2, a field below 1 and for layers that are too few.
     """
     if kernel < 2:
         raise ShapeError(f"a kernel of {kernel} sees one position, at any rate: give 2 or more")
@@ -197,16 +211,20 @@ def designs(field: int, kernel: int, layers: int | None = None, shown: int = 10)
         )
     count = least if layers is None else layers
     if count == 0:
-        return ()
-    found: list[Rates] = []
+        return Designs(1, ())
     total = max(-(-(field - 1) // (kernel - 1)), count)
     largest = (kernel**count - 1) // (kernel - 1)
-    while len(found) < shown and total <= largest:
-        budget = _Budget()
-        some = list(_rising(total, kernel, count, budget, step=0))
-        found += sorted(some, key=lambda rates: (rates[-1], rates))
+    budget = _Budget()
+    found: list[Rates] = []
+    while not found and total <= largest and not budget.spent:
+        found = list(_rising(total, kernel, count, budget, step=0))
         total += 1
-    return tuple(found[:shown])
+    reached = 1 + (kernel - 1) * (total - 1)
+    if len(found) * reached <= RANKED:
+        found.sort(key=lambda rates: (unevenness(ways(tuple((rate, kernel) for rate in rates))), rates))
+    else:
+        found.sort(key=lambda rates: (rates[-1], rates))
+    return Designs(reached, tuple(found), budget.spent)
 
 
 def _rising(total: int, kernel: int, count: int, budget: _Budget, step: int) -> Iterator[Rates]:
@@ -227,7 +245,10 @@ def _rising(total: int, kernel: int, count: int, budget: _Budget, step: int) -> 
         power = kernel ** (left - 1)  # what comes after at most multiplies the sum by so much
         enough = -(-(total - (power - 1) // (kernel - 1)) // power) - had
         low = max(chosen[-1] + step if chosen else 1, enough)
-        for rate in range(min(1 + (kernel - 1) * had, (total - had) // left), low - 1, -1):
+        most = (total - had - step * left * (left - 1) // 2) // left  # those after it are no smaller
+        for rate in range(min(1 + (kernel - 1) * had, most), low - 1, -1):
+            if budget.spent:
+                return
             yield from grow((*chosen, rate), had + rate, left - 1)
 
     yield from grow((), 0, count)
@@ -238,7 +259,9 @@ def sawteeth(field: int, kernel: int, layers: int | None = None) -> tuple[Sawtoo
 
     For each number of copies the shortest tooth, the smallest field and the smallest largest rate; by layers.
     """
-    found = []
+    found: list[Sawtooth] = []
+    if field <= 1:
+        return ()
     for copies in range(2, 7):
         total = -(-(field - 1) // ((kernel - 1) * copies))
         length = 2
@@ -250,10 +273,11 @@ def sawteeth(field: int, kernel: int, layers: int | None = None) -> tuple[Sawtoo
             length = layers // copies
         total = max(total, length * (length + 1) // 2)
         largest = (kernel**length - 1) // (kernel - 1)
-        while total <= largest:
-            some = sorted(_rising(total, kernel, length, _Budget(), step=1), key=lambda rates: rates[-1])
-            if some:
-                found.append(Sawtooth(some[0], copies))
-                break
+        budget = _Budget()
+        some: list[Rates] = []
+        while not some and total <= largest and not budget.spent:
+            some = sorted(_rising(total, kernel, length, budget, step=1), key=lambda rates: rates[-1])
             total += 1
+        if some:
+            found.append(Sawtooth(some[0], copies))
     return tuple(sorted(found, key=lambda one: (len(one.tooth) * one.copies, one.copies)))

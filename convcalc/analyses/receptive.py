@@ -15,11 +15,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receptive:
-    """What one value sees of one input: a local reach per axis (None: all of it), and why anything is global."""
+    """What one value sees of one input: a local reach per axis (None: all of it), and why anything is global.
+
+    `own` is the value's axis that runs along each axis of the input, and `outputs` its size.
+    """
 
     axes: tuple[Reach | None, ...]
+    own: tuple[int | None, ...] = ()
     outputs: tuple[int | None, ...] = ()
     everything: str | None = None
+
+    @property
+    def by_data(self) -> bool:
+        """Whether it is the data that decides what is seen (deformable layers)."""
+        return (self.everything or "").startswith("data-dependent")
 
     @property
     def size_min(self) -> list[int | None]:
@@ -68,14 +77,18 @@ def receptive(field: Field, rank: int, source: int = 0, shape: Shape = ()) -> Re
         return None
     axes: list[Reach | None] = []
     outputs: list[int | None] = []
+    places: list[int | None] = []
     reasons = []
     for axis in range(2, rank + 2):
         local = [(own, reach) for (of, own), reach in mine.items() if of == axis and own is not None]
         whole = mine.get((axis, None))
         own, reach = local[0] if local else (0, None)
         axes.append(reach if isinstance(reach, Reach) else None)
+        places.append(own if local else None)
         size = shape[own] if own < len(shape) else None
         outputs.append(size if isinstance(size, int) else None)
         if isinstance(whole, str):
             reasons.append(whole)
-    return Receptive(axes=tuple(axes), outputs=tuple(outputs), everything=reasons[0] if reasons else None)
+    return Receptive(
+        axes=tuple(axes), own=tuple(places), outputs=tuple(outputs), everything=reasons[0] if reasons else None
+    )

@@ -31,7 +31,7 @@ class Routes(NamedTuple):
 
 
 def routes(graph: Graph) -> Routes:
-    """Return the ways from any input to the first output; a gate that scales whole maps is no way through."""
+    """Return the ways from any input to the last output; a gate that scales whole maps is no way through."""
     found: dict[int, dict[int, int]] = {}
     for node in graph.nodes:
         if isinstance(node.op, ops.Input):
@@ -45,7 +45,7 @@ def routes(graph: Graph) -> Routes:
             for length, count in found.get(value.index, {}).items():
                 sums[length + longer] = sums.get(length + longer, 0) + count
         found[node.output.index] = sums
-    return Routes(dict(sorted(found[graph.outputs[0].index].items())))
+    return Routes(dict(sorted(found[graph.outputs[-1].index].items())))
 
 
 def _gates(node: Node, value: Value) -> bool:

@@ -74,7 +74,7 @@ def cost(shape: tuple[int, int], rank: int, image: int, *, same: bool = False) -
 
 
 def separate(kernel: Rows) -> Separability:
-    """Return the exact rank and pairs of a kernel of fractions."""
+    """Return the exact rank and pairs of a kernel of fractions (of at most 100 digits: see the reader)."""
     pairs = _exact_pairs(kernel)
     values = _singular_values([[float(value) for value in row] for row in kernel], len(pairs))
     shape = (len(kernel), len(kernel[0]))
@@ -103,6 +103,11 @@ def separate_numbers(kernel: Sequence[Sequence[float]]) -> Separability:
     return Separability(
         shape=shape, rank=rank, exact=False, singular_values=singular, pairs=pairs, errors=_errors(singular, rank)
     )
+
+
+def approximated(found: Separability, kernel: Sequence[Sequence[float]], count: int) -> tuple[Pair, ...]:
+    """Return the best `count` pairs: those of the singular value decomposition, exact ones where they are all."""
+    return found.pairs if count >= found.rank else separate_numbers(kernel).pairs[:count]
 
 
 def _exact_pairs(kernel: Rows) -> list[Pair]:
@@ -143,10 +148,10 @@ def _singular_values(kernel: Sequence[Sequence[float]], rank: int) -> tuple[floa
 
 def _errors(values: Sequence[float], rank: int) -> tuple[float, ...]:
     """What the best approximation by 0, 1, ... pairs leaves: the root of the rest of the squares over all."""
-    whole = sum(value**2 for value in values)
-    if not whole:
+    if not rank:
         return (0.0,)
-    rest = [sum(value**2 for value in values[count:]) / whole for count in range(rank + 1)]
+    shares = [(value / values[0]) ** 2 for value in values]  # squares of the values themselves may not be representable
+    rest = [sum(shares[count:]) / sum(shares) for count in range(rank + 1)]
     return (*(share**0.5 for share in rest[:-1]), 0.0)
 
 
@@ -172,8 +177,9 @@ def flatten(kernel: Any) -> Flattening:
     for axis in range(3):
         values = numpy.linalg.svd(numpy.moveaxis(tensor, axis, 0).reshape(tensor.shape[axis], -1), compute_uv=False)
         ranks.append(int((values > TOLERANCE * max(float(values[0]), 1e-300)).sum()))
+    tensor = tensor / (float(numpy.abs(tensor).max()) or 1.0)
     whole = float((tensor**2).sum())
-    best = max((_best_product(tensor, start, numpy) for start in range(8)), default=0.0)
+    best = max(_best_product(tensor, start, numpy) for start in range(8))
     error = (max(whole - best**2, 0.0) / whole) ** 0.5 if whole else 0.0
     shape = tensor.shape
     return Flattening((ranks[0], ranks[1], ranks[2]), 0.0 if max(ranks) <= 1 else error, sum(shape), tensor.size)
@@ -182,11 +188,10 @@ def flatten(kernel: Any) -> Flattening:
 def _best_product(tensor: Any, start: int, numpy: Any) -> float:
     """Improve one vector after another until the product's weight no longer grows."""
     draw = numpy.random.default_rng(start)
-    vectors = []
-    for axis, size in enumerate(tensor.shape):
-        unfolded = numpy.moveaxis(tensor, axis, 0).reshape(size, -1)
-        first = numpy.linalg.svd(unfolded, full_matrices=False)[0][:, 0]
-        vectors.append(first if start == 0 else draw.standard_normal(size))
+    vectors = [draw.standard_normal(size) for size in tensor.shape]
+    if start == 0:
+        unfolded = [numpy.moveaxis(tensor, axis, 0).reshape(size, -1) for axis, size in enumerate(tensor.shape)]
+        vectors = [numpy.linalg.svd(matrix, full_matrices=False)[0][:, 0] for matrix in unfolded]
     weight = 0.0
     for _ in range(500):
         before = weight

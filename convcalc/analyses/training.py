@@ -58,13 +58,13 @@ class Training:
 
 
 def needs_gradient(graph: Graph) -> set[int]:
-    """Return the values through which a trained parameter acts; the inputs need no gradient."""
+    """Return the values through which a trained parameter acts on an output; the inputs need no gradient."""
     found: set[int] = set()
     for node in graph.nodes:
         trained = isinstance(node.op, ops.Parameter) and node.op.trained
         if trained or any(value.index in found for value in node.inputs):
             found.add(node.output.index)
-    return found
+    return found & graph.needed()
 
 
 def gradient_macs(node: Node, needs: set[int]) -> Gradients:
@@ -72,9 +72,9 @@ def gradient_macs(node: Node, needs: set[int]) -> Gradients:
 
     A weight's gradient and an input's gradient cost as much as the forward, whatever the groups.
     """
-    work = macs_of(node)
-    if not isinstance(node.op, (ops.Conv, ops.ConvTranspose, ops.Einsum)):
+    if not isinstance(node.op, (ops.Conv, ops.ConvTranspose, ops.Einsum)) or node.output.index not in needs:
         return Gradients()
+    work = macs_of(node)
     asked = [value.index in needs for value in node.inputs[:2]]
     return Gradients(work if asked[0] else 0, work if asked[1] else 0)
 
@@ -173,7 +173,7 @@ def training(graph: Graph, itemsize: int) -> Training:
     A kept value lives until the first step that keeps it has been gone back through; a gradient from the last step
     that reads its value to the one that made it. Kernels' own workspaces are not counted.
     """
-    needs, roots = needs_gradient(graph), storages(graph)
+    needs, roots = needs_gradient(graph), storages(graph, training=True)
     sizes = {node.output.index: bytes_of(node.output, itemsize) for node in graph.nodes}
     fixed = {node.output.index for node in graph.nodes if held(node)}
     own: dict[int, Size] = {}

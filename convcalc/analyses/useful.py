@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from convcalc import ops
 from convcalc.analyses.macs import macs_of
-from convcalc.sizes import product
+from convcalc.analyses.memory import held
+from convcalc.sizes import largest, product, smallest
 
 if TYPE_CHECKING:
-    from convcalc.graph import Graph, Node
+    from convcalc.graph import Graph, Node, Value
     from convcalc.sizes import Size
     from convcalc.window import Window
+
+KEEP_ZERO = frozenset(
+    {"relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "tanh", "hardswish",
+     "hardtanh", "softsign", "identity", "dropout", "negative"}
+)  # fmt: skip
+"""Functions that make zero of zero: padding stays padding behind them."""
 
 
 def taps_inside(window: Window, size: int, outputs: int) -> int:
@@ -67,19 +74,40 @@ def useful(graph: Graph) -> dict[int, Size]:
     return found
 
 
+class Extent(NamedTuple):
+    """An axis as zeros before, real positions, and zeros after: what steps of padding have made of it."""
+
+    before: Size
+    size: Size
+    after: Size
+
+
+def extents(value: Value, graph: Graph) -> list[Extent]:
+    """Return the real positions of each spatial axis, through zero padding and functions that keep a zero."""
+    node = graph.nodes[value.index]
+    data = [one for one in node.inputs if not held(graph.nodes[one.index])]
+    if isinstance(node.op, ops.Pad) and node.op.mode == "constant" and not node.op.value and len(node.inputs) == 1:
+        inner = extents(node.inputs[0], graph)
+        sides = zip(inner, node.op.before[2:], node.op.after[2:], strict=True)
+        return [_padded(one, before, after) for one, before, after in sides]
+    if isinstance(node.op, ops.Elementwise) and node.op.function in KEEP_ZERO and len(data) == 1:
+        return extents(data[0], graph)
+    return [Extent(0, size, 0) for size in value.spatial]
+
+
+def _padded(inner: Extent, before: Size, after: Size) -> Extent:
+    """One more pair of pads, negative ones cut: first the zeros, then what is real."""
+    left, right = inner.before + before, inner.after + after
+    size = inner.size + smallest(left, 0) + smallest(right, 0)
+    return Extent(largest(left, 0), size, largest(right, 0))
+
+
 def _convolved(node: Node, op: ops.Conv, graph: Graph) -> Size:
-    """A convolution's pairs; zeros that a step of its own has put around the input are padding as well."""
+    """A convolution's pairs; zeros that steps of their own have put around the input are padding as well."""
     x, weight = node.inputs[:2]
-    before = [window.before for window in op.windows]
-    sizes = list(x.spatial)
-    maker = graph.nodes[x.index]
-    if isinstance(maker.op, ops.Pad) and maker.op.mode == "constant" and not maker.op.value and len(maker.inputs) == 1:
-        sides = list(zip(maker.op.before[2:], maker.op.after[2:], strict=True))  # negative ones cut
-        before = [own + max(added, 0) for own, (added, _) in zip(before, sides, strict=True)]
-        sizes = [size + min(a, 0) + min(b, 0) for size, (a, b) in zip(maker.inputs[0].spatial, sides, strict=True)]
+    each = zip(op.windows, extents(x, graph), node.output.spatial, strict=True)
     pairs = (
-        taps_inside(window._replace(before=add), size, out)
-        for window, add, size, out in zip(op.windows, before, sizes, node.output.spatial, strict=True)
+        taps_inside(window._replace(before=window.before + real.before), real.size, out) for window, real, out in each
     )
     return product((x.batch, *weight.shape[:2], *pairs))
 

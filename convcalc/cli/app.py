@@ -7,6 +7,7 @@ one command and not all of them, and `--help` imports none.
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -126,6 +127,8 @@ def run(argv: Sequence[str]) -> int:
     for stream in ("stdout", "stderr"):
         if getattr(sys, stream) is None:  # closed by the caller
             setattr(sys, stream, Path(os.devnull).open("w"))  # noqa: SIM115  open until the end
+        elif isinstance(getattr(sys, stream), io.TextIOWrapper):  # a sign that the locale lacks is printed as ?
+            getattr(sys, stream).reconfigure(errors="replace")
     if COMPLETE in os.environ:
         importlib.import_module("typer.completion").completion_init()
     try:
@@ -159,6 +162,10 @@ def _explained(error: Exception) -> int:
     if isinstance(error, typer.TyperException):
         option = getattr(error, "option_name", None) or ""
         message = " ".join(getattr(error, "format_message", error.__str__)().split())
+        message = message.replace("is not a valid int range", "is no whole number")
+        message = message.replace("is not a valid int", "is no whole number").replace(
+            "is not a valid float range", "is no number"
+        )
         spot = _under(option)
         typed = spot.line[spot.start : spot.end] if spot else option
         where = f" (in {typed!r})" if typed not in (option, f"{option}=") and not typed.startswith("--") else ""

@@ -82,6 +82,8 @@ def command(
 
 
 def _verdict(found: Overlap) -> str:
+    if not found.judged:
+        return "not judged: a border cuts short what every output sees"
     if found.uniform:
         return "uniform"
     if found.ratio is None:
@@ -149,7 +151,7 @@ def _remedies(layer: Layer, stack: Stack) -> list[dict[str, Any]]:
     found: dict[tuple[str, int], dict[str, Any]] = {}
     for name, arguments in options:
         graph = _built(name, arguments, stack)
-        if graph is not None and (name, arguments["kernel_size"]) not in found:
+        if graph is not None and (name, arguments["kernel_size"]) not in found and not _unwritten(name, graph):
             found[name, arguments["kernel_size"]] = {
                 "layer": " ".join((name, *(f"{key}={str(value).lower()}" for key, value in arguments.items()))),
                 "output": graph.outputs[0].shape,
@@ -167,6 +169,14 @@ def _overlap_of(name: str, graph: Graph) -> str:
         return _verdict(written(graph))
     except UnsupportedError:
         return "-"
+
+
+def _unwritten(name: str, graph: Graph) -> bool:
+    """Whether a transposed layer leaves outputs that no tap writes: no remedy."""
+    if name != "conv_transpose":
+        return False
+    found = written(graph)
+    return any(found.never(axis) for axis in range(len(found.sizes)))
 
 
 def _built(name: str, arguments: dict[str, Any], stack: Stack) -> Graph | None:

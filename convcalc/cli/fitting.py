@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from convcalc.analyses.inverse import Loss, Same, losses, sames
 from convcalc.cli.options import InputLayout
 from convcalc.cli.read.source import Block, blocks
 from convcalc.cli.read.stack import Stack, assemble
 from convcalc.cli.read.tensors import Tensor
-from convcalc.errors import ConvcalcError, SpecError, Spot, UnsupportedError
+from convcalc.errors import ConvcalcError, SpecError, Spot
 from convcalc.graph import Graph
 from convcalc.ops import Conv
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
+from convcalc.render.units import plural
 from convcalc.shapes import show
 from convcalc.sizes import UNKNOWN, Size
 
 RUNS = 8
+NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+AXES = (
+    Column("axis", "axis"),
+    Column("smallest", "smallest", lambda size: "-" if size is None else str(size), right=True),
+    Column("gives", "gives", lambda size: "-" if size is None else str(size), right=True),
+    Column("fit", "inputs that fit"),
+    Column("giving", "giving --out", lambda sizes: _said(sizes, 2**60)),
+)
 LOSSES = (
     Column("layer", "layer"),
     Column("input", "input", show),
@@ -31,48 +40,50 @@ SAMES = (
 )
 
 
+class Fit(NamedTuple):
+    """Along one axis: the input sizes that fit, the output each gives, and those of which floor drops nothing."""
+
+    outputs: dict[int, int | None]
+    whole: set[int]
+
+    @property
+    def valid(self) -> list[int]:
+        """The sizes that fit, rising."""
+        return list(self.outputs)
+
+
 class Sweep:
-    """Which inputs n x n fit a block, for n from 1 to a limit, and the output sizes they give."""
+    """Which inputs fit a block: each axis by itself, from 1 to a limit; the others keep a size that fits."""
 
     def __init__(self, block: Block, layout: InputLayout, limit: int) -> None:
         self.block, self.layout, self.limit = block, layout, limit
-        self.rank = _rank(block, layout)
-        self.valid: list[int] = []
-        self.outputs: dict[int, tuple[int, ...]] = {}
-        self.lossless: set[int] = set()
-        try:
-            self._at_once()
-        except UnsupportedError:  # a size decides the structure somewhere: ask for one after the other
-            self._in_turn()
+        self.rank, given = _axes(block, layout)
+        square = self._swept(tuple(range(self.rank)), None)
+        # what the other axes keep: the input given where it fits, else the largest that fits on all of them
+        self.others = given if given and not self.refused(given) else (max(square.valid, default=0),) * self.rank
+        alone = [self._swept((axis,), self.others) for axis in range(self.rank)] if any(self.others) else [square]
+        self.axes = alone if any(fit.valid for fit in alone) else [square] * self.rank
 
-    def _at_once(self) -> None:
+    def _swept(self, moving: tuple[int, ...], others: tuple[int, ...] | None) -> Fit:
+        """Sweep some axes together while the others keep their size."""
         import numpy
 
         sizes: Any = numpy.arange(1, self.limit + 1)
-        graph = self._graph(sizes)
+        spatial = tuple(sizes if axis in moving else (others or ())[axis] for axis in range(self.rank))
+        graph = self._graph(spatial)
         fits = numpy.broadcast_to(numpy.asarray(graph.valid), sizes.shape)
-        spatial = [numpy.broadcast_to(size, sizes.shape) for size in graph.outputs[0].spatial]
-        dropped = sum((numpy.asarray(part) for loss in losses(graph) for part in loss.positions), start=sizes * 0)
-        for place, size in enumerate(sizes.tolist()):
-            if fits[place]:
-                self._note(size, tuple(int(axis[place]) for axis in spatial), not dropped[place])
+        out = graph.outputs[0].spatial
+        given = out[moving[0]] if len(out) == self.rank else None
+        outputs = None if given is None else numpy.broadcast_to(given, sizes.shape)
+        lost = (loss.positions[axis] for loss in losses(graph) for axis in moving if len(loss.positions) == self.rank)
+        dropped = sum((numpy.asarray(part) for part in lost), start=sizes * 0)
+        kept = [place for place in range(self.limit) if fits[place]]
+        return Fit(
+            {place + 1: None if outputs is None else int(outputs[place]) for place in kept},
+            {place + 1 for place in kept if not dropped[place]},
+        )
 
-    def _in_turn(self) -> None:
-        for size in range(1, self.limit + 1):
-            try:
-                graph = self._graph(size)
-            except ConvcalcError:
-                continue
-            dropped = any(part for loss in losses(graph) for part in loss.positions)
-            self._note(size, graph.outputs[0].spatial, not dropped)
-
-    def _note(self, size: int, outputs: tuple[int, ...], whole: bool) -> None:
-        self.valid.append(size)
-        self.outputs[size] = outputs
-        if whole:
-            self.lossless.add(size)
-
-    def _graph(self, size: Size) -> Graph:
+    def _graph(self, spatial: tuple[Size, ...]) -> Graph:
         channels: Size = UNKNOWN
         batch: tuple[Size, ...] = ()
         if self.block.inputs:
@@ -80,30 +91,46 @@ class Sweep:
             batch, channels = given[: -self.rank - 1], given[-self.rank - 1]
         stated = self.block.layers[0].arguments.get(self.block.layers[0].kind.channels or "in_channels")
         channels = stated if stated is not None and not self.block.inputs else channels
-        sizes = (*batch, channels, *(size,) * self.rank)
-        text = "x".join("n" if part is size else str(part) for part in sizes)
-        return assemble(self.block._replace(inputs=(Tensor(sizes, text, Spot("", 0, 0)),))).graph
+        sizes = (*batch, channels, *spatial)
+        return assemble(self.block._replace(inputs=(Tensor(sizes, "the input", Spot("", 0, 0)),))).graph
 
-    def refusal(self, size: int) -> str:
-        """Return why a size does not fit, with the layer's name; empty where it does."""
+    def refused(self, spatial: tuple[int, ...]) -> str:
+        """Why a size does not fit, with the layer's name; empty where it does."""
         try:
-            self._graph(size)
+            self._graph(spatial)
         except ConvcalcError as error:
             return str(error)
         return ""
+
+    @property
+    def smallest(self) -> list[int]:
+        """The smallest size of each axis; empty where nothing fits."""
+        return [fit.valid[0] for fit in self.axes] if all(fit.valid for fit in self.axes) else []
+
+    def collapse(self) -> str:
+        """Why an input one smaller does not fit; empty where the smallest is 1."""
+        least = self.smallest or [self.limit] * self.rank
+        if self.smallest and max(least) == 1:
+            return ""
+        return self.refused(tuple(max(size - 1, 1) for size in least) if self.smallest else tuple(least))
 
 
 def _as_chw(sizes: tuple[Size, ...], layout: InputLayout) -> tuple[Size, ...]:
     return sizes if layout is InputLayout.chw else (*sizes[:-3], sizes[-1], *sizes[-3:-1])
 
 
-def _rank(block: Block, layout: InputLayout) -> int:
+def _axes(block: Block, layout: InputLayout) -> tuple[int, tuple[int, ...]]:
+    """How many spatial axes the input has, and their sizes where they were given."""
     if len(block.inputs) > 1:
         raise SpecError("solve sweeps one input, not several")
-    rank = len(assemble(block, layout=layout.value, needs_input=False).graph.inputs[0].shape) - 2
-    if rank < 1:
-        raise SpecError("solve needs an input with spatial axes")
-    return rank
+    without = assemble(block._replace(inputs=()), needs_input=False)
+    rank = len(without.graph.inputs[0].shape) - 2
+    if block.inputs:
+        sizes = _as_chw(block.inputs[0].sizes, layout)
+        fixed = any(one.rank is not None or one.kind.spatial is not None for one in block.layers)
+        rank = rank if fixed else {2: 1, 3: 2, 4: 2, 5: 3}.get(len(sizes), rank)
+        return rank, tuple(sizes[-rank:]) if rank else ()
+    return rank, ()
 
 
 def answer(
@@ -113,25 +140,55 @@ def answer(
     block, *more = blocks(spec, inputs or ())
     if more:
         raise SpecError("solve takes one stack, not several blocks")
+    rank, _ = _axes(block, layout)
+    if rank < 1:
+        raise SpecError("solve needs an input with spatial axes")
+    if goal is not None and len(goal) not in (1, rank):
+        raise SpecError(f"--out names {len(goal)} axes, but the layers have {rank}")
     sweep = Sweep(block, layout, limit)
-    if goal is not None and len(goal) not in (1, sweep.rank):
-        raise SpecError(f"--out names {len(goal)} axes, but the layers have {sweep.rank}")
-    document: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "command": "solve", "max_size": limit}
-    tables = [Table(columns=(), rows=(), head=_smallest(sweep))]
-    document["minimum_input"] = sweep.valid[0] if sweep.valid else None
-    document["valid"] = runs(sweep.valid)
-    refusal = _collapse(sweep)
-    document["collapses"] = refusal or None
-    if goal is not None:
-        found = _giving(sweep, goal)
-        document["out"], document["inputs"] = goal, found
-        tables.append(Table(columns=(), rows=(), head=_reached(sweep, goal, found)))
-    if block.inputs:
-        stack = assemble(block, layout=layout.value)
-        some, part = _dropped(stack, sweep)
+    wanted = None if goal is None else goal * rank if len(goal) == 1 else goal
+    if wanted and sweep.smallest and sweep.axes[0].outputs[sweep.smallest[0]] is None:
+        raise SpecError("the output has other axes than the input (flattened?): --out has nothing to compare with")
+    why = sweep.collapse()
+    rows = [_row(sweep, axis, wanted) for axis in range(rank)]
+    shown = [{**rows[0], "axis": "each"}] if rank > 1 and all(_alike(one, rows[0]) for one in rows) else rows
+    columns = AXES if wanted else AXES[:-1]
+    head = [f"input sizes up to {limit}, each axis by itself (the others keep {_by(sweep.others)})"]
+    foot = [f"one less collapses: {why}"] if why and sweep.smallest else [f"nothing fits: {why}"] if why else []
+    tables = [Table(columns=columns, rows=shown, head=head, foot=[*foot, *_nearest(sweep, wanted)], name="inputs")]
+    document: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "command": "solve",
+        "max_size": limit,
+        "minimum_input": sweep.smallest or None,
+        "valid": [runs(fit.valid) for fit in sweep.axes],
+        "collapses": why or None,
+    }
+    if wanted:
+        document["out"], document["inputs"] = wanted, [row["giving"] for row in rows]
+    if block.inputs and not sweep.refused(tuple(_axes(block, layout)[1])):
+        some, part = _dropped(assemble(block, layout=layout.value), sweep)
         tables += some
         document.update(part)
     return Answer(document=document, tables=tables)
+
+
+def _alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return {**one, "axis": ""} == {**other, "axis": ""}
+
+
+def _row(sweep: Sweep, axis: int, wanted: tuple[int, ...] | None) -> dict[str, Any]:
+    fit = sweep.axes[axis]
+    least = fit.valid[0] if fit.valid else None
+    row: dict[str, Any] = {
+        "axis": NAMES[sweep.rank][axis],
+        "smallest": least,
+        "gives": None if least is None else fit.outputs[least],
+        "fit": _said(fit.valid, sweep.limit),
+    }
+    if wanted:
+        row["giving"] = [size for size, out in fit.outputs.items() if out == wanted[axis]]
+    return row
 
 
 def runs(sizes: Sequence[int]) -> list[list[int]]:
@@ -149,63 +206,32 @@ def runs(sizes: Sequence[int]) -> list[list[int]]:
 
 
 def _said(sizes: Sequence[int], limit: int) -> str:
-    """Sizes in words: every size from 61 on, 16, 32, 48 ... in steps of 16."""
+    """Sizes in words: every size from 61 on, 16 to 48 in steps of 16."""
     parts = []
     every = runs(sizes)
     for first, last, step in every[:RUNS]:
-        end = " on" if last + step > limit else f" to {last}"
         if first == last:
             parts.append(str(first))
         else:
-            parts.append(f"every size from {first}{end}" if step == 1 else f"every {step}th size from {first}{end}")
-    return ", ".join(parts) + (f" and {len(every) - RUNS} runs more" if len(every) > RUNS else "")
-
-
-def _collapse(sweep: Sweep) -> str:
-    if not sweep.valid:
-        return sweep.refusal(sweep.limit)
-    return sweep.refusal(sweep.valid[0] - 1) if sweep.valid[0] > 1 else ""
-
-
-def _smallest(sweep: Sweep) -> list[str]:
-    if not sweep.valid:
-        return [f"no input up to {sweep.limit} fits: {_collapse(sweep)}"]
-    least = sweep.valid[0]
-    lines = [f"smallest input: {_square(least, sweep.rank)}, which gives {_by(sweep.outputs[least])}"]
-    if least > 1:
-        lines.append(f"one less collapses: {_collapse(sweep)}")
-    lines.append(f"inputs that fit: {_said(sweep.valid, sweep.limit)} (up to {sweep.limit} was asked)")
-    return lines
-
-
-def _square(size: int, rank: int) -> str:
-    return "x".join([str(size)] * rank)
+            end = "on" if last + step > limit else f"to {last}"
+            parts.append(f"from {first} {end}" + ("" if step == 1 else f" in steps of {step}"))
+    return ", ".join(parts) + (f" and {plural(len(every) - RUNS, 'run')} more" if len(every) > RUNS else "") or "none"
 
 
 def _by(sizes: Sequence[int]) -> str:
     return "x".join(map(str, sizes))
 
 
-def _giving(sweep: Sweep, goal: tuple[int, ...]) -> list[list[int]]:
-    """The sizes of each axis that give the output asked for."""
-    wanted = goal * sweep.rank if len(goal) == 1 else goal
-    return [[size for size in sweep.valid if sweep.outputs[size][axis] == want] for axis, want in enumerate(wanted)]
-
-
-def _reached(sweep: Sweep, goal: tuple[int, ...], found: list[list[int]]) -> list[str]:
+def _nearest(sweep: Sweep, wanted: tuple[int, ...] | None) -> list[str]:
+    """For outputs that no input gives, those nearest to them."""
     lines = []
-    same = all(one == found[0] for one in found)
-    for axis, sizes in enumerate(found[:1] if same else found):
-        name = "" if same else f"axis {axis}: "
-        want = _by(goal) if same else str(goal[axis])
-        if sizes:
-            lines.append(f"{name}output {want} comes from {_said(sizes, sweep.limit)}")
-            continue
-        given = sorted({out[axis] for out in sweep.outputs.values()})
-        below = [out for out in given if out < goal[axis if len(goal) > 1 else 0]][-1:]
-        above = [out for out in given if out > goal[axis if len(goal) > 1 else 0]][:1]
-        near = " and ".join(map(str, below + above)) or "none"
-        lines.append(f"{name}no input up to {sweep.limit} gives {want} (the nearest outputs: {near})")
+    for axis, want in enumerate(wanted or ()):
+        given = sorted({out for out in sweep.axes[axis].outputs.values() if out is not None})
+        if given and want not in given:
+            near = [str(out) for out in ([o for o in given if o < want][-1:] + [o for o in given if o > want][:1])]
+            lines.append(
+                f"{NAMES[sweep.rank][axis]}: no input up to {sweep.limit} gives {want} (nearest: {', '.join(near)})"
+            )
     return lines
 
 
@@ -214,18 +240,28 @@ def _dropped(stack: Stack, sweep: Sweep) -> tuple[list[Table], dict[str, Any]]:
     lost = [loss for loss in losses(stack.graph) if any(loss.positions)]
     rows = [_lost(loss, stack) for loss in lost]
     spatial = stack.graph.inputs[0].spatial
-    below = max((size for size in sweep.lossless if size < max(spatial)), default=None)
-    above = min((size for size in sweep.lossless if size > max(spatial)), default=None)
-    near = " and ".join(_square(size, sweep.rank) for size in (below, above) if size is not None)
+    below = [
+        max((n for n in fit.whole if n <= size), default=None) for fit, size in zip(sweep.axes, spatial, strict=True)
+    ]
+    above = [
+        min((n for n in fit.whole if n >= size), default=None) for fit, size in zip(sweep.axes, spatial, strict=True)
+    ]
+    near = " and ".join(_by([size or 0 for size in sizes]) for sizes in (below, above) if None not in sizes)
     if rows:
         foot = [f"the nearest inputs of which nothing is dropped: {near}" if near else "every size drops something"]
-        tables = [Table(columns=LOSSES, rows=rows, head=[f"dropped by floor at {_by(spatial)}:"], foot=foot)]
+        tables = [
+            Table(columns=LOSSES, rows=rows, head=[f"dropped by floor at {_by(spatial)}:"], foot=foot, name="dropped")
+        ]
     else:
         tables = [Table(columns=(), rows=(), head=[f"nothing is dropped by floor at {_by(spatial)}"])]
     part: dict[str, Any] = {"input": stack.graph.inputs[0].shape, "lost": rows, "lossless_near": [below, above]}
     found = _sames(stack)
     if found:
-        tables.append(Table(columns=SAMES, rows=[one._asdict() for one in found], head=["ways to pad this layer:"]))
+        tables.append(
+            Table(
+                columns=SAMES, rows=[one._asdict() for one in found], head=["ways to pad this layer:"], name="padding"
+            )
+        )
         part["same"] = [one._asdict() for one in found]
     return tables, part
 

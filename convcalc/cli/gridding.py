@@ -8,11 +8,11 @@ from math import prod
 from typing import Any
 
 from convcalc.analyses.dilated_groups import AXES, Chain, Group
-from convcalc.analyses.gridding import WAYS_LIMIT, Exact, Gridding, check, field_of, unevenness, ways
+from convcalc.analyses.gridding import Exact, Gridding, check, countable, field_of, unevenness, ways
 from convcalc.analyses.rate_search import designs, fewest_layers, repairs
 from convcalc.graph import Node
 from convcalc.render.table import Column, Picture, Table
-from convcalc.render.units import percent
+from convcalc.render.units import percent, plural, short
 
 SHOWN = 10
 TEETH = 5
@@ -27,8 +27,12 @@ def judged(axes: Sequence[Gridding], title: str, *, suggest: bool, picture: bool
     tables = []
     for axis, found in enumerate(axes[:1] if same else axes):
         head = title if same else f"{title}, {names[axis]} axis: {_layers(found)}"
-        tables.append(Table(columns=COLUMNS, rows=_rules(found, axes), head=[head], foot=_feet(found, suggest=suggest)))
-    if picture and all(one.exact.receptive_field <= WAYS_LIMIT for one in axes):
+        rows = _rules(found, axes if same else [found])
+        tables.append(Table(columns=COLUMNS, rows=rows, head=[head], foot=_feet(found, suggest=suggest), name=head))
+    if not same:
+        every = [one.exact for one in axes]
+        tables[-1] = tables[-1]._replace(foot=[*tables[-1].foot, f"all axes together: {joint(every)}"])
+    if picture and all(countable(one.layers) for one in axes):
         counts = [ways(one.layers) for one in axes][-2:]
         tables[-1] = tables[-1]._replace(picture=Picture([tuple(counts)], MAP, ascii_only))
     return tables
@@ -59,10 +63,13 @@ def _verdict(holds: bool | None) -> str:
 def covered(found: Exact, axes: Sequence[Exact]) -> str:
     """Return what is reached in words, along one axis and over all of them."""
     line = f"{found.reached:,} of {found.receptive_field:,} positions ({percent(float(found.coverage))})"
-    if len(axes) == 1:
-        return line
+    return line if len(axes) == 1 else f"{line}; {joint(axes)}"
+
+
+def joint(axes: Sequence[Exact]) -> str:
+    """Return in words what is reached over several axes together."""
     reached, size = prod(one.reached for one in axes), prod(one.receptive_field for one in axes)
-    return f"{line}; {reached:,} of {size:,} in {len(axes)}-D ({percent(reached / size)})"
+    return f"{reached:,} of {size:,} in {len(axes)}-D ({percent(reached / size)})"
 
 
 def _rules(found: Gridding, axes: Sequence[Gridding]) -> list[dict[str, Any]]:
@@ -93,9 +100,9 @@ def _rules(found: Gridding, axes: Sequence[Gridding]) -> list[dict[str, Any]]:
         },
         {"rule": "exact: closed form", "verdict": "holds" if found.gap is None else "HOLES", "numbers": closed},
     ]
-    if found.exact.receptive_field <= WAYS_LIMIT:
+    if countable(found.layers):
         counts = ways(found.layers)
-        numbers = f"{min(counts):,} to {max(counts):,}, {counts[len(counts) // 2]:,} in the middle"
+        numbers = f"{short(min(counts))} to {short(max(counts))}, {short(counts[len(counts) // 2])} in the middle"
         verdict = f"{unevenness(counts):.3f}"
         rows.append({"rule": "ways per input: deviation / mean", "verdict": verdict, "numbers": numbers})
     return rows
@@ -128,7 +135,7 @@ def _tooth_counts(found: Gridding) -> Counter[tuple[tuple[int, int], ...]]:
 def _feet(found: Gridding, *, suggest: bool) -> list[str]:
     foot = [f"receptive field {found.exact.receptive_field:,}"]
     if found.dropped:
-        foot.append(f"{found.dropped} layers with a kernel of 1 read one position each and are left out")
+        foot.append(f"left out, as it reads one position each: {plural(found.dropped, 'layer')} with a kernel of 1")
     foot += holes(found.exact)
     rule = found.m2_within_kernel
     if rule is True and not found.exact.full:
@@ -158,7 +165,7 @@ def suggestions(found: Gridding) -> list[str]:
     field = found.exact.receptive_field
     near = repairs(found.rates, found.kernels)
     if near is not None:
-        lines = [f"no hole, and no smaller field, with {near.changes} rate{'s' if near.changes > 1 else ''} changed:"]
+        lines = [f"no hole, and no smaller field, with {plural(near.changes, 'rate')} changed:"]
         for rates in near.lists:
             lines.append(f"  {_listed(rates)} (field {field_of(list(zip(rates, found.kernels, strict=True))):,})")
         return [*lines, *(["  (the search stopped early: there may be nearer ones)"] if near.cut else [])]
@@ -166,17 +173,17 @@ def suggestions(found: Gridding) -> list[str]:
     least = fewest_layers(field, kernel)
     lines = [
         f"no {len(found.rates)} rates with these kernels reach a field of {field:,} without holes; with kernel"
-        f" {kernel} it takes {least} layers:"
+        f" {kernel} it takes {plural(least, 'layer')}:"
     ]
-    return [*lines, *(f"  {_listed(rates)}" for rates in designs(field, kernel, shown=3))]
+    return [*lines, *(f"  {_listed(rates)}" for rates in designs(field, kernel).lists[:3])]
 
 
 def document(found: Gridding, axes: Sequence[Gridding], *, suggest: bool) -> dict[str, Any]:
-    """Return one axis of a stack as JSON holds it; coverage_2d is over this axis and the other one."""
+    """Return one axis of a stack as JSON holds it, with what is reached over all axes."""
     exact = found.exact
-    across = axes[-1] if found is axes[0] else axes[0]  # of three axes the first and the last
     size = exact.receptive_field
-    counts = ways(found.layers) if size <= WAYS_LIMIT else None
+    counts = ways(found.layers) if countable(found.layers) else None
+    together = prod(one.exact.reached for one in axes), prod(one.exact.receptive_field for one in axes)
     closed = None if found.gap is None else {"rate": found.gap.rate, "span": found.gap.span}
     near = repairs(found.rates, found.kernels) if suggest and not exact.full else None
     return {
@@ -186,11 +193,7 @@ def document(found: Gridding, axes: Sequence[Gridding], *, suggest: bool) -> dic
             "sawtooth": found.sawtooth,
             "m2_within_kernel": {"holds": found.m2_within_kernel, "m2": found.m[1] if len(found.m) > 1 else None},
         },
-        "exact": {
-            **_exact(exact),
-            "coverage_2d": float(exact.coverage * across.exact.coverage),
-            "receptive_field": size,
-        },
+        "exact": {**_exact(exact), **_over(*together, len(axes)), "receptive_field": size},
         "closed_form": {"full": found.gap is None, "fails_at": closed},
         "ways": None
         if counts is None
@@ -207,6 +210,11 @@ def document(found: Gridding, axes: Sequence[Gridding], *, suggest: bool) -> dic
         ],
         **({"suggestions": near.lists if near else []} if suggest else {}),
     }
+
+
+def _over(reached: int, size: int, rank: int) -> dict[str, Any]:
+    """What is reached over all axes: the counts, and the share where there are two."""
+    return {"coverage_2d": reached / size if rank == 2 else None, "reached_all": reached, "positions_all": size}
 
 
 def _exact(found: Exact) -> dict[str, Any]:
@@ -238,22 +246,22 @@ def beside(group: Group, title: str, *, picture: bool, ascii_only: bool) -> Tabl
     rows.append({"rule": "union of the branches", "verdict": verdict, "numbers": union})
     foot = ["branches side by side are no stack: the union is a warning, and fails with --strict only", *holes(first)]
     drawn = None
-    if picture and all(one.receptive_field <= WAYS_LIMIT for one in axes):
+    if picture and all(countable(chain.layers(n)) for chain in group.branches for n in range(group.rank)):
         terms = [tuple(_shifted(group, chain, axis) for axis in range(group.rank))[-2:] for chain in group.branches]
         drawn = Picture(terms, MAP, ascii_only)
-    return Table(columns=COLUMNS, rows=rows, head=[title], foot=foot, picture=drawn)
+    return Table(columns=COLUMNS, rows=rows, head=[title], foot=foot, picture=drawn, name=title)
 
 
 def _apart(layers: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
     return [rate for rate, _ in layers], [kernel for _, kernel in layers]
 
 
-def _shifted(group: Group, chain: Chain, axis: int) -> list[int]:
+def _shifted(group: Group, chain: Chain, axis: int) -> tuple[int, ...]:
     """The ways of one branch, counted from where the lowest of all branches begins."""
     start = min(other.low[axis] for other in group.branches)
     size = group.reached(axis).receptive_field
-    counts = [0] * (chain.low[axis] - start) + ways(chain.layers(axis))
-    return counts + [0] * (size - len(counts))
+    counts = (0,) * (chain.low[axis] - start) + ways(chain.layers(axis))
+    return counts + (0,) * (size - len(counts))
 
 
 def names(steps: Sequence[Node]) -> str:
@@ -275,7 +283,11 @@ def beside_document(group: Group) -> list[dict[str, Any]]:
                 "kernel_size": [[kernel for _, kernel in layers] for layers in per_branch],
                 "m": None,
                 "rules": None,
-                "exact": {**_exact(found), "coverage_2d": reached / size, "receptive_field": found.receptive_field},
+                "exact": {
+                    **_exact(found),
+                    **_over(reached, size, group.rank),
+                    "receptive_field": found.receptive_field,
+                },
             }
         )
     return made[:1] if all(one == made[0] for one in made) else made

@@ -57,8 +57,10 @@ def command(
         raise SpecError("no rates given: name them, nearest the input first, such as hdc-check 1,2,5 -k 3")
     shown = _Shown(suggest, picture and form in (Format.table, Format.markdown), ascii_only)
     if re.fullmatch(r"[\dx,\s]+", text):
-        return emit(_of_rates(text, kernel or "3", shown), form, out)
-    if kernel is not None or re.fullmatch(r"[-+\d,.\s]+", text):
+        if inputs or strict:
+            raise SpecError("rates take no -i and no --strict: those go with layers")
+        return emit(_of_rates(text, "3" if kernel is None else kernel, shown), form, out)
+    if kernel is not None or re.match(r"[-+\d]", text):
         raise SpecError(f"rates are whole numbers from 1, such as 1,2,5, not {text!r} (layers take no -k)")
     return emit(_of_layers(words, inputs or [], shown, strict=strict), form, out)
 

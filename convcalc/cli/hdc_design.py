@@ -6,16 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from convcalc.analyses.gridding import FIELD_LIMIT, WAYS_LIMIT, check, unevenness, ways
-from convcalc.analyses.rate_search import designs, fewest_layers, sawteeth
+from convcalc.analyses.gridding import check, countable, unevenness, ways
+from convcalc.analyses.rate_search import Designs, designs, fewest_layers, sawteeth
 from convcalc.cli.options import AsFormat, Format, Out, emit
 from convcalc.errors import SpecError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
+from convcalc.render.units import plural
 
-LAYERS_LIMIT = 100
+LAYERS_LIMIT, FIELD_ASKED = 100, 1_000_000
 RULE = {True: "holds", False: "broken", None: "n/a"}
 COLUMNS = (
-    Column("rates", "rates", lambda rates: ",".join(map(str, rates)) or "-"),
+    Column("rates", "rates", lambda rates: ", ".join(map(str, rates)) or "-"),
     Column("layers", "layers", right=True),
     Column("receptive_field", "field", lambda size: f"{size:,}", right=True),
     Column("deviation_over_mean", "unevenness", lambda value: "-" if value is None else f"{value:.3f}", right=True),
@@ -29,40 +30,59 @@ def command(
     layers: Annotated[
         int | None, typer.Option("--layers", metavar="L", help="Use exactly so many layers (default: the fewest).")
     ] = None,
+    shown: Annotated[int, typer.Option("--limit", min=1, help="How many rate lists are given.")] = 10,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
     """Rate lists that reach a field without holes, with the fewest layers, and the sawtooth forms.
 
     Any order of a list reaches the same inputs. Unevenness is the deviation of the ways per input over their mean:
-    the smaller, the more alike the inputs count. Example: convcalc hdc-design --rf 33 -k 3
+    the smaller, the more alike the inputs count; the evenest come first. Example: convcalc hdc-design --rf 33 -k 3
     """
-    if field > FIELD_LIMIT:
-        raise SpecError(f"--rf {field:,} is past what is enumerated ({FIELD_LIMIT:,})")
+    if field > FIELD_ASKED:
+        raise SpecError(f"--rf {field:,} is past what is searched ({FIELD_ASKED:,})")
     if layers is not None and not 1 <= layers <= LAYERS_LIMIT:
         raise SpecError(f"--layers takes a whole number from 1 to {LAYERS_LIMIT}, not {layers}")
-    found = [_row(rates, kernel) for rates in designs(field, kernel, layers)]
+    every = designs(field, kernel, layers)
+    found = [_row(rates, kernel) for rates in every.lists[:shown]]
     teeth = [
         {**_row(one.tooth * one.copies, kernel), "tooth": one.tooth, "copies": one.copies}
         for one in sawteeth(field, kernel, layers)
     ]
     least = fewest_layers(field, kernel)
-    title = f"a field of {field:,} with kernel {kernel} takes {least} layers ({kernel}^{least} = {kernel**least:,})"
-    tables = [Table(columns=COLUMNS, rows=found, head=[title])]
-    if not found:
-        tables[0] = tables[0]._replace(foot=["one position needs no dilated layer" if field == 1 else "no such list"])
+    title = (
+        f"a field of {field:,} takes at least {plural(least, 'layer')} of kernel {kernel}, which reach at most"
+        f" {kernel**least:,} without holes"
+    )
+    tables = [Table(columns=COLUMNS, rows=found, head=[title], foot=_feet(field, every, len(found)), name="design")]
     if teeth:
-        tables.append(Table(columns=COLUMNS, rows=teeth, head=["sawtooth: a rising tooth without holes, repeated"]))
+        tables.append(
+            Table(
+                columns=COLUMNS, rows=teeth, head=["sawtooth: a rising tooth without holes, repeated"], name="sawtooth"
+            )
+        )
     document = {
         "schema_version": SCHEMA_VERSION,
         "command": "hdc-design",
         "rf": field,
         "kernel_size": kernel,
         "fewest_layers": least,
+        "found": len(every.lists),
+        "cut": every.cut,
         "designs": found,
         "sawtooth": teeth,
     }
     return emit(Answer(document=document, tables=tables), form, out)
+
+
+def _feet(field: int, every: Designs, shown: int) -> list[str]:
+    if not every.lists:
+        return ["one position needs no dilated layer" if field == 1 else "the search stopped before it found one"]
+    count = f"more than {len(every.lists):,}" if every.cut else f"{len(every.lists):,}"
+    lines = [f"{shown} of {count} lists with a field of {every.field:,}"]
+    if every.field > field:
+        lines.append(f"no list has a field of {field:,} exactly: {every.field:,} is the next")
+    return lines
 
 
 def _row(rates: tuple[int, ...], kernel: int) -> dict[str, Any]:
@@ -72,6 +92,6 @@ def _row(rates: tuple[int, ...], kernel: int) -> dict[str, Any]:
         "rates": rates,
         "layers": len(rates),
         "receptive_field": size,
-        "deviation_over_mean": unevenness(ways(found.layers)) if size <= WAYS_LIMIT else None,
+        "deviation_over_mean": unevenness(ways(found.layers)) if countable(found.layers) else None,
         "m2_within_kernel": found.m2_within_kernel,
     }

@@ -50,18 +50,19 @@ def command(
     convcalc lint @unet --ignore CC104
     """
     if explain is not None:
+        if spec or inputs:
+            raise SpecError("--explain says what a code means: it takes no layers")
         return emit(_explained(_code(explain)), form, out)
     wanted = [code for code in RULES if _named(code, select, default=True) and not _named(code, ignore, default=False)]
     found = stacks(spec, inputs, layout, needs_input=False)
     rows = [
         {**({"block": number} if len(found) > 1 else {}), **_row(one, stack)}
         for number, stack in enumerate(found)
-        for one in _joined(lint(stack.graph, smallest=smallest))
-        if one.code in wanted
+        for one in _joined(lint(stack.graph, wanted, smallest=smallest))
     ]
     several = (Column("block", "block", right=True),) if len(found) > 1 else ()
     count = len(rows)
-    head = [stack.reading for stack in found[:1]]
+    head = [stack.reading for stack in found]
     foot = [
         f"{count} finding{'s' if count != 1 else ''} (convcalc lint --explain CODE says more)"
         if rows
@@ -91,9 +92,9 @@ def _named(code: str, given: Sequence[str] | None, *, default: bool) -> bool:
     """Whether a code is among those given, each a code or the beginning of some. Raises SpecError for others."""
     if not given:
         return default
-    parts = [part.strip().upper() for text in given for part in text.split(",") if part.strip()]
+    parts = [part.strip().upper() for text in given for part in text.split(",")]
     for part in parts:
-        if not any(known.startswith(part) for known in RULES):
+        if not part or not any(known.startswith(part) for known in RULES):
             raise SpecError(f"there is no code {part!r}{nearest(part, RULES)} (there are {', '.join(RULES)})")
     return any(code.startswith(part) for part in parts)
 

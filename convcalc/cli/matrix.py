@@ -95,10 +95,13 @@ def turned(graph: Graph) -> str:
     for key, usual, values in (
         ("kernel_size", None, [window.kernel for window in op.windows]),
         ("stride", 1, [window.stride for window in op.windows]),
-        ("padding", 0, [window.before for window in op.windows]),
         ("dilation", 1, [window.dilation for window in op.windows]),
     ):
         words += _said(key, usual, values)
+    if all(window.symmetric for window in op.windows):
+        words += _said("padding", 0, [window.before for window in op.windows])
+    else:
+        words.append("padding=" + "x".join(f"{window.before}+{window.after}" for window in op.windows))
     if direct:
         spare = [
             (size - window.size_in(outputs))
@@ -107,8 +110,6 @@ def turned(graph: Graph) -> str:
         words += _said("output_padding", 0, spare)
     if op.groups != 1:
         words.append(f"groups={op.groups}")
-    if not all(window.symmetric for window in op.windows):
-        words.append("(with the padding of each side)")
     return " ".join((*words, "bias=false"))
 
 
@@ -179,8 +180,8 @@ def save(found: Matrix, path: str) -> None:
     try:
         numpy.savez_compressed(
             Path(path),
-            indices=numpy.array([column for _, column, _ in found.entries], dtype=numpy.int32),
-            indptr=numpy.array(starts, dtype=numpy.int32),
+            indices=numpy.array([column for _, column, _ in found.entries], dtype=numpy.int64),
+            indptr=numpy.array(starts, dtype=numpy.int64),
             format=numpy.array(b"csr"),
             shape=numpy.array([found.rows, found.columns]),
             data=numpy.array([weight + 1 for _, _, weight in found.entries], dtype=numpy.int64),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from convcalc.analyses.training import Training, gradient_macs, needs_gradient, 
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import Line, document, hints, label, lines, missing, part, shape_of, stacks, warning
-from convcalc.ops import Input
+from convcalc.ops import Input, Parameter
 from convcalc.render.table import Answer, Column, Table
 from convcalc.render.units import count, size_of
 from convcalc.sizes import total
@@ -60,17 +61,27 @@ def command(
     found = stacks(spec, inputs, layout)
     for stack in found:
         rows = lines(stack, depth)
-        run, step = memory(stack.graph, itemsize), training(stack.graph, itemsize)
+        run, step = _copies(rows, memory(stack.graph, itemsize), training(stack.graph, itemsize), itemsize)
         body = _rows(stack, rows, run, step, itemsize)
         names = missing(stack)
-        trains = _training(stack, step) if dtype is not Dtype.int8 else []
-        foot = [*_inference(stack, rows, run, itemsize), *trains, *warning(names, "the memory")]
+        trains = dtype is not Dtype.int8
+        after = _training(stack, rows, step) if trains else []
+        foot = [*_inference(stack, rows, run, itemsize), *after, *warning(names, "the memory")]
         tables.append(Table(columns=COLUMNS, rows=body, total=_total(body), head=[stack.reading], foot=foot))
-        keys = ("param_bytes", "activation_bytes", "alive_bytes", "kept_bytes")
+        keys = ("param_bytes", "activation_bytes", "alive_bytes", *(("kept_bytes",) if trains else ()))
         extras = [{key: row[key] for key in keys} for row in body]
-        parts.append({**part(stack, rows, extras), **_document(stack, run, step, itemsize)})
+        parts.append({**part(stack, rows, extras), **_document(stack, rows, run, step if trains else None, itemsize)})
     answer = Answer(document=document("memory", parts, dtype=dtype.value), tables=tables, hints=hints(found))
     return emit(answer, form, out)
+
+
+def _copies(rows: Sequence[Line], run: Memory, step: Training, itemsize: int) -> tuple[Memory, Training]:
+    """Count the parameters of a row as often as it stands there (times=); its copies run one after the other."""
+    more = [(node, line.times - 1) for line in rows for node in line.row.nodes if line.times > 1 and held(node)]
+    fixed = total(bytes_of(node.output, itemsize) * times for node, times in more)
+    trained = total(bytes_of(node.output, itemsize) * times for node, times in more if isinstance(node.op, Parameter))
+    longer = replace(step, gradients=step.gradients + trained, peak=step.peak + fixed + trained)
+    return replace(run, held=run.held + fixed), longer
 
 
 def _rows(stack: Stack, rows: Sequence[Line], run: Memory, step: Training, itemsize: int) -> list[dict[str, Any]]:
@@ -124,14 +135,15 @@ def _inference(stack: Stack, rows: Sequence[Line], run: Memory, itemsize: int) -
     return lines_
 
 
-def _training(stack: Stack, step: Training) -> list[str]:
+def _training(stack: Stack, rows: Sequence[Line], step: Training) -> list[str]:
     if not step.gradients:
         return ["training: there is no trained parameter"]
-    data, weights = _gradient_macs(stack)
-    forward = total(line.macs for line in lines(stack))
+    data, weights = _gradient_macs(stack, rows)
+    forward = total(line.macs * line.times for line in rows)
     return [
-        f"training: {size_of(step.peak)} at its peak, with gradients of the parameters {size_of(step.gradients)} and"
-        f" {size_of(step.kept)} kept for backward (the input among it where a layer needs it)",
+        f"training: {size_of(step.peak)} at its peak: parameters and buffers, their gradients"
+        f" {size_of(step.gradients)}, {size_of(step.kept)} kept for backward (the input among it where a layer needs"
+        " it), and the gradients of activations alive at once",
         f"optimizer: nothing more for SGD, {size_of(step.gradients)} with momentum,"
         f" {size_of(2 * step.gradients)} for Adam",
         f"work of a step: {count(forward)} MACs forward, {count(data)} for the gradients of activations,"
@@ -139,16 +151,14 @@ def _training(stack: Stack, step: Training) -> list[str]:
     ]
 
 
-def _gradient_macs(stack: Stack) -> tuple[int, int]:
+def _gradient_macs(stack: Stack, rows: Sequence[Line]) -> tuple[int, int]:
     needs = needs_gradient(stack.graph)
-    found = [gradient_macs(node, needs) for node in stack.graph.nodes]
-    return total(one.data for one in found), total(one.weights for one in found)
+    found = [(gradient_macs(node, needs), line.times) for line in rows for node in line.row.nodes]
+    return total(one.data * times for one, times in found), total(one.weights * times for one, times in found)
 
 
-def _document(stack: Stack, run: Memory, step: Training, itemsize: int) -> dict[str, Any]:
-    data, weights = _gradient_macs(stack)
-    given = {node.output.index for node in stack.graph.nodes if isinstance(node.op, Input)}
-    return {
+def _document(stack: Stack, rows: Sequence[Line], run: Memory, step: Training | None, itemsize: int) -> dict[str, Any]:
+    found: dict[str, Any] = {
         "inference": {
             "parameters_and_buffers": run.held,
             "peak_activations": run.peak,
@@ -157,12 +167,17 @@ def _document(stack: Stack, run: Memory, step: Training, itemsize: int) -> dict[
             "input": _given(stack, itemsize),
             "workspace": run.workspace,
         },
-        "training": {
-            "total": step.peak,
-            "gradients": step.gradients,
-            "kept": step.kept,
-            "kept_inputs": total(step.kept_by.get(index, 0) for index in given),
-            "macs_input_grad": data,
-            "macs_weight_grad": weights,
-        },
     }
+    if step is None:
+        return found
+    data, weights = _gradient_macs(stack, rows)
+    given = {node.output.index for node in stack.graph.nodes if isinstance(node.op, Input)}
+    found["training"] = {
+        "total": step.peak,
+        "gradients": step.gradients,
+        "kept": step.kept,
+        "kept_inputs": total(step.kept_by.get(index, 0) for index in given),
+        "macs_input_grad": data,
+        "macs_weight_grad": weights,
+    }
+    return found

@@ -15,7 +15,7 @@ from convcalc.cli.fields import seen_by
 from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import Line, label
 from convcalc.errors import SpecError
-from convcalc.render.units import figures, percent
+from convcalc.render.units import figures, percent, plural
 from convcalc.sizes import known
 
 
@@ -209,7 +209,8 @@ def _ways(found: Routes) -> str:
     power = found.total.bit_length() - 1
     named = f" = 2^{power}" if found.total == 2**power and power > 1 else ""
     lengths = list(found.by_length)
-    over = f"{lengths[0]} weighted layers" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]} weighted layers"
+    over = plural(lengths[0], "weighted layer")
+    over = over if len(lengths) == 1 else f"{lengths[0]} to {plural(lengths[-1], 'weighted layer')}"
     return f"ways from the input to the output: {found.total:,}{named}, over {over}, {figures(found.mean)} on average"
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -15,6 +15,7 @@ from convcalc.analyses.separability import (
     Flattening,
     Rows,
     Separability,
+    approximated,
     by_name,
     cost,
     flatten,
@@ -25,10 +26,12 @@ from convcalc.cli.options import AsFormat, Format, Out, emit
 from convcalc.cli.read.lexer import normal
 from convcalc.errors import SpecError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
-from convcalc.render.units import figures, percent
+from convcalc.render.units import figures, percent, plural
 
+Kernel: TypeAlias = tuple[Separability, list[list[float]]]
+"""What was found, and the kernel's values."""
 CONTEXT = {"ignore_unknown_options": True}  # a kernel may begin with a minus sign
-VALUES_LIMIT = 1_000_000
+VALUES_LIMIT, DIGITS = 1_000_000, 60
 SHOWN = 9
 
 
@@ -55,7 +58,9 @@ def command(
             help='A name (sobel, gaussian 5), rows "1 0 -1; 2 0 -2; 1 0 -1", or a .npy or .csv file.',
         ),
     ] = None,
-    image: Annotated[int, typer.Option("--image", metavar="N", help="Side of the image the cost is counted on.")] = 224,
+    image: Annotated[
+        int | None, typer.Option("--image", metavar="N", min=1, help="Side of the image the cost is counted on (224).")
+    ] = None,
     rank: Annotated[
         int | None, typer.Option("--rank", metavar="R", help="Count the cost of so many pairs (default: the rank).")
     ] = None,
@@ -78,18 +83,26 @@ def command(
     else:
         title, found = _from_words(words)
     if isinstance(found, Flattening):
+        if rank is not None or image is not None:
+            raise SpecError("--rank and --image go with a kernel of two axes; this one has three")
         return emit(_flattened(title, found), form, out)
-    return emit(_answer(title, found, image, rank), form, out)
+    return emit(_answer(title, *found, image or 224, rank), form, out)
 
 
-def _from_words(words: Sequence[str]) -> tuple[str, Separability]:
+def _from_words(words: Sequence[str]) -> tuple[str, Kernel]:
     text = normal(" ".join(words)).strip()
     named = re.fullmatch(r"([A-Za-z][\w-]*?)\s*[ _]?(\d+)?", text)
     if text.lower() in FIXED:
-        return text, separate(by_name(text))
+        return text, _exactly(by_name(text))
     if named:
-        return text, separate(by_name(named[1], int(named[2]) if named[2] else None))
-    return "kernel", separate(_parsed([row.replace(",", " ").split() for row in text.strip(";").split(";")]))
+        return text, _exactly(by_name(named[1], int(named[2]) if named[2] else None))
+    if re.match(r"[A-Za-z]", text):
+        raise SpecError(f"{text!r} is no kernel: a name is followed by its size at most, such as gaussian 5")
+    return "kernel", _exactly(_parsed([row.replace(",", " ").split() for row in text.strip(";").split(";")]))
+
+
+def _exactly(kernel: Rows) -> Kernel:
+    return separate(kernel), [[float(value) for value in row] for row in kernel]
 
 
 def _parsed(rows: Sequence[Sequence[str]]) -> Rows:
@@ -105,16 +118,19 @@ def _parsed(rows: Sequence[Sequence[str]]) -> Rows:
 
 
 def _number(text: str) -> Fraction:
-    if not re.fullmatch(r"[-+]?(\d+(/\d+)?|\d*\.?\d+([eE][-+]?\d{1,3})?|\d+\.)", text) or re.search(r"/0+$", text):
-        raise SpecError(f"{text!r} is no number: write 2, -1, 0.5 or 1/9")
+    """Read a number exactly, up to what a float can hold as well."""
+    if len(text) > DIGITS:
+        raise SpecError(f"a number of {len(text)} digits is past what is read ({DIGITS})")
+    if not re.fullmatch(r"[-+]?(\d+(/\d+)?|\d*\.?\d+([eE][-+]?\d{1,2})?|\d+\.)", text) or re.search(r"/0+$", text):
+        raise SpecError(f"{text!r} is no number here: write 2, -1, 0.5, 1/9 or 1e-9")
     return Fraction(text.lstrip("+"))
 
 
-def _from_file(path: Path) -> Separability | Flattening:
+def _from_file(path: Path) -> Kernel | Flattening:
     try:
         if path.suffix == ".csv":
             lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-            return separate(_parsed([re.split(r"[,;\s]+", normal(line).strip()) for line in lines]))
+            return _exactly(_parsed([re.split(r"[,;\s]+", normal(line).strip()) for line in lines]))
         import numpy
 
         values = numpy.load(path, allow_pickle=False)
@@ -133,42 +149,41 @@ def _from_file(path: Path) -> Separability | Flattening:
     if values.ndim == 3:
         return flatten(values)
     if values.dtype.kind == "f":
-        return separate_numbers(values)
-    return separate(tuple(tuple(Fraction(int(value)) for value in row) for row in values))
+        return separate_numbers(values), values.tolist()
+    return _exactly(tuple(tuple(Fraction(int(value)) for value in row) for row in values))
 
 
-def _answer(title: str, found: Separability, image: int, rank: int | None) -> Answer:
+def _answer(title: str, found: Separability, kernel: Sequence[Sequence[float]], image: int, rank: int | None) -> Answer:
     pairs = found.rank if rank is None else rank
     if rank is not None and not 1 <= rank <= min(found.shape):
         raise SpecError(f"--rank is a whole number from 1 to {min(found.shape)}, not {rank}")
     valid, same = (cost(found.shape, max(pairs, 1), image, same=each) for each in (False, True))
-    rows = [{"pair": n, **pair._asdict()} for n, pair in enumerate(found.pairs, start=1)]
+    shown = approximated(found, kernel, pairs)
+    rows = [{"pair": n, **pair._asdict()} for n, pair in enumerate(shown, start=1)]
     size = " x ".join(map(str, found.shape))
     verdict = {0: "rank 0: all zero", 1: "rank 1: separable"}.get(found.rank, f"rank {found.rank}: not separable")
     if found.rank > 1:
         verdict += f" by one pair, a sum of {found.rank}"
     weights = pairs * sum(found.shape)
-    held = f"{pairs} pair{'s' if pairs != 1 else ''}"
+    held = plural(pairs, "pair")
     if pairs < found.rank:
         held += f" (which leave {percent(found.errors[pairs])})"
-    foot = [
-        f"singular values {', '.join(f'{value:.6g}' for value in found.singular_values[:SHOWN])}",
-        *_approximations(found),
-        f"weights: {weights} in {held}, {found.shape[0] * found.shape[1]} in the kernel",
-        _pays(
-            valid.ratio,
-            f"on {image} x {image} without padding: {valid.separable:,} multiplications, {valid.dense:,} dense",
-        ),
-        _pays(same.ratio, "with padding that keeps the size"),
-    ]
+    foot = [f"singular values {_first(found.singular_values)}", *_approximations(found)]
+    if found.rank:
+        work = f"{valid.separable:,} multiplications, {valid.dense:,} dense"
+        foot += [
+            f"weights: {weights} in {held}, {found.shape[0] * found.shape[1]} in the kernel",
+            _pays(valid.ratio, f"on {image} x {image} without padding: {work}"),
+            _pays(same.ratio, "with padding that keeps the size"),
+        ]
     document = {
         "schema_version": SCHEMA_VERSION,
         "command": "separable",
         "shape": found.shape,
         "rank": found.rank,
-        "exact": found.exact,
+        "exact": found.exact and pairs >= found.rank,
         "singular_values": found.singular_values,
-        "pairs": [pair._asdict() for pair in found.pairs],
+        "pairs": [pair._asdict() for pair in shown],
         "errors": found.errors,
         "cost": {
             "image": image,
@@ -182,6 +197,11 @@ def _answer(title: str, found: Separability, image: int, rank: int | None) -> An
     }
     table = Table(columns=COLUMNS, rows=rows, head=[f"{title}, {size}: {verdict}"], foot=foot)
     return Answer(document=document, tables=[table])
+
+
+def _first(values: Sequence[float]) -> str:
+    more = f", ... ({len(values)} in all)" if len(values) > SHOWN else ""
+    return ", ".join(f"{value:.6g}" for value in values[:SHOWN]) + more
 
 
 def _approximations(found: Separability) -> list[str]:

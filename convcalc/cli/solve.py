@@ -13,7 +13,7 @@ from convcalc.cli.fitting import answer as fitted
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.errors import SpecError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
-from convcalc.render.units import exactly
+from convcalc.render.units import plural
 
 COLUMNS = (
     Column("layer", "layer"),
@@ -39,13 +39,20 @@ def command(
     stride: Annotated[int | None, typer.Option("--stride", "-s", min=1, help="Only this stride.")] = None,
     padding: Annotated[int | None, typer.Option("--padding", "-p", min=0, help="Only this padding.")] = None,
     dilation: Annotated[int | None, typer.Option("--dilation", "-d", min=1, help="Only this dilation.")] = None,
-    max_kernel: Annotated[int, typer.Option("--max-kernel", min=1, max=99, help="Largest kernel searched.")] = 7,
-    max_stride: Annotated[int, typer.Option("--max-stride", min=1, max=99, help="Largest stride searched.")] = 8,
-    max_dilation: Annotated[int, typer.Option("--max-dilation", min=1, max=99, help="Largest dilation searched.")] = 1,
+    max_kernel: Annotated[
+        int | None, typer.Option("--max-kernel", min=1, max=99, help="Largest kernel searched (7).")
+    ] = None,
+    max_stride: Annotated[
+        int | None, typer.Option("--max-stride", min=1, max=99, help="Largest stride searched (8).")
+    ] = None,
+    max_dilation: Annotated[
+        int | None, typer.Option("--max-dilation", min=1, max=99, help="Largest dilation searched (1).")
+    ] = None,
     max_size: Annotated[
-        int, typer.Option("--max-size", min=1, max=2**20, help="With layers: largest input size searched.")
-    ] = 2048,
-    shown: Annotated[int, typer.Option("--limit", min=1, help="How many solutions a table shows.")] = 12,
+        int | None,
+        typer.Option("--max-size", min=1, max=2**16, help="With layers: largest input size searched (2048)."),
+    ] = None,
+    shown: Annotated[int | None, typer.Option("--limit", min=1, help="How many solutions a table shows (12).")] = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -54,25 +61,29 @@ def command(
     With layers: the smallest input and the layer that collapses below it, the inputs that give --out, the positions
     that floor drops, and torch's 'same' beside TensorFlow's. Example: convcalc solve --in 56 --out 112 --transposed
     """
+    searched = (kernel, stride, padding, dilation, max_kernel, max_stride, max_dilation, shown)
     if spec:
-        if size_in is not None or transposed:
-            raise SpecError("--in and --transposed search for a layer: leave out the layers, or give --out and -i only")
+        if size_in is not None or transposed or any(value is not None for value in searched):
+            raise SpecError("with layers solve takes -i, --out and --max-size; the other options search for a layer")
         goal = None if size_out is None else _sizes(size_out, "--out")
-        return emit(fitted(spec, inputs, layout, goal, max_size), form, out)
+        return emit(fitted(spec, inputs, layout, goal, max_size or 2048), form, out)
     if size_in is None or size_out is None:
         raise SpecError("give --in and --out, such as solve --in 56 --out 112 --transposed, or layers")
+    if inputs or max_size is not None:
+        raise SpecError("-i and --max-size go with layers: give the sizes with --in and --out")
     bounds = Bounds(
-        kernels=range(1, max_kernel + 1) if kernel is None else [kernel],
-        strides=range(1, max_stride + 1) if stride is None else [stride],
-        dilations=range(1, max_dilation + 1) if dilation is None else [dilation],
+        kernels=range(1, (max_kernel or 7) + 1) if kernel is None else [kernel],
+        strides=range(1, (max_stride or 8) + 1) if stride is None else [stride],
+        dilations=range(1, (max_dilation or 1) + 1) if dilation is None else [dilation],
         padding=padding,
     )
-    return emit(_searched(_sizes(size_in, "--in"), _sizes(size_out, "--out"), bounds, transposed, shown), form, out)
+    sizes, outputs = _sizes(size_in, "--in"), _sizes(size_out, "--out")
+    return emit(_searched(sizes, outputs, bounds, transposed, shown or 12), form, out)
 
 
 def _sizes(text: str, option: str) -> tuple[int, ...]:
     parts = re.split(r"[x×]", text.strip())
-    if not all(part.isdecimal() and len(part) < 10 for part in parts) or len(parts) > 3:
+    if not all(part.isdecimal() and len(part) < 10 and int(part) for part in parts) or len(parts) > 3:
         raise SpecError(f"{option} is a size, or one per axis joined by x, such as 56 or 56x28, not {text!r}")
     return tuple(map(int, parts))
 
@@ -81,13 +92,17 @@ def _searched(sizes: tuple[int, ...], outputs: tuple[int, ...], bounds: Bounds, 
     search = transposed_solutions if transposed else solutions
     found = search(sizes, outputs, bounds)
     rows = [_row(one, sizes) for one in found]
-    kind = "transposed convolutions" if transposed else "convolutions"
-    title = f"{exactly(len(found))} {kind} turn {_by(sizes)} into {_by(outputs)}"
+    kind = "transposed convolution" if transposed else "convolution"
+    turns = "turns" if len(found) == 1 else "turn"
+    title = f"{plural(len(found), kind)} {turns} {_by(sizes)} into {_by(outputs)}"
     foot = [_searched_for(bounds)]
     if len(found) > shown:
         foot.insert(0, f"{len(found) - shown} more: --limit {len(found)} or --format json lists them")
     if not found:
+        larger = not transposed and any(out > size for size, out in zip(sizes, outputs, strict=True))
         foot.insert(0, "none within these bounds: widen them, or leave a value open")
+        if larger:
+            foot.insert(1, "the output is larger than the input: --transposed searches transposed convolutions")
     columns = TRANSPOSED if transposed else COLUMNS
     document = {
         "schema_version": SCHEMA_VERSION,
@@ -108,7 +123,9 @@ def _searched_for(bounds: Bounds) -> str:
     """The bounds in words: within them the list is complete."""
     named = (("kernel", bounds.kernels), ("stride", bounds.strides), ("dilation", bounds.dilations))
     words = [f"{name} {v[0]}" if len(v) == 1 else f"{name} {v[0]} to {v[-1]}" for name, v in named]
-    pads = "up to the effective kernel less one on a side" if bounds.padding is None else str(bounds.padding)
+    pads = str(bounds.padding)
+    if bounds.padding is None:
+        pads = "up to the effective kernel less one on a side, alike on both or one more at the end"
     return f"complete for {', '.join(words)}, padding {pads}"
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import ceil, prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from convcalc.analyses.gridding import union_of_boxes
+from convcalc.render.units import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -11,18 +15,25 @@ if TYPE_CHECKING:
     from convcalc.render.table import Picture
 
 SHADES, PLAIN = "·░▒▓█", ".:-=+*#%@"
+PARTLY = {False: "▫", True: ","}
+"""A cell of several positions, some of which have none."""
+Number: TypeAlias = "int | Fraction"
 WIDE, HIGH = 78, 40
 """How many characters a picture takes at most where no terminal says so."""
 
 
 class Grid(NamedTuple):
-    """The values of a picture's cells, and how many positions of each axis one cell stands for."""
+    """The values of a picture's cells, and how many positions of each axis one cell stands for.
 
-    rows: list[list[float]]
+    `holed` says of each cell whether some position in it has none.
+    """
+
+    rows: list[list[Number]]
     cell: tuple[int, ...]
+    holed: list[list[bool]]
 
     @property
-    def most(self) -> float:
+    def most(self) -> Number:
         """The largest value."""
         return max(map(max, self.rows))
 
@@ -32,32 +43,45 @@ def grid(picture: Picture, wide: int = WIDE, high: int = HIGH) -> Grid:
     axes = len(picture.terms[0])
     limits = (high, wide)[-axes:]
     cell = tuple(-(-len(counts) // limit) for counts, limit in zip(picture.terms[0], limits, strict=True))
-    terms = [[_means(counts, size) for counts, size in zip(term, cell, strict=True)] for term in picture.terms]
-    heights = range(len(terms[0][0])) if axes > 1 else range(1)
-    rows = [
+    parted = [[_parts(counts, size) for counts, size in zip(term, cell, strict=True)] for term in picture.terms]
+    terms = [[[_mean(part) for part in axis] for axis in term] for term in parted]
+    masks = [[[_mask(part) for part in axis] for axis in term] for term in parted]
+    places = [[(y, x)[-axes:] for x in range(len(terms[0][-1]))] for y in range(len(terms[0][0]) if axes > 1 else 1)]
+    rows = [[sum(prod(_picked(term, place)) for term in terms) for place in line] for line in places]
+    holed = [
         [
-            sum(prod(axis[place] for axis, place in zip(term, (y, x)[-axes:], strict=True)) for term in terms)
-            for x in range(len(terms[0][-1]))
+            union_of_boxes([tuple(_picked(term, place)) for term in masks])
+            < prod(len(part) for part in _picked(parted[0], place))
+            for place in line
         ]
-        for y in heights
+        for line in places
     ]
-    return Grid(rows, cell)
+    return Grid(rows, cell, holed)
 
 
-def _means(counts: Sequence[int], size: int) -> list[float]:
-    if size == 1:
-        return list(counts)
-    parts = [counts[place : place + size] for place in range(0, len(counts), size)]
-    return [sum(part) / len(part) for part in parts]
+def _picked(axes: Sequence[Sequence[Any]], place: tuple[int, ...]) -> list[Any]:
+    return [axis[n] for axis, n in zip(axes, place, strict=True)]
 
 
-def level(value: float, most: float, steps: int) -> int:
+def _parts(counts: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [counts[place : place + size] for place in range(0, len(counts), size)]
+
+
+def _mean(part: Sequence[int]) -> Number:
+    return part[0] if len(part) == 1 else Fraction(sum(part), len(part))
+
+
+def _mask(part: Sequence[int]) -> int:
+    return sum(1 << n for n, count in enumerate(part) if count)
+
+
+def level(value: Number, most: Number, steps: int) -> int:
     """Return which of `steps` equal bands a value falls into, 0 only for none at all.
 
     >>> [level(value, 49, 4) for value in (0, 1, 12, 13, 49)]
     [0, 1, 1, 2, 4]
     """
-    return ceil(value / most * steps) if most else 0
+    return ceil(Fraction(value) * steps / Fraction(most)) if most else 0
 
 
 def heat(picture: Picture, wide: int = WIDE, high: int = HIGH) -> list[str]:
@@ -68,14 +92,22 @@ def heat(picture: Picture, wide: int = WIDE, high: int = HIGH) -> list[str]:
     ['12', '24', 'ways from 1 to 4']
     """
     found = grid(picture, wide, high)
-    legend = f"{picture.title} {span(found)}{note(found)}"
+    legend = f"{picture.title}{note(found)} {span(found)}"
     if found.most <= 9 and set(found.cell) == {1}:
         return ["".join(str(int(value)) for value in row) for row in found.rows] + [legend]
     scale = PLAIN if picture.ascii_only else SHADES
     steps = len(scale) - 1
-    lines = ["".join(scale[level(value, found.most, steps)] for value in row) for row in found.rows]
-    bands = ", ".join(f"{scale[n]} up to {worth(found.most * n / steps)}" for n in range(1, steps + 1))
-    return [*lines, f"{legend}: {scale[0]} none, {bands}"]
+    partly = PARTLY[picture.ascii_only]
+    lines = [
+        "".join(
+            partly if value and hole else scale[level(value, found.most, steps)]
+            for value, hole in zip(row, holes, strict=True)
+        )
+        for row, holes in zip(found.rows, found.holed, strict=True)
+    ]
+    bands = [f"{scale[n]} up to {worth(Fraction(found.most) * n / steps)}" for n in range(1, steps + 1)]
+    marks = [f"{scale[0]} none", *([f"{partly} some none"] if any(partly in line for line in lines) else [])]
+    return [*lines, f"{legend}: {', '.join((*marks, *bands))}"]
 
 
 def span(found: Grid) -> str:
@@ -84,12 +116,14 @@ def span(found: Grid) -> str:
 
 
 def note(found: Grid) -> str:
-    """Return what one cell stands for, where it is more than one position."""
+    """Return what one cell stands for where that is more than one position: the values are then averages."""
     if set(found.cell) == {1}:
         return ""
-    return f" (one character is the mean of {' x '.join(map(str, found.cell))} positions)"
+    return f", on average over {' x '.join(map(str, found.cell))} positions a character,"
 
 
-def worth(value: float) -> str:
+def worth(value: Number) -> str:
     """Return a value without needless digits."""
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
+    if isinstance(value, int) or value >= 1000:
+        return short(int(value))
+    return f"{float(value):.3g}"

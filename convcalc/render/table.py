@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 SCHEMA_VERSION = 1
+LISTS = ("layers", "groups", "kinds", "findings", "solutions")
+"""Keys under which an answer holds a list of like things: JSON lines have one line for each."""
 
 
 class Column(NamedTuple):
@@ -30,7 +32,10 @@ class Picture(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows under columns, with lines above and below; `total` is a last row set apart."""
+    """Rows under columns, with lines above and below; `total` is a last row set apart.
+
+    A `name` tells its rows from those of other tables in a CSV.
+    """
 
     columns: Sequence[Column]
     rows: Sequence[dict[str, Any]]
@@ -38,6 +43,7 @@ class Table(NamedTuple):
     head: Sequence[str] = ()
     foot: Sequence[str] = ()
     picture: Picture | None = None
+    name: str = ""
 
 
 class Answer(NamedTuple):
@@ -73,13 +79,13 @@ def to_jsonl(answer: Answer) -> str:
     lines = []
     for number, part in enumerate(document.get("blocks", [document])):
         block = {"block": number} if "blocks" in document else {}
-        rows = part.get("layers", part.get("groups", part.get("kinds", [part])))
+        rows = next((part[key] for key in LISTS if key in part), [part])
         lines += [json.dumps({**stamp, **block, **row}, ensure_ascii=False) + "\n" for row in rows]
     return "".join(lines)
 
 
 def to_csv(answer: Answer) -> str:
-    """Return every table's rows under its keys, with exact numbers and no totals."""
+    """Return every table's rows under its keys, with exact numbers and no totals; tables with names say which."""
     import csv
     import io
 
@@ -87,16 +93,22 @@ def to_csv(answer: Answer) -> str:
     writer = csv.writer(out, lineterminator="\n")
     header: list[str] = []
     for table in answer.tables:
-        keys = [column.key for column in table.columns]
+        if not table.columns:
+            continue
+        named = ["table"] if table.name else []
+        keys = [*named, *(column.key for column in table.columns)]
         if keys != header:
             writer.writerow(keys)
             header = keys
         for row in table.rows:
-            writer.writerow([_flat(plain(row.get(key, ""))) for key in keys])
+            cells_ = {"table": table.name, **row} if named else row
+            writer.writerow([_flat(plain(cells_.get(key, ""))) for key in keys])
     return out.getvalue()
 
 
 def _flat(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, list):
         return "x".join("?" if part is None else str(part) for part in value)
     if isinstance(value, dict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from fractions import Fraction
 from typing import Literal, TextIO
 
 from rich import box
@@ -21,6 +22,10 @@ COLOURS = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a
 """From few to many, alike to every eye and in grey (matplotlib's viridis, by its published figures)."""
 NONE = "#d7263d"
 """What no way leads to: holes are to be seen."""
+PARTLY_NONE = "#f4a5ae"
+LONG = 40
+"""A column of text wider than this folds, beside the widest."""
+LEAST_OF_SEVERAL = 22
 LEAST = 8
 """The narrowest a folding column may get before rows are listed instead."""
 
@@ -49,17 +54,18 @@ def _widths(table: Table) -> list[int]:
     return [max(map(cell_len, parts)) for parts in zip([c.title for c in table.columns], *rows, strict=True)]
 
 
-def _folding(table: Table, widths: list[int]) -> int:
-    """The widest column of text: the one that folds."""
-    return max((n for n, column in enumerate(table.columns) if not column.right), key=lambda n: widths[n])
+def _folding(table: Table, widths: list[int]) -> set[int]:
+    """The columns of text that fold: the widest, and all others that are long."""
+    texts = [n for n, column in enumerate(table.columns) if not column.right]
+    return {max(texts, key=lambda n: widths[n]), *(n for n in texts if widths[n] > LONG)}
 
 
-def _drawn(table: Table, folding: int) -> RichTable:
-    """A table in which one column folds and the others keep their lines."""
+def _drawn(table: Table, folding: set[int]) -> RichTable:
+    """A table in which some columns fold and the others keep their lines."""
     drawn = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
     for number, column in enumerate(table.columns):
         side: Literal["left", "right"] = "right" if column.right else "left"
-        drawn.add_column(column.title, justify=side, overflow="fold", no_wrap=number != folding)
+        drawn.add_column(column.title, justify=side, overflow="fold", no_wrap=number not in folding)
     for row in table.rows:
         drawn.add_row(*map(Text, cells(table, row)))
     if table.total is not None:
@@ -68,17 +74,20 @@ def _drawn(table: Table, folding: int) -> RichTable:
     return drawn
 
 
-def _listed(out: Console, table: Table, folding: int) -> None:
-    """Each row as a line of its own and its numbers below: for a terminal too narrow for the table."""
+def _listed(out: Console, table: Table, folding: set[int]) -> None:
+    """Each row as a line of its own and its values below: for a terminal too narrow for the table."""
     numbers = [n for n, column in enumerate(table.columns) if column.right]
-    lead = min([folding + 1, *numbers[:1]])  # what names the row; every number stands behind its title
+    lead = min([min(folding) + 1, *numbers[:1]])  # what names the row; every value stands behind its title
     for row in (*table.rows, *([table.total] if table.total is not None else [])):
         shown = list(zip(table.columns, cells(table, row), strict=True))
         first = " ".join(cell for _, cell in shown[:lead] if cell)
-        rest = ", ".join(f"{column.title} {cell}" for column, cell in shown[lead:] if cell)
         out.print(Text(first, style="bold"))
+        long = [(column, cell) for n, (column, cell) in enumerate(shown) if n >= lead and n in folding and cell]
+        rest = [(column, cell) for n, (column, cell) in enumerate(shown) if n >= lead and n not in folding and cell]
         if rest:
-            out.print(Padding(Text(rest), (0, 0, 0, 2)))
+            out.print(Padding(Text(", ".join(f"{column.title} {cell}" for column, cell in rest)), (0, 0, 0, 2)))
+        for column, cell in long:
+            out.print(Padding(Text(f"{column.title}: {cell}"), (0, 0, 0, 2)))
 
 
 def _print(out: Console, table: Table) -> None:
@@ -87,7 +96,9 @@ def _print(out: Console, table: Table) -> None:
     if table.columns and (table.rows or table.total):
         widths = _widths(table)
         folding = _folding(table, widths)
-        if sum(widths) - widths[folding] + 2 * len(widths) + LEAST <= out.width:
+        folded = sum(LEAST if len(folding) == 1 else min(widths[n], LEAST_OF_SEVERAL) for n in folding)
+        kept = sum(width for n, width in enumerate(widths) if n not in folding)
+        if kept + folded + 2 * len(widths) <= out.width:
             out.print(_drawn(table, folding))
         else:
             _listed(out, table, folding)
@@ -100,26 +111,42 @@ def _print(out: Console, table: Table) -> None:
 def _draw(out: Console, picture: Picture) -> None:
     """A picture in colour where there is any, two rows of cells to a line; else in characters."""
     wide = min(out.width, WIDE) if not out.is_terminal else out.width
+    if not out.encoding.startswith("utf"):
+        picture = picture._replace(ascii_only=True)
     if picture.ascii_only or out.no_color or out.color_system is None:
         for line in heat(picture, wide, HIGH):
             out.print(Text(line))
         return
     found = grid(picture, wide, HIGH)
     steps = len(COLOURS)
-    shades = [[(NONE, *COLOURS)[level(value, found.most, steps)] for value in row] for row in found.rows]
+    values = sorted({value for row in found.rows for value in row if value})
+    few = len(values) <= steps  # each value has a colour of its own, else each band of values
+    shown = {value: COLOURS[_spread(n, len(values))] for n, value in enumerate(values)} if few else {}
+    shades = [
+        [
+            (NONE if not value else PARTLY_NONE)
+            if hole
+            else shown.get(value) or COLOURS[level(value, found.most, steps) - 1]
+            for value, hole in zip(row, holes, strict=True)
+        ]
+        for row, holes in zip(found.rows, found.holed, strict=True)
+    ]
     for upper, lower in zip(shades[::2], [*shades[1::2], [""] * len(shades[0])], strict=False):
         out.print(
             Text.assemble(*(("▀", f"{a} on {b}" if b else a) for a, b in zip(upper, lower, strict=True))), no_wrap=True
         )
-    values = sorted({value for row in found.rows for value in row})
-    if len(values) > steps:
-        values = [found.most * n / steps for n in range(1 - (values[0] == 0), steps + 1) if n or values[0] == 0]
-    key = [
-        part for value in values for part in (("█", (NONE, *COLOURS)[level(value, found.most, steps)]), _named(value))
-    ]
-    out.print(Text(f"{picture.title} {span(found)}{note(found)}:"))
-    out.print(Text.assemble(*key))
+    drawn = {shade for row in shades for shade in row}
+    key = [(NONE, "none"), (PARTLY_NONE, "some none")]
+    if few:
+        key += [(colour, worth(value)) for value, colour in shown.items()]
+    else:
+        key += [(colour, f"up to {worth(Fraction(found.most) * (n + 1) / steps)}") for n, colour in enumerate(COLOURS)]
+    out.print(Text(f"{picture.title}{note(found)} {span(found)}:"))
+    out.print(
+        Text.assemble(*(part for colour, text in key if colour in drawn for part in (("█", colour), f" {text} ")))
+    )
 
 
-def _named(value: float) -> str:
-    return f" {worth(value)} " if value else " none "
+def _spread(place: int, count: int) -> int:
+    """The colours of a few values lie as far apart as they can."""
+    return place * (len(COLOURS) - 1) // max(count - 1, 1)

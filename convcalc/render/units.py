@@ -30,6 +30,31 @@ def exactly(value: Any) -> str:
     return "?" if value is None or value is UNKNOWN else f"{value:,}"
 
 
+def short(value: int) -> str:
+    """Return a whole number with every digit up to 15 of them, and three figures and a power of ten above.
+
+    >>> short(2209), short(3**50)
+    ('2,209', '7.18e23')
+    """
+    if value < 10**15:
+        return f"{value:,}"
+    power = (value.bit_length() - 1) * 30103 // 100000
+    power += 1 if value >= 10 ** (power + 1) else 0
+    leading = (value + 5 * 10 ** (power - 3)) // 10 ** (power - 2)
+    if leading == 1000:
+        leading, power = 100, power + 1
+    return f"{leading // 100}.{leading % 100:02}e{power}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural unless there is one.
+
+    >>> plural(1, "layer"), plural(12, "layer")
+    ('1 layer', '12 layers')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def figures(value: float) -> str:
     """Return four significant figures without an exponent.
 

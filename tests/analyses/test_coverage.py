@@ -67,7 +67,7 @@ def test_units_that_are_not_there() -> None:
     graph = stack(SPECS[0], "2x13x12")
     with pytest.raises(ShapeError, match=r"no output at 7: positions of that axis are 0\.\.6"):
         unit(graph, graph.outputs[0], 0, field_of(graph), (7, 0))
-    with pytest.raises(ShapeError, match="2 spatial axes, and 1 positions are given"):
+    with pytest.raises(ShapeError, match="--unit names 1 axes, but the output has 2"):
         unit(graph, graph.outputs[0], 0, field_of(graph), (7,))
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcalc.analyses.dilated_groups import groups
-from convcalc.analyses.gridding import Gap, check, exact, field_of, gap, m_values, sawtooth, unevenness, ways
+from convcalc.analyses.gridding import Gap, check, countable, exact, field_of, gap, m_values, sawtooth, unevenness, ways
 from convcalc.analyses.paths import paths
 from convcalc.analyses.rate_search import designs, fewest_layers, repairs, sawteeth
 from convcalc.builder import Builder
@@ -98,7 +98,7 @@ def test_every_tuple_of_rates_up_to_twelve(kernel: int) -> None:
 def test_ways_are_torchs_gradients_of_weights_of_one(row: dict) -> None:
     told, want = row["params_kwargs"], row["rf"]
     found = check(told["dilations"], [told["kernel"]] * len(told["dilations"]))
-    assert ways(found.layers) == want["multiplicity"]
+    assert list(ways(found.layers)) == want["multiplicity"]
     assert (found.exact.receptive_field, found.exact.reached) == (want["size"], want["positions_reached"])
 
 
@@ -109,7 +109,7 @@ def test_coverage_in_two_dimensions_is_torchs(row: dict) -> None:
     assert found.receptive_field == want["size"]
     assert found.reached**2 == want["positions_reached"]
     assert float(found.coverage**2) == pytest.approx(want["coverage"])
-    counts = ways([(rate, told["kernel"]) for rate in told["dilations"]])
+    counts = ways(tuple((rate, told["kernel"]) for rate in told["dilations"]))
     assert max(counts) ** 2 == want["max_multiplicity"] and sum(counts) ** 2 == want["total_paths"]
     assert counts[len(counts) // 2] ** 2 == want["center_multiplicity"]
 
@@ -215,7 +215,7 @@ def test_ways_are_counted_as_one_by_one(layers: list[tuple[int, int]]) -> None:
     counts = [0] * field_of(layers)
     for taps in itertools.product(*(range(kernel) for _, kernel in layers)):
         counts[sum(rate * tap for (rate, _), tap in zip(layers, taps, strict=True))] += 1
-    assert ways(layers) == counts
+    assert list(ways(tuple(layers))) == counts
     assert unevenness(counts) == pytest.approx(statistics.pstdev(counts) / statistics.fmean(counts), abs=1e-9)
 
 
@@ -224,9 +224,10 @@ def test_rates_and_depths_as_large_as_people_use() -> None:
     found = check([2000] * 50, [3] * 50)
     assert (found.exact.receptive_field, found.exact.reached, found.exact.full) == (200_001, 101, False)
     counts = ways(found.layers)
-    assert sum(counts) == 3**50 and counts[::2000] == ways([(1, 3)] * 50)
+    assert sum(counts) == 3**50 and counts[::2000] == ways(((1, 3),) * 50)
     with pytest.raises(ShapeError, match="past what is written out"):
-        ways([(10**6, 3)])
+        ways(((10**6, 3),))
+    assert not countable(((1, 3),) * 3000)
 
 
 @pytest.mark.parametrize("kernels", [(2, 2, 2), (3, 3, 3), (4, 4, 4), (2, 3, 4), (5, 3, 3)], ids=str)
@@ -281,14 +282,21 @@ def test_designs_are_the_smallest_of_all(kernel: int) -> None:
             if exact(layers := [(rate, kernel) for rate in rates]).full and field_of(layers) >= field
         ]
         found = designs(field, kernel)
-        assert all(exact([(rate, kernel) for rate in rates]).full for rates in found)
-        first = [(rate, kernel) for rate in found[0]]
-        assert (field_of(first), found[0][-1]) == min(every)
+        lists = {
+            rates
+            for rates in itertools.combinations_with_replacement(range(1, 30), least)
+            if field_of(layers := [(rate, kernel) for rate in rates]) == min(every)[0] and exact(layers).full
+        }
+        assert found.field == min(every)[0] and set(found.lists) == lists and not found.cut
+        uneven = [unevenness(ways(tuple((rate, kernel) for rate in rates))) for rates in found.lists]
+        assert uneven == sorted(uneven)
 
 
 def test_designs_know_their_limits() -> None:
-    assert designs(17, 3, 3)[1] == (1, 2, 5)  # the paper's
-    assert designs(1, 3) == ()
+    assert designs(17, 3, 3).lists == ((1, 2, 5), (1, 3, 4))  # the paper's
+    assert designs(1, 3).lists == () and sawteeth(1, 3) == ()
+    assert designs(100, 3, 6).lists[0] == (1, 1, 1, 4, 11, 32) and len(designs(100, 3, 6).lists) == 1269  # brute force
+    assert designs(999_999, 2, 100).lists
     with pytest.raises(ShapeError, match="3 layers of kernel 3 reach at most 27 without holes; 28 needs 4"):
         designs(28, 3, 3)
     with pytest.raises(ShapeError, match="a kernel of 1 sees one position"):
@@ -327,6 +335,51 @@ def test_groups_of_a_spec() -> None:
     assert judged("conv c=4 k=3 d=2 conv c=4 k=3 s=2 conv c=4 k=3 d=4") == [(["0"], (2,), False), (["2"], (4,), False)]
     assert judged("conv c=4 k=3 conv c=4 k=3") == []
     assert judged("conv c=4 k=3 conv c=4 k=3 d=2") == [(["0", "1"], (1, 2), False)]
+
+
+GATED = "identity as=x conv in_channels=8 c=8 k=3 d=6 p=6 {} as=a conv c=8 k=3 d=12 p=12 from=x {} as=b concat from=a,b"
+
+
+@pytest.mark.parametrize(
+    ("spec", "want"),
+    [
+        (GATED.format("se reduction=2", "se reduction=2"), [(["1", "3"], True)]),
+        # a gate in the middle of a branch
+        (
+            "identity as=x conv in_channels=8 c=8 k=3 d=2 p=2 se reduction=2 conv c=8 k=3 d=5 p=5 as=y"
+            " conv c=8 k=3 p=1 from=x concat from=y,last",
+            [(["1", "3", "4"], True)],
+        ),
+        # a branch that is tapped on its way
+        (
+            "identity as=x conv in_channels=8 c=8 k=3 d=2 p=2 as=b1 conv c=8 k=3 d=2 p=2 as=b2 concat from=x,b1,b2",
+            [(["1", "1", "2"], True)],
+        ),
+        # a gate before a residual addition
+        (
+            "conv in_channels=8 c=8 k=3 d=2 p=2 as=a conv c=8 k=1 as=b se reduction=2 add from=a,last conv c=8 k=3 p=1",
+            [(["0", "4"], False)],
+        ),
+        # a fork at what a merge gives: DenseNet
+        (
+            "identity as=x conv in_channels=8 c=8 k=1 as=a concat from=x,a as=y conv c=8 k=3 d=6 p=6"
+            " concat from=y,last",
+            [(["3"], True)],
+        ),
+        # a residual block of pointwise layers inside another
+        (
+            "conv in_channels=8 c=8 k=3 d=2 p=2 as=x0 relu as=x1 conv c=8 k=1 add from=x1,last add from=x0,last"
+            " conv c=8 k=3 p=1",
+            [(["0", "5"], False)],
+        ),
+    ],
+)
+def test_gates_taps_and_nested_blocks_make_no_stack_of_a_branch(spec: str, want: list[tuple[list[str], bool]]) -> None:
+    graph = assemble(blocks(spec.split())[0], needs_input=False).graph
+    found = [
+        ([node.scope[0] for chain in one.branches for node in chain.walking], one.parallel) for one in groups(graph)
+    ]
+    assert found == want
 
 
 ASPP = "identity as=x " + " ".join(f"conv c=4 k=3 d={d} p={d} from=x as=b{d}" for d in (6, 12, 18))

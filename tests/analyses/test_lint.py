@@ -24,7 +24,7 @@ DILATED = "conv c=8 k=3 d={} p={} conv c=8 k=3 d={} p={} conv c=8 k=3 d={} p={}"
 BREAKS = {
     "CC101": (DILATED.format(2, 2, 2, 2, 2, 2), DILATED.format(1, 1, 2, 2, 5, 5)),
     "CC102": ("conv_transpose c=8 k=3 s=2", "conv_transpose c=8 k=4 s=2 p=1"),
-    "CC103": ("conv c=8 k=3 s=4", "conv c=8 k=4 s=4"),
+    "CC103": ("conv c=8 k=3 s=3", "conv c=8 k=4 s=4"),
     "CC104": ("conv c=12 k=3 conv c=8 k=3", "conv c=16 k=3 conv c=10 k=3"),
     "CC105": ("conv c=8 k=4 padding=same", "conv c=8 k=2 p=1+0"),
     "CC106": ("conv c=8 k=3 batch_norm", "conv c=8 k=3 group_norm num_groups=2"),
@@ -65,7 +65,7 @@ def test_numbers_and_remedies() -> None:
     (uneven,) = found("CC102", BREAKS["CC102"][0])
     assert uneven.remedy.startswith("kernel 4")
     (cut,) = found("CC103", BREAKS["CC103"][0])
-    assert cut.numbers["lost"] == (1, 1)  # 32 = 3 + 4 * 7 + 1
+    assert cut.numbers["lost"] == (2, 2)  # 32 = 3 + 3 * 9 + 2
     assert [one.numbers for one in found("CC104", BREAKS["CC104"][0])] == [
         {"channels_out": 12, "groups": 1},
         {"channels_in": 12, "groups": 1},
@@ -87,6 +87,17 @@ def test_objects_are_compared_with_the_jump_only_when_asked_for() -> None:
 def test_depthwise_class_and_image_channels_are_not_judged() -> None:
     assert not found("CC104", "conv c=16 k=3 depthwise k=3 conv c=5 k=1", size="3x32x32")
     assert found("CC104", "conv c=20 k=3 g=2 conv c=8 k=1")[0].numbers["groups"] == 2
+
+
+def test_what_an_expert_would_not_say() -> None:
+    assert not found(
+        "CC103", "zero_pad p=3 conv c=64 k=7 s=2 bias=false zero_pad p=1 max_pool k=3 s=2", size="3x224x224"
+    )
+    assert not found("CC103", "conv c=8 k=1 s=2")  # the stride skips positions: CC111 says so
+    assert not found("CC104", "zero_pad p=1 batch_norm conv c=16 k=3 conv c=8 k=1", size="3x32x32")
+    assert not found("CC104", "conv c=64 k=3 se reduction=16 conv c=8 k=1")
+    assert "32 out" in found("CC104", "conv c=16 k=1 g=4 conv c=16 k=1", size="16x8x8")[0].remedy
+    assert found("CC112", "conv c=8 k=3 as=a flatten linear out_features=8 relu from=a")[0].where[0][0] == "1"
 
 
 def test_a_linear_bias_before_a_norm_is_found_and_a_shared_value_is_not() -> None:

@@ -131,11 +131,21 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     assert asked(capsys, str(tmp_path / "k.npy"))["exact"] is True
     numpy.save(tmp_path / "k.npy", numpy.eye(3) * 0.1)
     assert asked(capsys, str(tmp_path / "k.npy"))["rank"] == 3
+    numpy.save(tmp_path / "k.npy", numpy.full((2, 2), 1e200))
+    assert asked(capsys, str(tmp_path / "k.npy"))["rank"] == 1
     numpy.save(tmp_path / "k.npy", numpy.ones((2, 3, 3)))
     assert asked(capsys, str(tmp_path / "k.npy"))["ranks"] == [1, 1, 1]
+    assert run(["separable", str(tmp_path / "k.npy"), "--rank", "1"]) == 2
+    assert "go with a kernel of two axes" in capsys.readouterr().err
     assert run(["separable", "laplacian", "--rank", "1"]) == 0
     text = capsys.readouterr().out
     assert "rank 2: not separable by one pair" in text and "6 in 1 pair (which leave 10.1%)" in text
+    best = asked(capsys, "laplacian", "--rank", "1")
+    (pair,) = best["pairs"]
+    kernel = numpy.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
+    left = kernel - pair["scale"] * numpy.outer(pair["column"], pair["row"])
+    assert numpy.linalg.norm(left) / numpy.linalg.norm(kernel) == pytest.approx(best["errors"][1])
+    assert asked(capsys, "1e-90 0; 0 1e-90", "--rank", "1")["errors"][1] == pytest.approx(0.5**0.5)
     assert run(["separable", "0 0; 0 0"]) == 0
     assert "rank 0: all zero" in capsys.readouterr().out
 
@@ -150,6 +160,9 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
         (["1 2; 3"], "rows of a kernel are equally long, not 2, 1"),
         (["1 2;; 3 4"], "a row of the kernel is empty"),
         (["1 a; 3 4"], "'a' is no number"),
+        (["1e400 1; 1 1"], "'1e400' is no number here"),
+        (["gaussian", "abc"], "'gaussian abc' is no kernel"),
+        (["1" * 80 + " 1; 1 1"], "a number of 80 digits is past what is read"),
         (["1/0 1; 3 4"], "'1/0' is no number"),
         (["--imag", "3", "sobel"], "there is no option '--imag'"),
         (["-z", "sobel"], "there is no option '-z'"),

@@ -85,6 +85,48 @@ def test_a_chain_by_hand() -> None:
     assert found.peak == 4 * (8 + 8) + 4 * (32 + 64 + 64 + 64)
 
 
+def saved(graph: Graph) -> int:
+    """Bytes of the distinct tensors that autograd keeps, but parameters and buffers."""
+    module = GraphModule(graph).train()
+    fixed = {tensor.untyped_storage().data_ptr() for tensor in (*module.parameters(), *module.buffers())}
+    found: dict[int, int] = {}
+    alive = []
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        alive.append(tensor)
+        if tensor.untyped_storage().data_ptr() not in fixed:
+            found[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        module(*(torch.randn(value.shape) for value in graph.inputs))
+    return sum(found.values())
+
+
+def test_dropout_makes_a_tensor_of_its_own_in_training_only() -> None:
+    graph = stack("conv2d c=8 k=3 p=1 relu dropout conv2d c=8 k=3 p=1", "3x32x32")
+    mask = 8 * 1024
+    assert training(graph, 4).kept == saved(graph) - 3 * mask  # the CPU keeps 4 bytes of mask, a GPU one
+    assert memory(graph, 4).everything == 4 * (3 + 8 + 8 + 8) * 1024
+
+
+def test_what_reaches_no_output_is_not_trained() -> None:
+    alone = stack("identity as=x conv c=64 k=3 p=1 relu conv c=64 k=3 p=1 relu as=y max_pool k=8", "3x32x32")
+    spare = "identity as=x conv c=64 k=3 p=1 relu conv c=64 k=3 p=1 relu as=y conv c=64 k=1 from=y max_pool k=8 from=y"
+    with_spare = stack(spare, "3x32x32")
+    held = 4 * (64 * 64 + 64)
+    assert training(with_spare, 4).kept == training(alone, 4).kept
+    assert training(with_spare, 4).peak >= training(alone, 4).peak + held
+    assert ours(with_spare) == ours(alone) == counted(alone)
+
+
+def test_copies_of_a_row_hold_their_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["memory", "conv2d", "c=3", "k=3", "p=1", "times=3", "-i", "3x32x32", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["inference"]["parameters_and_buffers"] == found["training"]["gradients"] == 3 * 4 * 84
+    assert found["training"]["macs_weight_grad"] == 3 * 81 * 1024
+
+
 def test_a_view_takes_no_memory_and_a_slice_keeps_its_base() -> None:
     b = Builder()
     x = b.input((1, 4, 8, 8))
@@ -112,9 +154,10 @@ def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     assert asked("memory", *words, "--dtype", "fp16")["training"]["kept"] == 192
     assert run(["memory", *words]) == 0
     text = capsys.readouterr().out
-    assert "training: 960 B at its peak, with gradients of the parameters 32 B and 384 B kept for backward" in text
+    assert "training: 960 B at its peak: parameters and buffers, their gradients 32 B, 384 B kept for backward" in text
     assert run(["memory", *words, "--dtype", "int8"]) == 0
     assert "training" not in capsys.readouterr().out
+    assert "training" not in asked("memory", *words, "--dtype", "int8")
     work = asked("macs", "--backward", *words)
     assert (work["macs"], work["macs_input_grad"], work["macs_weight_grad"]) == (128, 0, 128)
 

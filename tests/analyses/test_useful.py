@@ -67,6 +67,13 @@ def test_zeros_that_a_step_of_its_own_adds_are_padding_too(pads: list, conv: dic
     assert sum(useful(graph).values()) == ones(graph)
 
 
+def test_padding_in_two_steps_or_behind_a_function_is_padding_still() -> None:
+    b = Builder()
+    x = b.pad(b.relu(b.pad(b.input((1, 2, 7, 8)), [(1, 1), (2, 0)])), [(1, 1), (-1, 1)])
+    graph = b.graph(b.conv(x, 3, 3))
+    assert sum(useful(graph).values()) == ones(graph)
+
+
 def test_reflected_positions_are_real() -> None:
     b = Builder()
     graph = b.graph(b.conv(b.pad(b.input((1, 2, 7, 8)), [(1, 1), (1, 1)], mode="reflect"), 3, 3))

@@ -25,7 +25,7 @@ BAD: list[tuple[list[str], str]] = [
     (["shape", *I3, "Conv2d(3, 4, 3, bais=True)"], "conv has no argument 'bais'; did you mean 'bias'?"),
     (["kinds", "cnov"], "there is no kind 'cnov'; did you mean 'conv'?"),
     (["profile", *I3, *C, "--dtype", "fp8"], "invalid value for '--dtype': 'fp8' is not one of"),
-    (["profile", *I3, *C, "--threads", "two"], "invalid value for '--threads': 'two' is not a valid int range"),
+    (["profile", *I3, *C, "--threads", "two"], "invalid value for '--threads': 'two' is no whole number"),
     # arity and sorts
     (["shape", *I3, "Conv2d(3, 4)"], "conv needs kernel_size"),
     (["shape", *I3, "Conv2d(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)"], "Conv2d takes 9 positional values"),

@@ -10,6 +10,7 @@ import pytest
 from convcalc.cli.app import run
 from convcalc.render.heat import grid, heat, level
 from convcalc.render.table import Picture
+from convcalc.render.units import short
 
 ASPP = ["identity", "as=x"]
 for _d in (6, 12, 18):
@@ -39,6 +40,9 @@ def test_rates_per_axis_are_judged_apart(capsys: pytest.CaptureFixture[str]) -> 
     assert (horizontal["axis"], horizontal["rates"], horizontal["kernel_size"]) == ("horizontal", [2, 4], 5)
     assert vertical["exact"]["full"] and not horizontal["exact"]["full"]
     assert horizontal["exact"]["coverage_2d"] == vertical["exact"]["coverage_2d"] == 7 * 13 / (7 * 25)
+    assert (horizontal["exact"]["reached_all"], horizontal["exact"]["positions_all"]) == (91, 175)
+    line = asked(capsys, "hdc-check", "conv1d", "in_channels=2", "c=2", "k=3", "d=2", code=1)
+    assert line["groups"][0]["exact"]["coverage_2d"] is None
     assert asked(capsys, "hdc-check", "1x1x2,2x2x1", "-k", "3")["groups"][0]["axis"] == "depth"
 
 
@@ -92,8 +96,8 @@ def test_parts_of_one_layer_are_named_in_full(capsys: pytest.CaptureFixture[str]
 
 def test_pictures_fit_and_can_do_without_colour_or_unicode(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, "hdc-check", "20,40,60", "--ascii", code=1)
-    drawn = [line for line in text.splitlines() if line and set(line) <= set(".:-=+*#%@")]
-    assert 20 <= len(drawn) <= 40 and max(map(len, drawn)) <= 78 and "is the mean of" in text
+    drawn = [line for line in text.splitlines() if line and set(line) <= set(",.:-=+*#%@")]
+    assert 20 <= len(drawn) <= 40 and max(map(len, drawn)) <= 78 and "on average over" in text
     assert "ways to each" not in printed(capsys, "hdc-check", "1,2", "--no-picture")
     line = printed(capsys, "hdc-check", "conv1d", "in_channels=2", "c=2", "k=3", "d=2", code=1)
     assert "\n10101\n" in line
@@ -107,6 +111,11 @@ def test_a_shrunk_cell_is_the_mean_of_its_positions() -> None:
     assert [level(value, 10, 4) for value in (0, 0.01, 2.5, 10)] == [0, 1, 1, 4]
     two = Picture([((1, 0), (1, 0)), ((0, 1), (0, 1))], "ways")
     assert heat(two)[:2] == ["10", "01"]
+    holed = Picture([((1, 0, 1, 1), (1, 1, 1, 1))], "ways")
+    assert heat(holed, wide=2, high=2)[:2] == ["▫▫", "██"] and "▫ some none" in heat(holed, wide=2, high=2)[-1]
+    assert grid(two, wide=1, high=1).holed == [[True]] and grid(two, wide=1, high=1).rows == [[1 / 2]]
+    huge = Picture([((3**900, 3**900),)], "ways")
+    assert heat(huge)[-1].endswith("up to " + short(3**900))
 
 
 def test_designs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,7 +124,7 @@ def test_designs(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["sawtooth"][0]["tooth"] == [1, 3] and found["sawtooth"][0]["copies"] == 2
     assert all(one["receptive_field"] >= 17 for one in (*found["designs"], *found["sawtooth"]))
     text = printed(capsys, "hdc-design", "--rf", "1024", "-k", "2")
-    assert "1,2,4,8,16,32,64,128,256,512" in text and "2^10 = 1,024" in text
+    assert "1, 2, 4, 8, 16, 32, 64, 128, 256, 512" in text and "reach at most 1,024" in text
     assert "one position needs no dilated layer" in printed(capsys, "hdc-design", "--rf", "1")
 
 
@@ -126,7 +135,10 @@ def test_designs(capsys: pytest.CaptureFixture[str]) -> None:
         (["hdc-design", "--rf", "0"], "a field must be at least 1, not 0"),
         (["hdc-design", "--rf", "9", "-k", "1"], "a kernel of 1 sees one position"),
         (["hdc-design", "--rf", "9", "--layers", "0"], "--layers takes a whole number from 1 to 100, not 0"),
-        (["hdc-design", "--rf", "1000000000"], "past what is enumerated"),
+        (["hdc-design", "--rf", "1000000000"], "past what is searched"),
+        (["hdc-check", "1,2", "-i", "3x8x8"], "rates take no -i"),
+        (["hdc-check", "1,2", "-k", ""], "a kernel is a whole number below a billion, not ''"),
+        (["hdc-check", "1e3,2"], "rates are whole numbers from 1"),
         (["hdc-check", "1x2,3x4x5"], "the rate 1x2 names 2 axes where others name 3"),
         (["hdc-check", "1x2x3x4"], "4 axes are more than a convolution has"),
         (["hdc-check", "1,2", "-k", "3x3x3,5x5"], "the kernel 5x5 names 2 axes where others name 3"),

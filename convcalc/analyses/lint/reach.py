@@ -70,7 +70,9 @@ def dropped(subject: Subject) -> Found:
     if not subject.sized:
         return
     for loss in losses(subject.graph):
-        if any(loss.positions):
+        windows = loss.node.op.windows  # type: ignore[union-attr]
+        pairs = zip(loss.positions, windows, strict=True)
+        if any(lost > max(window.stride - window.span, 0) for lost, window in pairs):  # else a stride skips them
             size = loss.node.inputs[0].spatial
             lost = " x ".join(map(str, loss.positions))
             yield Finding(

@@ -8,7 +8,7 @@ from convcalc.analyses.lint import reach, work
 from convcalc.analyses.lint.subject import Finding, Found, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from convcalc.graph import Graph
 
@@ -30,7 +30,7 @@ SIZED = ("CC103", "CC107", "CC110")
 """Rules that say nothing without the input's size."""
 
 
-def lint(graph: Graph, *, smallest: int | None = None) -> list[Finding]:
-    """Return every finding, in the order of the codes; `smallest` is the size of an object to be kept, in pixels."""
+def lint(graph: Graph, codes: Iterable[str] = RULES, *, smallest: int | None = None) -> list[Finding]:
+    """Return the findings of some rules (all), in order; `smallest` is the size of an object to be kept, in pixels."""
     subject = Subject.of(graph, smallest)
-    return [finding for rule in RULES.values() for finding in rule(subject)]
+    return [finding for code in codes for finding in RULES[code](subject)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import gcd
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from convcalc import ops
 from convcalc.analyses.lint.subject import CONVS, Finding, Found, Subject
@@ -12,8 +12,9 @@ from convcalc.analyses.useful import useful
 from convcalc.sizes import known
 
 if TYPE_CHECKING:
-    from convcalc.graph import Node
+    from convcalc.graph import Node, Path, Value
 
+DOING = tuple({*get_args(ops.Op)} - {ops.Input, ops.Parameter, ops.Constant})
 VECTOR = 8
 """Channels that vector units and tensor cores take at a time, at least."""
 WASTE = 0.5
@@ -26,11 +27,10 @@ def channels(subject: Subject) -> Found:
     Kernels pad the channels up to the next multiple and compute zeros. The channels of the input and of the last
     layers (classes) are given by the task and are not judged, nor are depthwise layers.
     """
-    last = _contracting_later(subject)
-    given = {value.index for value in subject.graph.inputs}
+    last, given = _contracting_later(subject), _uncontracted(subject)
     for node in subject.steps(*CONVS):
         x, out, count = node.inputs[0], node.output, node.op.groups  # type: ignore[union-attr]
-        if not known(x.channels, out.channels, count) or count == x.channels:
+        if not known(x.channels, out.channels, count) or count == x.channels or _one_position(out):
             continue
         sides = [("in", x.channels // count, x.index in given), ("out", out.channels // count, out.index not in last)]
         odd = {name: size for name, size, excused in sides if size % VECTOR and not excused}
@@ -42,7 +42,8 @@ def channels(subject: Subject) -> Found:
                 (node.scope,),
                 f"{words} channels{per} are no multiple of {VECTOR}",
                 {**{f"channels_{name}": size for name, size in odd.items()}, "groups": count},
-                "round them: " + ", ".join(f"{-(-size // VECTOR) * VECTOR} {name}" for name, size in odd.items()),
+                "round them: "
+                + ", ".join(f"{-(-size // VECTOR) * VECTOR * count} {name}" for name, size in odd.items()),
             )
 
 
@@ -103,7 +104,7 @@ def padding_work(subject: Subject) -> Found:
         return
     real = useful(subject.graph)
     for node in subject.steps(*CONVS):
-        work = macs_of(node)
+        work, windows = macs_of(node), node.op.windows  # type: ignore[union-attr]
         kept = real.get(node.output.index, work)
         if work and kept < (1 - WASTE) * work:
             yield Finding(
@@ -111,7 +112,8 @@ def padding_work(subject: Subject) -> Found:
                 (node.scope,),
                 f"{100 * (1 - kept / work):.1f}% of its {work:,} multiply-adds land on padding",
                 {"macs": work, "macs_useful": kept},
-                "a smaller rate, or a larger map (convcalc macs --useful)",
+                f"a smaller {'rate' if any(w.dilation > 1 for w in windows) else 'kernel'}, or a larger map"
+                " (convcalc macs --useful)",
             )
 
 
@@ -120,13 +122,30 @@ def unused(subject: Subject) -> Found:
 
     They cost parameters, and time where a framework runs them, and change nothing.
     """
-    needed = {value.index for value in subject.graph.outputs}
-    for node in reversed(subject.graph.nodes):
-        if node.output.index in needed:
-            needed.update(value.index for value in node.inputs)
-    for node in subject.steps(*CONVS):
-        if node.output.index not in needed:
-            yield Finding("CC112", (node.scope,), "its output is never used", {}, "remove it, or join it (from=)")
+    needed = subject.graph.needed()
+    layers: dict[Path, list[Node]] = {}
+    for node in subject.steps(*DOING):
+        layers.setdefault(node.scope[:1], []).append(node)
+    for nodes in layers.values():
+        if not any(node.output.index in needed for node in nodes):
+            yield Finding("CC112", (nodes[0].scope,), "its output is never used", {}, "remove it, or join it (from=)")
+
+
+def _uncontracted(subject: Subject) -> set[int]:
+    """Values that no contraction has worked on yet: they have the channels of the input."""
+    found: set[int] = set()
+    for node in subject.graph.nodes:
+        data = [value.index for value in node.inputs if subject.graph.nodes[value.index].inputs or value.index in found]
+        if isinstance(node.op, ops.Input) or (
+            data and not isinstance(node.op, (*CONVS, ops.Einsum)) and found.issuperset(data)
+        ):
+            found.add(node.output.index)
+    return found
+
+
+def _one_position(value: Value) -> bool:
+    """Whether a map is a single position: a gate, where channels are squeezed on purpose."""
+    return all(isinstance(size, int) and size == 1 for size in value.spatial)
 
 
 def _contracting_later(subject: Subject) -> set[int]:
