@@ -14,7 +14,6 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from convcalc.render.heat import HIGH, WIDE, grid, heat, level, note, span, worth
 from convcalc.render.table import Answer, Picture, Table, cells
 
 PIPE_WIDTH = 100_000
@@ -110,6 +109,8 @@ def _print(out: Console, table: Table) -> None:
 
 def _draw(out: Console, picture: Picture) -> None:
     """A picture in colour where there is any, two rows of cells to a line; else in characters."""
+    from convcalc.render.heat import HIGH, WIDE, grid, heat, level, note, span, worth
+
     wide = min(out.width, WIDE) if not out.is_terminal else out.width
     if not out.encoding.startswith("utf"):
         picture = picture._replace(ascii_only=True)
