@@ -16,20 +16,24 @@ from convcalc.errors import ConvcalcError, SpecError, UnsupportedError
 from convcalc.graph import Graph
 from convcalc.kinds import find
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Picture, Table
-from convcalc.render.units import count
+from convcalc.render.units import count, short
 from convcalc.shapes import show
 from convcalc.sizes import per_axis
 
-SHOWN, WIDE, HIGH = 24, 64, 16
+SHOWN, PERIOD, WIDE, HIGH = 24, 12, 64, 16
 
 
 def _first(counts: tuple[int, ...]) -> str:
-    return " ".join(map(str, counts[:SHOWN])) + (" ..." if len(counts) > SHOWN else "")
+    large = max(counts) >= 1000
+    shown = SHOWN // 3 if large else SHOWN
+    return (", " if large else " ").join(map(short, counts[:shown])) + (" ..." if len(counts) > shown else "")
 
 
 AXES = (
     Column("axis", "axis"),
-    Column("pattern", "repeats", lambda counts: " ".join(map(str, counts))),
+    Column(
+        "pattern", "repeats", lambda counts: " ".join(map(short, counts)) if len(counts) <= PERIOD else "no pattern"
+    ),
     Column("counts", "from the border", _first),
     Column("never", "never", lambda places: str(len(places)) if places else "-", right=True),
 )

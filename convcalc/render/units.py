@@ -31,13 +31,13 @@ def exactly(value: Any) -> str:
 
 
 def short(value: int) -> str:
-    """Return a whole number with every digit up to 15 of them, and three figures and a power of ten above.
+    """Return a whole number as `count` does, and past the SI letters three figures and a power of ten.
 
-    >>> short(2209), short(3**50)
-    ('2,209', '7.18e23')
+    >>> short(2209), short(55960743861), short(3**50)
+    ('2,209', '55.96 G', '7.18e23')
     """
-    if value < 10**15:
-        return f"{value:,}"
+    if value < 10**18:
+        return count(value)
     power = (value.bit_length() - 1) * 30103 // 100000
     power += 1 if value >= 10 ** (power + 1) else 0
     leading = (value + 5 * 10 ** (power - 3)) // 10 ** (power - 2)
