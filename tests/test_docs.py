@@ -20,9 +20,12 @@ EXAMPLES = sorted((ROOT / "examples").iterdir())
 
 
 @pytest.fixture(autouse=True)
-def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_the_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for name, small in {"SIDES": (64,), "LEAST_BYTES": 2**20, "MOST_BYTES": 2**20}.items():  # roofs of toys, in no time
+        monkeypatch.setattr(f"convcalc.runtime.peaks.{name}", small)
 
 
 @pytest.mark.parametrize("line", TOUR)
@@ -32,7 +35,7 @@ def test_every_command_of_the_tour_answers(line: str, capsys: pytest.CaptureFixt
     assert run(argv) == 0
     printed = capsys.readouterr()
     assert printed.out.strip()
-    assert not printed.err
+    assert not printed.err or (argv[0] == "machine" and "measured this machine's peaks" in printed.err)
 
 
 def test_the_tour_shows_every_command() -> None:

@@ -1,0 +1,33 @@
+"""Quantities as people write them: 300M, 3.35T, 512Ki, one reader for every budget."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from convcalc.errors import SpecError
+
+SUFFIXES = {
+    "": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15,
+    "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
+}  # fmt: skip
+_NUMBER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:[eE]([-+]?\d{1,3}))?\s*([A-Za-z]*)")
+
+
+def quantity(text: str, option: str) -> Fraction:
+    """Return a positive quantity, exactly. Raises SpecError naming the option.
+
+    >>> quantity("3.35T", "--peak-bw"), quantity("512Ki", "--budget")
+    (Fraction(3350000000000, 1), Fraction(524288, 1))
+    """
+    found = _NUMBER.fullmatch(text.strip())
+    suffix = found[3] if found else ""
+    known = next((one for one in SUFFIXES if one == suffix or (len(one) == 1 and one.upper() == suffix.upper())), None)
+    if found is None or known is None or suffix == "m":
+        raise SpecError(
+            f"{option} is a number with a suffix k, M, G, T, P, Ki, Mi, Gi or Ti, such as 300M, not {text!r}"
+        )
+    value = Fraction(found[1]) * Fraction(10) ** int(found[2] or 0) * SUFFIXES[known]
+    if value <= 0:
+        raise SpecError(f"{option} must be above 0, not {text}")
+    return value
