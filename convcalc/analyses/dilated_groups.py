@@ -15,13 +15,13 @@ from convcalc import ops
 from convcalc.analyses.field import fields
 from convcalc.analyses.gridding import Exact, Gridding, check, exact, union_of_boxes
 from convcalc.analyses.reach import Reach
+from convcalc.analyses.transparent import moved, spread_out, whole
 from convcalc.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from convcalc.graph import Graph, Node, Value
-    from convcalc.sizes import Size
     from convcalc.window import Window
 
 AXES = {1: ("length",), 2: ("vertical", "horizontal"), 3: ("depth", "vertical", "horizontal")}
@@ -36,7 +36,7 @@ class Chain(NamedTuple):
 
     def layers(self, axis: int) -> tuple[tuple[int, int], ...]:
         """Return (rate, kernel) of each step along one axis. Raises UnsupportedError for symbols and arrays."""
-        return tuple((_number(window.dilation), _number(window.kernel)) for window in self._windows(axis))
+        return tuple((whole(window.dilation), whole(window.kernel)) for window in self._windows(axis))
 
     def _windows(self, axis: int) -> list[Window]:
         return [node.op.windows[axis] for node in self.steps if isinstance(node.op, ops.Conv)]
@@ -108,12 +108,6 @@ class Group:
         return union_of_boxes(boxes), prod(self.reached(axis).receptive_field for axis in range(self.rank))
 
 
-def _number(size: Size) -> int:
-    if not isinstance(size, int):
-        raise UnsupportedError("gridding needs plain numbers: give the rates and kernels")
-    return size
-
-
 def groups(graph: Graph) -> list[Group]:
     """Return the groups of a graph in which something is dilated, in the order of their first steps.
 
@@ -165,16 +159,16 @@ class _Walk:
         op, first = node.op, self.chains[data[0].index]
         if isinstance(op, (ops.Elementwise, ops.Concat)) and len(data) > 1:
             return self._merged(node, data)
-        moved = _moved(node)
-        if moved is None or len(moved) != len(first.low):
+        by = moved(node)
+        if by is None or len(by) != len(first.low):
             return None
         steps = (*first.steps, node) if isinstance(op, ops.Conv) else first.steps
-        return Chain(first.root, steps, tuple(a + b for a, b in zip(first.low, moved, strict=True)))
+        return Chain(first.root, steps, tuple(a + b for a, b in zip(first.low, by, strict=True)))
 
     def _merged(self, node: Node, data: list[Value]) -> Chain | None:
         """The run that goes on through a merge; None where it ends, with the branches noted."""
-        whole = [value for value in data if _spread_out(value, node.output)]
-        parts = [(value, chain) for value in whole for chain in self._open(value)]
+        spread = [value for value in data if spread_out(value, node.output)]
+        parts = [(value, chain) for value in spread for chain in self._open(value)]
         chains = [chain for _, chain in parts]
         if len(set(chains)) == 1:
             return chains[0]
@@ -190,7 +184,8 @@ class _Walk:
                     return chain
         self.end(Chain(branches[0].root, (), (0,) * len(branches[0].low)))
         for value in {parts[place][0].index for place in shared}:
-            self.joined.pop(value, None)
+            if self.readers[value] == 1:  # its branches are among these
+                self.joined.pop(value, None)
             self.chains[value] = Chain(value, (), (0,) * len(branches[0].low))
         self.joined[node.output.index] = branches
         return None
@@ -224,18 +219,16 @@ class _Walk:
         """Return the dilated runs that are part of no longer one and of no branch, and the parallel groups."""
         runs = [chain for chain in dict.fromkeys(self.ended) if chain.dilated]
         beside = [branches for branches in self.joined.values() if any(chain.dilated for chain in branches)]
-        whole = [(chain.walking, 0) for chain in runs]
-        for branches in beside:
-            trunk = len(self._lengthened(Chain(branches[0].root, (), branches[0].low))[-1].walking)
-            whole += [(self._lengthened(chain)[-1].walking, trunk + 1) for chain in branches]
+        branches = [(self._lengthened(chain)[-1].walking, self._trunk(some)) for some in beside for chain in some]
+        alone = [
+            chain
+            for chain in runs
+            if not any(len(chain.walking) > trunk and _begins(steps, chain.walking) for steps, trunk in branches)
+        ]
         kept: dict[tuple[int, ...], Chain] = {}
-        for chain in runs:
+        for chain in alone:
             mine = chain.walking
-            longer = any(
-                (len(steps) > len(mine) >= least and steps[: len(mine)] == mine) or (steps == mine and least)
-                for steps, least in whole
-            )
-            if not longer:
+            if not any(len(other.walking) > len(mine) and _begins(other.walking, mine) for other in alone):
                 kept.setdefault(tuple(node.output.index for node in mine), chain)
         found = [(chain,) for chain in kept.values()] + beside
         jumps = self._jumps() if found else {}
@@ -243,6 +236,11 @@ class _Walk:
         return sorted(
             made, key=lambda group: min(node.output.index for chain in group.branches for node in chain.steps)
         )
+
+    def _trunk(self, branches: tuple[Chain, ...]) -> int:
+        """How many steps lead to the fork of some branches."""
+        fork = Chain(branches[0].root, (), (0,) * len(branches[0].low))
+        return len(self._lengthened(fork)[-1].walking)
 
     def _jumps(self) -> dict[int, tuple[Fraction | None, ...]]:
         """Return the jump of every value, where the input's sizes need not be known for it."""
@@ -259,37 +257,5 @@ class _Walk:
         return found
 
 
-def _spread_out(value: Value, onto: Value) -> bool:
-    """Whether a value has positions of its own, and is not a gate of one position per channel."""
-    gate = all(isinstance(size, int) and size == 1 for size in value.shape[2:])
-    return not gate or all(isinstance(size, int) and size == 1 for size in onto.shape[2:])
-
-
-def _moved(node: Node) -> tuple[int, ...] | None:
-    """Return by how much each axis is moved by a step that keeps to stride 1; None where it ends a run."""
-    op, rank = node.op, len(node.output.shape) - 2
-    match op:
-        case ops.Conv():
-            if any(not isinstance(window.stride, int) or window.stride != 1 for window in op.windows):
-                return None
-            return tuple(-_number(window.before) for window in op.windows)
-        case ops.Elementwise():
-            along = any(axis > 1 for axis in op.axes) and op.function not in ops.NORMS
-            return None if along or op.function == "put" else (0,) * rank
-        case ops.Pad():
-            return tuple(-_number(before) for before in op.before[2:])
-        case ops.Slice():
-            if not isinstance(op.step, int) or op.step != 1:
-                return None
-            return tuple(_number(op.start) if axis == op.axis else 0 for axis in range(2, rank + 2))
-        case ops.Rearrange():
-            return (0,) * rank if _keeps_positions(op, rank) else None
-        case _:
-            return None
-
-
-def _keeps_positions(op: ops.Rearrange, rank: int) -> bool:
-    """Whether only the batch and channels are laid out anew: a channel shuffle."""
-    last = range(sum(map(len, op.split)) - rank, sum(map(len, op.split)))
-    alone = all(len(factors) == 1 for factors in op.split[-rank:]) and all(n == 1 for n in op.merge[-rank:])
-    return rank > 0 and len(op.split) == len(op.merge) == rank + 2 and alone and op.order[-rank:] == tuple(last)
+def _begins(steps: tuple[Node, ...], with_: tuple[Node, ...]) -> bool:
+    return steps[: len(with_)] == with_

@@ -10,7 +10,7 @@ from convcalc.cli.options import InputLayout
 from convcalc.cli.read.source import Block, blocks
 from convcalc.cli.read.stack import Stack, assemble
 from convcalc.cli.read.tensors import Tensor
-from convcalc.errors import ConvcalcError, SpecError, Spot
+from convcalc.errors import ConvcalcError, ShapeError, SpecError, Spot
 from convcalc.graph import Graph
 from convcalc.ops import Conv
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
@@ -129,6 +129,12 @@ def _axes(block: Block, layout: InputLayout) -> tuple[int, tuple[int, ...]]:
         sizes = _as_chw(block.inputs[0].sizes, layout)
         fixed = any(one.rank is not None or one.kind.spatial is not None for one in block.layers)
         rank = rank if fixed else {2: 1, 3: 2, 4: 2, 5: 3}.get(len(sizes), rank)
+        if len(sizes) not in (rank + 1, rank + 2):
+            given = block.inputs[0]
+            raise ShapeError(
+                f"{given.text} has {plural(len(sizes), 'size')}: give channels and {plural(rank, 'spatial size')}",
+                given.spot,
+            )
         return rank, tuple(sizes[-rank:]) if rank else ()
     return rank, ()
 

@@ -22,6 +22,7 @@ from convcalc.builder import Builder
 from convcalc.cli.read.source import blocks
 from convcalc.cli.read.stack import assemble
 from convcalc.errors import ShapeError, UnsupportedError
+from convcalc.ops import Conv
 
 # brute force over all tuples of rates 1..12, and gradients in torch 2.13.0: rows of the oracle records
 ROWS = list(json.loads((Path(__file__).parents[1] / "golden/fields.json").read_text()))
@@ -366,6 +367,26 @@ GATED = "identity as=x conv in_channels=8 c=8 k=3 d=6 p=6 {} as=a conv c=8 k=3 d
             " concat from=y,last",
             [(["3"], True)],
         ),
+        # the same with a dilated first stage: one group for each fork and merge
+        (
+            "conv in_channels=8 c=8 k=3 d=2 p=2 as=a concat from=input,a as=c1 conv c=8 k=3 p=1 as=b concat from=c1,b",
+            [(["0"], True)],
+        ),
+        # a dilated trunk is judged, whatever hangs on it: a 1x1 branch, the fork itself, a gate
+        (
+            "conv in_channels=8 c=8 k=3 d=2 p=2 as=t conv c=8 k=3 d=6 p=6 from=t as=a conv c=8 k=3 d=12 p=12 from=t"
+            " as=b conv c=8 k=1 from=t as=c concat from=a,b,c",
+            [(["0"], False), (["1", "2"], True)],
+        ),
+        (
+            "conv in_channels=8 c=8 k=3 d=2 p=2 as=t conv c=8 k=3 d=2 p=2 concat from=t,last",
+            [(["0"], False), (["1"], True)],
+        ),
+        (
+            "conv in_channels=8 c=8 k=3 d=2 p=2 as=t conv c=8 k=3 d=6 p=6 from=t se reduction=2 as=a"
+            " conv c=8 k=3 d=12 p=12 from=t as=b concat from=a,b",
+            [(["0"], False), (["1", "3"], True)],
+        ),
         # a residual block of pointwise layers inside another
         (
             "conv in_channels=8 c=8 k=3 d=2 p=2 as=x0 relu as=x1 conv c=8 k=1 add from=x1,last add from=x0,last"
@@ -380,6 +401,30 @@ def test_gates_taps_and_nested_blocks_make_no_stack_of_a_branch(spec: str, want:
         ([node.scope[0] for chain in one.branches for node in chain.walking], one.parallel) for one in groups(graph)
     ]
     assert found == want
+
+
+WORDS = ("conv k=3 d=1 p=1", "conv k=3 d=2 p=2", "conv k=3 d=3 p=3", "relu", "se reduction=2", "max_pool k=3 s=1 p=1")
+
+
+@given(data=st.data())
+@settings(max_examples=200)
+def test_every_dilated_layer_that_matters_is_in_some_group(data: st.DataObject) -> None:
+    """Whatever forks, taps, gates and merges there are, nothing dilated is passed over in silence."""
+    words, names = [], ["input"]
+    for n in range(data.draw(st.integers(2, 6))):
+        if len(names) > 2 and data.draw(st.booleans()):
+            pair = data.draw(st.permutations(names))[:2]
+            words.append(f"concat from={','.join(pair)} conv1d c=8 k=1 as=x{n}")
+        else:
+            word = data.draw(st.sampled_from(WORDS)).replace("conv", "conv1d c=8").replace("max_pool", "max_pool1d")
+            words.append(f"{word} from={data.draw(st.sampled_from(names[-2:]))} as=x{n}")
+        names.append(f"x{n}")
+    graph = assemble(blocks(" ".join(words).split(), ("8x32",))[0]).graph
+    held = {node.output.index for one in groups(graph) for chain in one.branches for node in chain.steps}
+    needed = graph.needed()
+    for node in graph.nodes:
+        dilated = isinstance(node.op, Conv) and node.op.windows[0].dilation > 1
+        assert not dilated or node.output.index not in needed or node.output.index in held
 
 
 ASPP = "identity as=x " + " ".join(f"conv c=4 k=3 d={d} p={d} from=x as=b{d}" for d in (6, 12, 18))

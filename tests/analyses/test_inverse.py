@@ -220,6 +220,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
         (["@unet", "-k", "3"], "the other options search for a layer"),
         (["--in", "5", "--out", "5", "-i", "3x5x5"], "-i and --max-size go with layers"),
         (["@unet", "--out", "0"], "--out is a size"),
+        (["conv2d", "c=4", "k=3", "-i", "64x64"], "64x64 has 2 sizes: give channels and 2 spatial sizes"),
         (["conv2d", "c=4", "k=3", "flatten", "-i", "3x9x9", "--out", "4"], "--out has nothing to compare with"),
         (["--in", "224", "--out", "112", "--max-kernel", "99", "--max-stride", "99", "--max-dilation", "99"], "narrow"),
         (["@mobilenet_layers"], "solve takes one stack, not several blocks"),

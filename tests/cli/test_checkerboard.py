@@ -58,6 +58,15 @@ def test_errors(capsys: pytest.CaptureFixture[str]) -> None:
         (["linear", "out_features=3", "-i", "4"], "without spatial axes"),
         (["deformable", "c=4", "-i", "4x8x8"], "depend on the data"),
         (["conv_transpose", "c=1", "k=3"], "the input's size is missing"),
+        (["unfold", "k=2", "-i", "4x8x8"], "whose axes are not those of the input"),
+        (["add", "from=a,b", "-i", "a=4x8", "-i", "b=4x1"], "inputs of different sizes"),
     ):
         assert run(["checkerboard", *argv]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_a_map_that_borders_cut_everywhere_is_not_judged(capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(capsys, "conv2d", "c=4", "k=3", "p=8", "d=8", "-i", "4x12x12")
+    assert found["forward"]["uniform"]
+    assert run(["checkerboard", "conv2d", "c=4", "k=3", "p=8", "d=8", "-i", "4x12x12"]) == 0
+    assert "not judged: a border cuts short" in capsys.readouterr().out
