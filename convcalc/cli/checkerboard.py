@@ -120,6 +120,7 @@ def _picture(found: Overlap, ascii_only: bool) -> Picture | None:
 
 def _document(found: Overlap) -> dict[str, Any]:
     return {
+        "judged": found.judged,
         "uniform": found.uniform,
         "ratio": found.ratio,
         "axes": [{"pattern": row["pattern"], "counts": row["counts"], "never": row["never"]} for row in _rows(found)],

@@ -67,6 +67,6 @@ def test_errors(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_map_that_borders_cut_everywhere_is_not_judged(capsys: pytest.CaptureFixture[str]) -> None:
     found = asked(capsys, "conv2d", "c=4", "k=3", "p=8", "d=8", "-i", "4x12x12")
-    assert found["forward"]["uniform"]
+    assert found["forward"]["judged"] is False and found["gradient"]["judged"] is True
     assert run(["checkerboard", "conv2d", "c=4", "k=3", "p=8", "d=8", "-i", "4x12x12"]) == 0
-    assert "not judged: a border cuts short" in capsys.readouterr().out
+    assert "not judged: a border cuts short" in " ".join(capsys.readouterr().out.split())
