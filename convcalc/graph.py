@@ -87,6 +87,14 @@ class Graph:
             mask = mask & constraint.holds
         return mask
 
+    def readers(self) -> dict[int, list[Node]]:
+        """Return for each value that is read the steps that read it, once for each time."""
+        found: dict[int, list[Node]] = {}
+        for node in self.nodes:
+            for value in node.inputs:
+                found.setdefault(value.index, []).append(node)
+        return found
+
     def needed(self) -> set[int]:
         """Return the values that some output depends on."""
         found = {value.index for value in self.outputs}

@@ -60,6 +60,11 @@ def known(*sizes: Size) -> bool:
     return not any(size is UNKNOWN for size in sizes)
 
 
+def is_one(size: object) -> bool:
+    """Whether this is the number 1: what stretches, gates and single positions are told by."""
+    return isinstance(size, int) and size == 1
+
+
 def is_array(size: object) -> bool:
     """Whether this is a numpy array (asked without importing numpy)."""
     return type(size).__name__ == "ndarray"

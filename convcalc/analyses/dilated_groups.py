@@ -116,9 +116,9 @@ def groups(graph: Graph) -> list[Group]:
     walk = _Walk(graph)
     for node in graph.nodes:
         walk.read(node)
-    for value in graph.nodes:
-        if walk.readers.get(value.output.index, 0) == 0 and value.output.index in walk.chains:
-            walk.end(walk.chains[value.output.index])
+    for index, chain in walk.chains.items():
+        if index not in walk.readers:
+            walk.end(chain)
     return walk.groups()
 
 
@@ -127,10 +127,7 @@ class _Walk:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.readers: dict[int, int] = {}
-        for node in graph.nodes:
-            for value in node.inputs:
-                self.readers[value.index] = self.readers.get(value.index, 0) + 1
+        self.readers = {index: len(nodes) for index, nodes in graph.readers().items()}
         self.chains: dict[int, Chain] = {}
         self.before: dict[int, Chain] = {}
         """For a value read more than once: the chain that leads to it."""

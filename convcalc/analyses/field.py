@@ -13,6 +13,7 @@ from convcalc import ops
 from convcalc.analyses.reach import Reach
 from convcalc.analyses.resampling import copies, factor, ratio, reader
 from convcalc.errors import UnsupportedError
+from convcalc.sizes import is_one
 from convcalc.window import Window
 
 if TYPE_CHECKING:
@@ -247,7 +248,7 @@ def _rearranged(field: Field, op: ops.Rearrange, node: Node) -> Field:
     for axis, count in enumerate(op.merge):
         run = op.order[place : place + count]
         for nth, part in enumerate(run):
-            outer = all(_is_one(flat[other]) for other in run[:nth])
+            outer = all(is_one(flat[other]) for other in run[:nth])
             landing[part] = axis, outer, tuple(flat[other] for other in run[nth + 1 :])
         place += count
     out: Field = {}
@@ -256,7 +257,7 @@ def _rearranged(field: Field, op: ops.Rearrange, node: Node) -> Field:
             out[i, axis, None] = reach
             continue
         factors = flat[starts[own] : starts[own + 1]]
-        real = [starts[own] + nth for nth, factor in enumerate(factors) if not _is_one(factor)]
+        real = [starts[own] + nth for nth, factor in enumerate(factors) if not is_one(factor)]
         lead = real[0] if real else starts[own]
         target, outermost, below = landing[lead]
         if not outermost:
@@ -267,7 +268,7 @@ def _rearranged(field: Field, op: ops.Rearrange, node: Node) -> Field:
             window *= _number(part)
         repeats = 1
         for part in below:
-            repeats *= 1 if _is_one(part) else _number(part)
+            repeats *= 1 if is_one(part) else _number(part)
         size = _size(node.output, target)
         step = Window(kernel=window, stride=window)
         gathered = reach if window == 1 else reach.through(step, _size_over(node.inputs[0], own, window))
@@ -275,10 +276,6 @@ def _rearranged(field: Field, op: ops.Rearrange, node: Node) -> Field:
             gathered = gathered.resized(Fraction(1, repeats), lambda n, r=repeats: (n // r,), size)  # type: ignore[misc]
         out = _join(out, {(i, axis, target): gathered}, size_of=node.output)
     return out
-
-
-def _is_one(size: Size) -> bool:
-    return isinstance(size, int) and size == 1
 
 
 def _size_over(value: Value, axis: int, divisor: int) -> int | None:
@@ -297,7 +294,7 @@ def _elementwise(seen: list[Field], op: ops.Elementwise, node: Node) -> Field:
         for (i, axis, own), reach in field.items():
             if own is None:
                 moved[i, axis, None] = reach
-            elif _is_one(value.shape[own]) and not _is_one(node.output.shape[own + shift]):
+            elif is_one(value.shape[own]) and not is_one(node.output.shape[own + shift]):
                 moved[i, axis, None] = "a gate of one position"
             else:
                 moved[i, axis, own + shift] = reach

@@ -12,7 +12,7 @@ from convcalc import ops
 from convcalc.equations import letter_sizes
 from convcalc.graph import Graph, Node
 from convcalc.ops import NORMS
-from convcalc.sizes import UNKNOWN, Size, common_divisor, known, product, total
+from convcalc.sizes import UNKNOWN, Size, common_divisor, is_one, known, product, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,7 +131,7 @@ def adaptive_taps(node: Node) -> Size:
     if not known(*x.spatial, *y.spatial):
         return UNKNOWN
     pairs = zip(x.spatial, y.spatial, strict=True)
-    taps = (i if isinstance(o, int) and o == 1 else i + o - common_divisor(i, o) for i, o in pairs)
+    taps = (i if is_one(o) else i + o - common_divisor(i, o) for i, o in pairs)
     return product((x.batch, x.channels, *taps))
 
 

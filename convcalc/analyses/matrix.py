@@ -7,11 +7,13 @@ Source: Dumoulin and Visin, arXiv:1603.07285, section 4.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
 from convcalc import ops
+from convcalc.analyses.steps import SILENT
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.sizes import known
 
@@ -26,7 +28,11 @@ Entry: TypeAlias = tuple[int, int, int]
 ENTRIES_LIMIT = 2_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+RANK_LIMIT = 512
+"""The most rows or columns of a matrix that is decomposed in passing."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Matrix:
     """The entries of C in order of rows; two entries with one weight share it."""
 
@@ -39,6 +45,19 @@ class Matrix:
     def density(self) -> float:
         """The share of places that are not zero."""
         return len(self.entries) / (self.rows * self.columns)
+
+    @cached_property
+    def rank(self) -> int | None:
+        """The rank for weights in general position; None for a matrix past RANK_LIMIT."""
+        if max(self.rows, self.columns) > RANK_LIMIT:
+            return None
+        import numpy
+
+        weights = numpy.random.default_rng(0).standard_normal(self.weights)
+        dense = numpy.zeros((self.rows, self.columns))
+        for row, column, weight in self.entries:
+            dense[row, column] = weights[weight]
+        return int(numpy.linalg.matrix_rank(dense))
 
     @property
     def transposed(self) -> Matrix:
@@ -70,8 +89,7 @@ def matrix(graph: Graph) -> Matrix:
 
 def walking(graph: Graph) -> Node:
     """Return the only step of a graph that is no tensor. Raises UnsupportedError where there are others."""
-    still = (ops.Input, ops.Parameter, ops.Constant)
-    steps = [node for node in graph.nodes if not isinstance(node.op, still)]
+    steps = [node for node in graph.nodes if not isinstance(node.op, SILENT)]
     if len(steps) != 1 or not isinstance(steps[0].op, (ops.Conv, ops.ConvTranspose)):
         raise UnsupportedError(
             "a matrix is drawn of one convolution or transposed convolution with zero padding, and of nothing else"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convcalc import ops
-from convcalc.sizes import Size, product
+from convcalc.sizes import Size, is_one, product
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node, Value
@@ -60,7 +60,7 @@ def _view(node: Node, *, training: bool) -> bool:
             return True
         case ops.Rearrange(split=split, order=order):
             sizes = [size for factors in split for size in factors]
-            moved = [place for place in order if not (isinstance(sizes[place], int) and sizes[place] == 1)]
+            moved = [place for place in order if not is_one(sizes[place])]
             return moved == sorted(moved)
         case ops.Elementwise(function=function):
             return function in VIEWS or (function == "dropout" and not training)

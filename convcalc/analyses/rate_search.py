@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -45,7 +46,8 @@ class Sawtooth:
     copies: int
 
 
-def repairs(rates: Sequence[int], kernels: Sequence[int]) -> Repairs | None:
+@lru_cache(maxsize=8)
+def repairs(rates: Rates, kernels: tuple[int, ...]) -> Repairs | None:
     """Return the nearest rate lists that leave no hole: fewest changes, then the smallest field, then the least moved.
 
     None where no list with these kernels reaches as large a field. The kernels are those of layers above 1.

@@ -35,10 +35,7 @@ def rows(graph: Graph, depth: int = 1) -> list[Row]:
     for node in graph.nodes:
         if not isinstance(node.op, Input):
             groups.setdefault(node.scope[:depth], []).append(node)
-    readers: dict[int, list[Path]] = {}
-    for node in graph.nodes:
-        for value in node.inputs:
-            readers.setdefault(value.index, []).append(node.scope[:depth])
+    readers = graph.readers()
     given = {value.index for value in graph.outputs}
     made = []
     for path, nodes in groups.items():
@@ -49,7 +46,8 @@ def rows(graph: Graph, depth: int = 1) -> list[Row]:
         outputs = tuple(
             node.output
             for node in nodes
-            if node.output.index in given or any(path != reader for reader in readers.get(node.output.index, ()))
+            if node.output.index in given
+            or any(path != reader.scope[:depth] for reader in readers.get(node.output.index, ()))
         )
         if not outputs:
             outputs = (nodes[-1].output,)

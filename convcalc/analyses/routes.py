@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from convcalc import ops
+from convcalc.analyses.transparent import spread_out
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node, Value
@@ -50,11 +51,5 @@ def routes(graph: Graph) -> Routes:
 
 def _gates(node: Node, value: Value) -> bool:
     """Whether a value only scales the others: one position per channel where the result has more."""
-    if not isinstance(node.op, ops.Elementwise) or node.op.function != "multiply":
-        return False
-    here, there = value.shape[2:], node.output.shape[2:]
-    return bool(there) and all(_one(size) for size in here) and not all(_one(size) for size in there)
-
-
-def _one(size: object) -> bool:
-    return isinstance(size, int) and size == 1
+    multiplies = isinstance(node.op, ops.Elementwise) and node.op.function == "multiply"
+    return multiplies and not spread_out(value, node.output)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcalc import ops
+from convcalc.analyses.memory import held
 from convcalc.ops import NORMS
 
 if TYPE_CHECKING:
@@ -56,17 +57,14 @@ def _longest(graph: Graph, counts: Callable[[Node], bool]) -> dict[int, int]:
 
 def steps(graph: Graph, show: Show = str) -> list[Step]:
     """Return the steps of a graph, a function that follows directly on the same line; `show` writes a size."""
-    readers: dict[int, int] = {}
-    for node in graph.nodes:
-        for value in node.inputs:
-            readers[value.index] = readers.get(value.index, 0) + 1
+    readers = graph.readers()
     found: list[Step] = []
     moved: dict[int, int] = {}
     for node in graph.nodes:
         if isinstance(node.op, SILENT) or not node.inputs:
             continue
         last = found[-1] if found else None
-        data = [value for value in node.inputs if not _held(graph, value)]
+        data = [value for value in node.inputs if not held(graph.nodes[value.index])]
         said = does(node, show)
         if (not data and not isinstance(node.op, ops.Einsum)) or said == MOVED:
             moved[node.output.index] = data[0].index if data else -1
@@ -75,7 +73,7 @@ def steps(graph: Graph, show: Show = str) -> list[Step]:
             last is not None
             and len(data) == 1
             and moved.get(data[0].index, data[0].index) == last.output.index
-            and readers[last.output.index] == 1
+            and len(readers[last.output.index]) == 1
             and isinstance(node.op, (ops.Elementwise, ops.Slice, ops.Rearrange))
         )
         if follows and last is not None:
@@ -86,10 +84,6 @@ def steps(graph: Graph, show: Show = str) -> list[Step]:
         only = graph.nodes[-1]
         return [Step(".".join(only.scope[1:]) or "-", does(only, show), only.output)]
     return found
-
-
-def _held(graph: Graph, value: Value) -> bool:
-    return isinstance(graph.nodes[value.index].op, (ops.Parameter, ops.Constant))
 
 
 def does(node: Node, show: Show = str) -> str:

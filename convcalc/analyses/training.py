@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 from convcalc import ops
 from convcalc.analyses.macs import macs_of
 from convcalc.analyses.memory import bytes_of, held, last_reader, storages
+from convcalc.analyses.transparent import one_position
 from convcalc.ops import NORMS
-from convcalc.sizes import Size, product
+from convcalc.sizes import Size, product, total
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Iterable, Set
 
     from convcalc.graph import Graph, Node
 
@@ -79,6 +80,12 @@ def gradient_macs(node: Node, needs: set[int]) -> Gradients:
     return Gradients(work if asked[0] else 0, work if asked[1] else 0)
 
 
+def gradients_of(nodes: Iterable[Node], needs: set[int]) -> Gradients:
+    """Return the multiply-adds of several steps' gradients together."""
+    found = [gradient_macs(node, needs) for node in nodes]
+    return Gradients(total(one.data for one in found), total(one.weights for one in found))
+
+
 def kept(node: Node, needs: set[int], itemsize: int) -> Kept:
     """Return what a step keeps for backward; nothing where no gradient passes through it."""
     if node.output.index not in needs or held(node):
@@ -97,7 +104,7 @@ def kept(node: Node, needs: set[int], itemsize: int) -> Kept:
         case ops.Pool():
             if op.function == "max":
                 return Kept((x.index,), (("indices", product(y.shape) * INDEX),))
-            whole = not op.windows and all(isinstance(size, int) and size == 1 for size in y.spatial)
+            whole = not op.windows and one_position(y)
             return Kept() if whole else Kept((x.index,))
         case ops.Sample():
             return _sampled(node, itemsize)

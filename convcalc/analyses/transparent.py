@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from convcalc import ops
 from convcalc.errors import UnsupportedError
+from convcalc.sizes import is_one
 
 if TYPE_CHECKING:
     from convcalc.graph import Node, Value
@@ -21,8 +22,12 @@ def whole(size: Size) -> int:
 
 def spread_out(value: Value, onto: Value) -> bool:
     """Whether a value has positions of its own, and is not a gate of one position per channel."""
-    gate = all(isinstance(size, int) and size == 1 for size in value.shape[2:])
-    return not gate or all(isinstance(size, int) and size == 1 for size in onto.shape[2:])
+    return not one_position(value) or one_position(onto)
+
+
+def one_position(value: Value) -> bool:
+    """Whether a map is a single position (also where there are no spatial axes)."""
+    return all(map(is_one, value.spatial))
 
 
 def moved(node: Node) -> tuple[int, ...] | None:

@@ -11,7 +11,7 @@ from convcalc.builder import Builder
 from convcalc.cli.options import Ascii, AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.read.layers import Layer
 from convcalc.cli.read.stack import Stack
-from convcalc.cli.report import hints, shapes, stacks
+from convcalc.cli.report import AXIS_NAMES, hints, shapes, stacks
 from convcalc.errors import ConvcalcError, SpecError, UnsupportedError
 from convcalc.graph import Graph
 from convcalc.kinds import find
@@ -96,10 +96,9 @@ def _verdict(found: Overlap) -> str:
 
 
 def _rows(found: Overlap) -> list[dict[str, Any]]:
-    names = {1: ["length"], 2: ["height", "width"], 3: ["depth", "height", "width"]}[len(found.sizes)]
     return [
         {"axis": name, "pattern": found.pattern(n), "counts": found.along(n), "never": found.never(n)}
-        for n, name in enumerate(names)
+        for n, name in enumerate(AXIS_NAMES[len(found.sizes)])
     ]
 
 

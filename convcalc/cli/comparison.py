@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from convcalc.analyses.field import fields
 from convcalc.analyses.macs import at_least
-from convcalc.cli.fields import field_of, found_in, sized
+from convcalc.cli.fields import field_of, seen_by, sized
 from convcalc.cli.options import immediate_interrupts
 from convcalc.cli.profile import progress
 from convcalc.cli.read.stack import Stack
@@ -78,7 +78,7 @@ def _field(stack: Stack) -> str:
         seen = fields(stack.graph)
     except UnsupportedError:
         return "?"
-    found = found_in(stack.graph.outputs, stack, seen)
+    found = seen_by(stack.graph.outputs[-1], stack, seen)
     return " + ".join(sized(one) + (" and all" if one.everything and any(one.axes) else "") for _, one in found)
 
 

@@ -14,11 +14,6 @@ from convcalc.graph import Graph, Value
 DEPENDS = "data-dependent"
 
 
-def found_in(values: Sequence[Value], stack: Stack, seen: dict[int, Field]) -> list[tuple[str, Receptive]]:
-    """Return (input name, field) for each input that the last of these values sees."""
-    return seen_by(values[-1], stack, seen)
-
-
 def seen_by(made: Value, stack: Stack, seen: dict[int, Field]) -> list[tuple[str, Receptive]]:
     """Return (input name, field) for each input that a value sees."""
     field = seen[made.index]

@@ -10,6 +10,7 @@ from convcalc.cli.options import InputLayout
 from convcalc.cli.read.source import Block, blocks
 from convcalc.cli.read.stack import Stack, assemble
 from convcalc.cli.read.tensors import Tensor
+from convcalc.cli.report import AXIS_NAMES
 from convcalc.errors import ConvcalcError, ShapeError, SpecError, Spot
 from convcalc.graph import Graph
 from convcalc.ops import Conv
@@ -19,7 +20,6 @@ from convcalc.shapes import show
 from convcalc.sizes import UNKNOWN, Size
 
 RUNS = 8
-NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 AXES = (
     Column("axis", "axis"),
     Column("smallest", "smallest", lambda size: "-" if size is None else str(size), right=True),
@@ -55,9 +55,9 @@ class Fit(NamedTuple):
 class Sweep:
     """Which inputs fit a block: each axis by itself, from 1 to a limit; the others keep a size that fits."""
 
-    def __init__(self, block: Block, layout: InputLayout, limit: int) -> None:
+    def __init__(self, block: Block, layout: InputLayout, limit: int, axes: tuple[int, tuple[int, ...]]) -> None:
         self.block, self.layout, self.limit = block, layout, limit
-        self.rank, given = _axes(block, layout)
+        self.rank, given = axes
         square = self._swept(tuple(range(self.rank)), None)
         # what the other axes keep: the input given where it fits, else the largest that fits on all of them
         self.others = given if given and not self.refused(given) else (max(square.valid, default=0),) * self.rank
@@ -146,12 +146,12 @@ def answer(
     block, *more = blocks(spec, inputs or ())
     if more:
         raise SpecError("solve takes one stack, not several blocks")
-    rank, _ = _axes(block, layout)
+    rank, given = _axes(block, layout)
     if rank < 1:
         raise SpecError("solve needs an input with spatial axes")
     if goal is not None and len(goal) not in (1, rank):
         raise SpecError(f"--out names {len(goal)} axes, but the layers have {rank}")
-    sweep = Sweep(block, layout, limit)
+    sweep = Sweep(block, layout, limit, (rank, given))
     wanted = None if goal is None else goal * rank if len(goal) == 1 else goal
     if wanted and sweep.smallest and sweep.axes[0].outputs[sweep.smallest[0]] is None:
         raise SpecError("the output has other axes than the input (flattened?): --out has nothing to compare with")
@@ -159,7 +159,7 @@ def answer(
     rows = [_row(sweep, axis, wanted) for axis in range(rank)]
     shown = [{**rows[0], "axis": "each"}] if rank > 1 and all(_alike(one, rows[0]) for one in rows) else rows
     columns = AXES if wanted else AXES[:-1]
-    head = [f"input sizes up to {limit}, each axis by itself (the others keep {_by(sweep.others)})"]
+    head = [f"input sizes up to {limit}, each axis by itself (the others keep {show(sweep.others)})"]
     foot = [f"one less collapses: {why}"] if why and sweep.smallest else [f"nothing fits: {why}"] if why else []
     tables = [Table(columns=columns, rows=shown, head=head, foot=[*foot, *_nearest(sweep, wanted)], name="inputs")]
     document: dict[str, Any] = {
@@ -172,7 +172,7 @@ def answer(
     }
     if wanted:
         document["out"], document["inputs"] = wanted, [row["giving"] for row in rows]
-    if block.inputs and not sweep.refused(tuple(_axes(block, layout)[1])):
+    if block.inputs and not sweep.refused(given):
         some, part = _dropped(assemble(block, layout=layout.value), sweep)
         tables += some
         document.update(part)
@@ -187,7 +187,7 @@ def _row(sweep: Sweep, axis: int, wanted: tuple[int, ...] | None) -> dict[str, A
     fit = sweep.axes[axis]
     least = fit.valid[0] if fit.valid else None
     row: dict[str, Any] = {
-        "axis": NAMES[sweep.rank][axis],
+        "axis": AXIS_NAMES[sweep.rank][axis],
         "smallest": least,
         "gives": None if least is None else fit.outputs[least],
         "fit": _said(fit.valid, sweep.limit),
@@ -224,10 +224,6 @@ def _said(sizes: Sequence[int], limit: int) -> str:
     return ", ".join(parts) + (f" and {plural(len(every) - RUNS, 'run')} more" if len(every) > RUNS else "") or "none"
 
 
-def _by(sizes: Sequence[int]) -> str:
-    return "x".join(map(str, sizes))
-
-
 def _nearest(sweep: Sweep, wanted: tuple[int, ...] | None) -> list[str]:
     """For outputs that no input gives, those nearest to them."""
     lines = []
@@ -235,9 +231,8 @@ def _nearest(sweep: Sweep, wanted: tuple[int, ...] | None) -> list[str]:
         given = sorted({out for out in sweep.axes[axis].outputs.values() if out is not None})
         if given and want not in given:
             near = [str(out) for out in ([o for o in given if o < want][-1:] + [o for o in given if o > want][:1])]
-            lines.append(
-                f"{NAMES[sweep.rank][axis]}: no input up to {sweep.limit} gives {want} (nearest: {', '.join(near)})"
-            )
+            name = AXIS_NAMES[sweep.rank][axis]
+            lines.append(f"{name}: no input up to {sweep.limit} gives {want} (nearest: {', '.join(near)})")
     return lines
 
 
@@ -252,14 +247,14 @@ def _dropped(stack: Stack, sweep: Sweep) -> tuple[list[Table], dict[str, Any]]:
     above = [
         min((n for n in fit.whole if n >= size), default=None) for fit, size in zip(sweep.axes, spatial, strict=True)
     ]
-    near = " and ".join(_by([size or 0 for size in sizes]) for sizes in (below, above) if None not in sizes)
+    near = " and ".join(show(tuple(size or 0 for size in sizes)) for sizes in (below, above) if None not in sizes)
     if rows:
         foot = [f"the nearest inputs of which nothing is dropped: {near}" if near else "every size drops something"]
         tables = [
-            Table(columns=LOSSES, rows=rows, head=[f"dropped by floor at {_by(spatial)}:"], foot=foot, name="dropped")
+            Table(columns=LOSSES, rows=rows, head=[f"dropped by floor at {show(spatial)}:"], foot=foot, name="dropped")
         ]
     else:
-        tables = [Table(columns=(), rows=(), head=[f"nothing is dropped by floor at {_by(spatial)}"])]
+        tables = [Table(columns=(), rows=(), head=[f"nothing is dropped by floor at {show(spatial)}"])]
     part: dict[str, Any] = {"input": stack.graph.inputs[0].shape, "lost": rows, "lossless_near": [below, above]}
     found = _sames(stack)
     if found:

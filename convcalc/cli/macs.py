@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from convcalc.analyses.training import gradient_macs, needs_gradient
+from convcalc.analyses.training import gradients_of, needs_gradient
 from convcalc.analyses.useful import useful as real_macs
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.read.stack import Stack
@@ -120,9 +120,7 @@ def _further(stack: Stack, rows: Sequence[Line], *, useful: bool, backward: bool
     if backward:
         needs = needs_gradient(stack.graph)
         for line, row in zip(rows, found, strict=True):
-            gradients = [gradient_macs(node, needs) for node in line.row.nodes]
-            row["macs_input_grad"] = total(one.data for one in gradients)
-            row["macs_weight_grad"] = total(one.weights for one in gradients)
+            row["macs_input_grad"], row["macs_weight_grad"] = gradients_of(line.row.nodes, needs)
     return found
 
 

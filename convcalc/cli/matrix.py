@@ -20,7 +20,6 @@ from convcalc.render.units import exactly, percent
 
 SIGNS = ascii_letters + digits
 HIGH, WIDE = 40, 78
-RANK_LIMIT = 512
 TRIPLES = (
     Column("row", "row", right=True),
     Column("column", "column", right=True),
@@ -72,9 +71,8 @@ def _words(found: Matrix, stack: Stack, transpose: bool) -> list[str]:
         f"{exactly(len(found.entries))} non-zeros ({percent(found.density)}) = multiply-adds on real input;"
         f" {exactly(found.weights)} distinct weights where a dense layer would hold {exactly(held)}",
     ]
-    rank = _rank(found)
-    if rank is not None:
-        lines.append(f"rank {rank} for weights in general position")
+    if found.rank is not None:
+        lines.append(f"rank {found.rank} for weights in general position")
     lines.append(
         f"its transpose is the matrix of: {turned(stack.graph)}"
         if not transpose
@@ -119,19 +117,6 @@ def _said(key: str, usual: int | None, values: list[int]) -> list[str]:
     return [f"{key}={values[0] if len(set(values)) == 1 else 'x'.join(map(str, values))}"]
 
 
-def _rank(found: Matrix) -> int | None:
-    """The rank with random weights; None for a matrix too large to decompose in passing."""
-    if max(found.rows, found.columns) > RANK_LIMIT:
-        return None
-    import numpy
-
-    weights = numpy.random.default_rng(0).standard_normal(found.weights)
-    dense = numpy.zeros((found.rows, found.columns))
-    for row, column, weight in found.entries:
-        dense[row, column] = weights[weight]
-    return int(numpy.linalg.matrix_rank(dense))
-
-
 def _picture(found: Matrix) -> list[str]:
     """The corner of the matrix, a letter per weight and a dot for zero."""
     high, wide = min(found.rows, HIGH), min(found.columns, WIDE)
@@ -161,7 +146,7 @@ def _document(found: Matrix, stack: Stack, transpose: bool) -> dict[str, Any]:
         "density": found.density,
         "distinct_weights": found.weights,
         "dense_weights": found.rows * found.columns,
-        "rank": _rank(found),
+        "rank": found.rank,
         "transpose_is": turned(stack.graph),
         "entries": found.entries,
     }

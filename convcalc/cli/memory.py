@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from convcalc.analyses.memory import Memory, bytes_of, held, memory, storages
-from convcalc.analyses.training import Training, gradient_macs, needs_gradient, training
+from convcalc.analyses.training import Gradients, Training, gradients_of, needs_gradient, training
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import Line, document, hints, label, lines, missing, part, shape_of, stacks, warning
@@ -65,12 +65,13 @@ def command(
         body = _rows(stack, rows, run, step, itemsize)
         names = missing(stack)
         trains = dtype is not Dtype.int8
-        after = _training(stack, rows, step) if trains else []
+        work = _gradient_macs(stack, rows)
+        after = _training(rows, step, work) if trains else []
         foot = [*_inference(stack, rows, run, itemsize), *after, *warning(names, "the memory")]
         tables.append(Table(columns=COLUMNS, rows=body, total=_total(body), head=[stack.reading], foot=foot))
         keys = ("param_bytes", "activation_bytes", "alive_bytes", *(("kept_bytes",) if trains else ()))
         extras = [{key: row[key] for key in keys} for row in body]
-        parts.append({**part(stack, rows, extras), **_document(stack, rows, run, step if trains else None, itemsize)})
+        parts.append({**part(stack, rows, extras), **_document(stack, run, step if trains else None, work, itemsize)})
     answer = Answer(document=document("memory", parts, dtype=dtype.value), tables=tables, hints=hints(found))
     return emit(answer, form, out)
 
@@ -135,10 +136,9 @@ def _inference(stack: Stack, rows: Sequence[Line], run: Memory, itemsize: int) -
     return lines_
 
 
-def _training(stack: Stack, rows: Sequence[Line], step: Training) -> list[str]:
+def _training(rows: Sequence[Line], step: Training, work: Gradients) -> list[str]:
     if not step.gradients:
         return ["training: there is no trained parameter"]
-    data, weights = _gradient_macs(stack, rows)
     forward = total(line.macs * line.times for line in rows)
     return [
         f"training: {size_of(step.peak)} at its peak: parameters and buffers, their gradients"
@@ -146,18 +146,18 @@ def _training(stack: Stack, rows: Sequence[Line], step: Training) -> list[str]:
         " it), and the gradients of activations alive at once",
         f"optimizer: nothing more for SGD, {size_of(step.gradients)} with momentum,"
         f" {size_of(2 * step.gradients)} for Adam",
-        f"work of a step: {count(forward)} MACs forward, {count(data)} for the gradients of activations,"
-        f" {count(weights)} for those of weights (macs --backward lists them)",
+        f"work of a step: {count(forward)} MACs forward, {count(work.data)} for the gradients of activations,"
+        f" {count(work.weights)} for those of weights (macs --backward lists them)",
     ]
 
 
-def _gradient_macs(stack: Stack, rows: Sequence[Line]) -> tuple[int, int]:
+def _gradient_macs(stack: Stack, rows: Sequence[Line]) -> Gradients:
     needs = needs_gradient(stack.graph)
-    found = [(gradient_macs(node, needs), line.times) for line in rows for node in line.row.nodes]
-    return total(one.data * times for one, times in found), total(one.weights * times for one, times in found)
+    found = [(gradients_of(line.row.nodes, needs), line.times) for line in rows]
+    return Gradients(total(one.data * n for one, n in found), total(one.weights * n for one, n in found))
 
 
-def _document(stack: Stack, rows: Sequence[Line], run: Memory, step: Training | None, itemsize: int) -> dict[str, Any]:
+def _document(stack: Stack, run: Memory, step: Training | None, work: Gradients, itemsize: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         "inference": {
             "parameters_and_buffers": run.held,
@@ -170,14 +170,13 @@ def _document(stack: Stack, rows: Sequence[Line], run: Memory, step: Training | 
     }
     if step is None:
         return found
-    data, weights = _gradient_macs(stack, rows)
     given = {node.output.index for node in stack.graph.nodes if isinstance(node.op, Input)}
     found["training"] = {
         "total": step.peak,
         "gradients": step.gradients,
         "kept": step.kept,
         "kept_inputs": total(step.kept_by.get(index, 0) for index in given),
-        "macs_input_grad": data,
-        "macs_weight_grad": weights,
+        "macs_input_grad": work.data,
+        "macs_weight_grad": work.weights,
     }
     return found

@@ -46,15 +46,16 @@ def further(
     for name, one in found:
         of = f" of {name}" if several else ""
         source = _source(stack, name)
+        against = _coverage(one, rows, stack, seen, source)
         if any(one.axes):
             lines += _objects(one, rows, stack, seen, of)
-            lines += _against(one, rows, stack, seen, source, of)
+            lines += _against(one, against, stack, source, of) if against is not None else []
+        if len(found) == 1:
+            document = _keys(one, against, stack)
         if place is not None:
             region = unit(stack.graph, value, source, one, place)
             lines.append(_region(region, of))
             units[name] = _unit(region)
-    if len(found) == 1:
-        document = _keys(found[0][1], rows, stack, seen)
     if units:
         document["unit"] = units if several else next(iter(units.values()))
     if paths:
@@ -106,70 +107,70 @@ def _each(rows: Sequence[Line], stack: Stack, seen: dict[int, Field]) -> list[tu
     return made
 
 
-def _first(rows: Sequence[Line], stack: Stack, seen: dict[int, Field], *, every: bool) -> Line | None:
-    """The first row of which some output, or every output, sees the whole input."""
-    given = stack.graph.inputs[0].spatial
-    for line, one in _each(rows, stack, seen):
-        outputs = [count or 0 for count in one.outputs]
-        if whole(one, given, outputs)[int(every)]:
-            return line
-    return None
+class Coverage(NamedTuple):
+    """How many outputs no border cuts, of how many; and the first rows of which some, every output sees all."""
+
+    uncut: int
+    outputs: int
+    some: Line | None
+    every: Line | None
 
 
-def _against(
-    one: Receptive, rows: Sequence[Line], stack: Stack, seen: dict[int, Field], source: int, of: str
-) -> list[str]:
-    """The field beside the input's size: how many outputs it is cut for, and where everything is seen."""
+def _coverage(
+    one: Receptive, rows: Sequence[Line], stack: Stack, seen: dict[int, Field], source: int
+) -> Coverage | None:
+    """The last output's field against the input; None where sizes are not known. Rows only for a single input."""
     given = stack.graph.inputs[source].spatial
     if not known(*given) or any(count is None for count in one.outputs):
-        return []
-    lines = []
-    pairs = list(zip(one.size_max, given, strict=True))
-    if all(high is not None for high, _ in pairs):
-        ratios = " x ".join(dict.fromkeys(figures((high or 0) / size) for high, size in pairs))
-        share, total = _uncut(one, given)
-        lines.append(
-            f"the field is {ratios} times the input{of}; {share:,} of {total:,} outputs"
-            f" ({percent(share / total)}) see one that no border cuts"
-        )
-    if len(stack.graph.inputs) == 1:
-        some, every = (_first(rows, stack, seen, every=each) for each in (False, True))
-        if some is None:
-            lines.append("no output sees the whole input")
-        else:
-            text = (
-                f"layer {some.row.name} ({label(some, stack)}) is the first of which some output sees the whole input"
-            )
-            if every is None:
-                text += "; of none every output does"
-            elif every is some:
-                text += ", and every output does"
-            else:
-                text += f", layer {every.row.name} ({label(every, stack)}) the first of which every output does"
-            lines.append(text)
-    return lines
-
-
-def _uncut(one: Receptive, given: Sequence[int]) -> tuple[int, int]:
-    share = total = 1
+        return None
+    share = outputs = 1
     for axis, size, count in zip(one.axes, given, one.outputs, strict=True):
         if axis is not None and count is not None:
-            share, total = share * uncut(axis, size, count), total * count
-    return share, total
+            share, outputs = share * uncut(axis, size, count), outputs * count
+    some = every = None
+    for line, each in _each(rows, stack, seen) if len(stack.graph.inputs) == 1 else ():
+        held = whole(each, given, [count or 0 for count in each.outputs])
+        some = some or (line if held.some else None)
+        every = every or (line if held.every else None)
+        if every is not None:
+            break
+    return Coverage(share, outputs, some, every)
 
 
-def _keys(one: Receptive, rows: Sequence[Line], stack: Stack, seen: dict[int, Field]) -> dict[str, Any]:
-    found: dict[str, Any] = {"smallest_object": smallest(one)}
-    given = stack.graph.inputs[0].spatial
-    if len(stack.graph.inputs) == 1 and known(*given) and all(count is not None for count in one.outputs):
-        some, every = (_first(rows, stack, seen, every=each) for each in (False, True))
-        share, total = _uncut(one, given)
-        found["whole_input"] = {
-            "some_output": some.row.name if some else None,
-            "every_output": every.row.name if every else None,
+def _against(one: Receptive, found: Coverage, stack: Stack, source: int, of: str) -> list[str]:
+    """The field beside the input's size: how many outputs it is cut for, and where everything is seen."""
+    lines = []
+    pairs = list(zip(one.size_max, stack.graph.inputs[source].spatial, strict=True))
+    if all(high is not None for high, _ in pairs):
+        ratios = " x ".join(dict.fromkeys(figures((high or 0) / size) for high, size in pairs))
+        lines.append(
+            f"the field is {ratios} times the input{of}; {found.uncut:,} of {found.outputs:,} outputs"
+            f" ({percent(found.uncut / found.outputs)}) see one that no border cuts"
+        )
+    if len(stack.graph.inputs) > 1:
+        return lines
+    some, every = found.some, found.every
+    if some is None:
+        return [*lines, "no output sees the whole input"]
+    text = f"layer {some.row.name} ({label(some, stack)}) is the first of which some output sees the whole input"
+    if every is None:
+        text += "; of none every output does"
+    elif every is some:
+        text += ", and every output does"
+    else:
+        text += f", layer {every.row.name} ({label(every, stack)}) the first of which every output does"
+    return [*lines, text]
+
+
+def _keys(one: Receptive, found: Coverage | None, stack: Stack) -> dict[str, Any]:
+    keys: dict[str, Any] = {"smallest_object": smallest(one)}
+    if found is not None and len(stack.graph.inputs) == 1:
+        keys["whole_input"] = {
+            "some_output": found.some.row.name if found.some else None,
+            "every_output": found.every.row.name if found.every else None,
         }
-        found["uncut"] = {"outputs": share, "of": total}
-    return found
+        keys["uncut"] = {"outputs": found.uncut, "of": found.outputs}
+    return keys
 
 
 def _spans(spans: Sequence[Span | None]) -> str:

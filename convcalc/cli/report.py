@@ -19,6 +19,9 @@ from convcalc.render.units import exactly, plain
 from convcalc.shapes import show
 from convcalc.sizes import Size, known, total
 
+AXIS_NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+"""What spatial axes are called in tables, by how many there are."""
+
 
 class Line(NamedTuple):
     """One row of a report with its counts."""

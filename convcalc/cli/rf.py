@@ -9,7 +9,7 @@ import typer
 from convcalc.analyses.field import Field, fields
 from convcalc.analyses.receptive import Receptive
 from convcalc.analyses.steps import hops
-from convcalc.cli.fields import also, field_of, found_in, joined, outputs_of, seen_by, sized, sparse
+from convcalc.cli.fields import also, field_of, joined, outputs_of, seen_by, sized, sparse
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.read.stack import Stack
 from convcalc.cli.regions import further, position
@@ -92,7 +92,7 @@ def _borders(stack: Stack) -> list[str]:
 
 def _ends(stack: Stack, seen: dict[int, Field]) -> list[str]:
     """One sentence for each input: what one output sees of it."""
-    found = dict(found_in(stack.graph.outputs, stack, seen))
+    found = dict(seen_by(stack.graph.outputs[-1], stack, seen))
     if not found and sparse(stack.graph):
         far = hops(stack.graph)[stack.graph.outputs[-1].index]
         which = f"the nodes up to {far} hop{'s' if far > 1 else ''} away"

@@ -14,6 +14,7 @@ from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, 
 from convcalc.errors import SpecError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
 from convcalc.render.units import plural
+from convcalc.shapes import show
 
 COLUMNS = (
     Column("layer", "layer"),
@@ -94,7 +95,7 @@ def _searched(sizes: tuple[int, ...], outputs: tuple[int, ...], bounds: Bounds, 
     rows = [_row(one, sizes) for one in found]
     kind = "transposed convolution" if transposed else "convolution"
     turns = "turns" if len(found) == 1 else "turn"
-    title = f"{plural(len(found), kind)} {turns} {_by(sizes)} into {_by(outputs)}"
+    title = f"{plural(len(found), kind)} {turns} {show(sizes)} into {show(outputs)}"
     foot = [_searched_for(bounds)]
     if len(found) > shown:
         foot.insert(0, f"{len(found) - shown} more: --limit {len(found)} or --format json lists them")
@@ -113,10 +114,6 @@ def _searched(sizes: tuple[int, ...], outputs: tuple[int, ...], bounds: Bounds, 
         "solutions": rows,
     }
     return Answer(document=document, tables=[Table(columns=columns, rows=rows[:shown], head=[title], foot=foot)])
-
-
-def _by(sizes: Sequence[int]) -> str:
-    return "x".join(map(str, sizes))
 
 
 def _searched_for(bounds: Bounds) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convcalc.analyses.field import fields
-from convcalc.cli.fields import field_of, found_in, joined, sized
+from convcalc.cli.fields import field_of, joined, seen_by, sized
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.report import document, hints, label, lines, missing, part, shape_of, stacks, totals, warning
 from convcalc.errors import UnsupportedError
@@ -50,7 +50,7 @@ def command(
             seen = {}
         body: list[dict[str, Any]] = []
         for line in rows:
-            fields_of = found_in(line.row.outputs, stack, seen) if seen else []
+            fields_of = seen_by(line.row.outputs[-1], stack, seen) if seen else []
             body.append(
                 {
                     "name": line.row.name,

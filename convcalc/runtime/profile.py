@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from convcalc import ops
 from convcalc.analyses.macs import macs
 from convcalc.analyses.memory import memory
 from convcalc.analyses.report import Row, rows
+from convcalc.analyses.steps import SILENT
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError
 from convcalc.render.units import size_of
@@ -97,8 +97,7 @@ def standalone(row: Row) -> Graph:
 
 def work(graph: Graph) -> bool:
     """Whether a row computes anything at all (a row of parameters only does not)."""
-    still = (ops.Input, ops.Parameter, ops.Constant)
-    return any(not isinstance(node.op, still) for node in graph.nodes)
+    return any(not isinstance(node.op, SILENT) for node in graph.nodes)
 
 
 def tasks(graph: Graph, depth: int = 1) -> list[tuple[Row, Graph]]:

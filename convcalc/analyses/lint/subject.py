@@ -41,15 +41,11 @@ class Subject(NamedTuple):
     @classmethod
     def of(cls, graph: Graph, smallest: int | None = None) -> Subject:
         """Work out once what several rules ask for."""
-        readers: dict[int, list[Node]] = {}
-        for node in graph.nodes:
-            for value in node.inputs:
-                readers.setdefault(value.index, []).append(node)
         try:
             seen: dict[int, Field] | None = fields(graph)
         except UnsupportedError:
             seen = None
-        return cls(graph, readers, seen, smallest)
+        return cls(graph, graph.readers(), seen, smallest)
 
     def steps(self, *kinds: type) -> Iterator[Node]:
         """The steps of these kinds."""

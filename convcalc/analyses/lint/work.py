@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from math import gcd
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from convcalc import ops
 from convcalc.analyses.lint.subject import CONVS, Finding, Found, Subject
 from convcalc.analyses.macs import macs_of
+from convcalc.analyses.steps import SILENT
+from convcalc.analyses.transparent import one_position
 from convcalc.analyses.useful import useful
 from convcalc.sizes import known
 
 if TYPE_CHECKING:
-    from convcalc.graph import Node, Path, Value
+    from convcalc.graph import Node, Path
 
-DOING = tuple({*get_args(ops.Op)} - {ops.Input, ops.Parameter, ops.Constant})
 VECTOR = 8
 """Channels that vector units and tensor cores take at a time, at least."""
 WASTE = 0.5
@@ -30,7 +31,9 @@ def channels(subject: Subject) -> Found:
     last, given = _contracting_later(subject), _uncontracted(subject)
     for node in subject.steps(*CONVS):
         x, out, count = node.inputs[0], node.output, node.op.groups  # type: ignore[union-attr]
-        if not known(x.channels, out.channels, count) or count == x.channels or _one_position(out):
+        if (
+            not known(x.channels, out.channels, count) or count == x.channels or one_position(out)
+        ):  # a gate squeezes on purpose
             continue
         sides = [("in", x.channels // count, x.index in given), ("out", out.channels // count, out.index not in last)]
         odd = {name: size for name, size, excused in sides if size % VECTOR and not excused}
@@ -124,8 +127,9 @@ def unused(subject: Subject) -> Found:
     """
     needed = subject.graph.needed()
     layers: dict[Path, list[Node]] = {}
-    for node in subject.steps(*DOING):
-        layers.setdefault(node.scope[:1], []).append(node)
+    for node in subject.graph.nodes:
+        if not isinstance(node.op, SILENT):
+            layers.setdefault(node.scope[:1], []).append(node)
     for nodes in layers.values():
         if not any(node.output.index in needed for node in nodes):
             yield Finding("CC112", (nodes[0].scope,), "its output is never used", {}, "remove it, or join it (from=)")
@@ -141,11 +145,6 @@ def _uncontracted(subject: Subject) -> set[int]:
         ):
             found.add(node.output.index)
     return found
-
-
-def _one_position(value: Value) -> bool:
-    """Whether a map is a single position: a gate, where channels are squeezed on purpose."""
-    return all(isinstance(size, int) and size == 1 for size in value.spatial)
 
 
 def _contracting_later(subject: Subject) -> set[int]:
