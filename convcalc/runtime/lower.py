@@ -99,9 +99,9 @@ def compute(op: ops.Op, inputs: list[Any], *, training: bool = False) -> Tensor:
         case ops.Input() | ops.Parameter() | ops.Constant():
             raise AssertionError("tensors that are there from the start are not computed")
         case ops.Conv():
-            return _conv(op, inputs)
+            return _conv(op)(*inputs)
         case ops.ConvTranspose():
-            return _conv_transpose(op, inputs)
+            return _conv_transpose(op)(*inputs)
         case ops.Pool():
             return _pool(op, inputs[0])
         case ops.Unfold():
@@ -140,36 +140,43 @@ def _sides(windows: tuple[Window, ...]) -> list[int]:
     return [side for window in reversed(windows) for side in (window.before, window.after)]
 
 
-def _conv(op: ops.Conv, inputs: list[Tensor]) -> Tensor:
-    x, weight, *bias = inputs
-    padding: Any = tuple(window.before for window in op.windows)
-    if not all(window.symmetric for window in op.windows):
-        x, padding = F.pad(x, _sides(op.windows)), 0
-    return CONV[len(op.windows)](
-        x,
-        weight,
-        bias[0] if bias else None,
-        stride=tuple(window.stride for window in op.windows),
-        padding=padding,
-        dilation=tuple(window.dilation for window in op.windows),
-        groups=op.groups,
-    )
+def bind(op: ops.Op) -> Callable[..., Tensor]:
+    """Return one step as a function of its tensors, in inference; what can be read from the op is read once."""
+    match op:
+        case ops.Conv():
+            return _conv(op)
+        case ops.ConvTranspose():
+            return _conv_transpose(op)
+        case ops.Elementwise(function=function, settings=()) if function in ONE_INPUT:
+            return ONE_INPUT[function]
+        case _:
+            return lambda *inputs: compute(op, list(inputs))
 
 
-def _conv_transpose(op: ops.ConvTranspose, inputs: list[Tensor]) -> Tensor:
-    x, weight, *bias = inputs
+def _conv(op: ops.Conv) -> Callable[..., Tensor]:
+    function = CONV[len(op.windows)]
+    stride = tuple(window.stride for window in op.windows)
+    dilation = tuple(window.dilation for window in op.windows)
+    groups = op.groups
+    if all(window.symmetric for window in op.windows):
+        padding = tuple(window.before for window in op.windows)
+        return lambda x, weight, bias=None: function(x, weight, bias, stride, padding, dilation, groups)
+    sides = _sides(op.windows)
+    return lambda x, weight, bias=None: function(F.pad(x, sides), weight, bias, stride, 0, dilation, groups)
+
+
+def _conv_transpose(op: ops.ConvTranspose) -> Callable[..., Tensor]:
+    function = CONV_TRANSPOSE[len(op.windows)]
     even = all(window.symmetric for window in op.windows)
-    y = CONV_TRANSPOSE[len(op.windows)](
-        x,
-        weight,
-        bias[0] if bias else None,
-        stride=tuple(window.stride for window in op.windows),
-        padding=tuple(window.before for window in op.windows) if even else 0,
-        output_padding=op.output_padding or 0,
-        groups=op.groups,
-        dilation=tuple(window.dilation for window in op.windows),
-    )
-    return y if even else F.pad(y, [-side for side in _sides(op.windows)])
+    stride = tuple(window.stride for window in op.windows)
+    padding = tuple(window.before for window in op.windows) if even else 0
+    extra = op.output_padding or 0
+    dilation = tuple(window.dilation for window in op.windows)
+    groups = op.groups
+    if even:
+        return lambda x, weight, bias=None: function(x, weight, bias, stride, padding, extra, groups, dilation)
+    cut = [-side for side in _sides(op.windows)]
+    return lambda x, weight, bias=None: F.pad(function(x, weight, bias, stride, 0, extra, groups, dilation), cut)
 
 
 def _pool(op: ops.Pool, x: Tensor) -> Tensor:

@@ -100,6 +100,14 @@ class GraphModule(nn.Module):
         outputs = tuple(values[value.index] for value in self.graph.outputs)
         return outputs[0] if len(outputs) == 1 else outputs
 
+    def tensors_held(self) -> dict[int, Any]:
+        """Return the parameters and buffers as steps read them, by the index of their value."""
+        found = {index: _held(self, name) for index, name in self.tensors.items()}
+        for module in self.modules():
+            if isinstance(module, ScopeModule):
+                found |= {index: _held(module, name) for index, name in module.tensors.items()}
+        return found
+
     def _write_turns(self, scopes: dict[Path, ScopeModule]) -> None:
         """Cut the steps into stretches: entering a child scope is one call of its module."""
         here: Path = ()
