@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from convcalc.builder import Builder
 from convcalc.graph import Graph, Node, Path, Scope, Value
 from convcalc.ops import Input
 
@@ -53,3 +54,18 @@ def rows(graph: Graph, depth: int = 1) -> list[Row]:
             outputs = (nodes[-1].output,)
         made.append(Row(scopes.get(path, Scope(path)), tuple(nodes), tuple(inputs.values()), outputs))
     return made
+
+
+def standalone(row: Row) -> Graph:
+    """Return one row as a graph of its own: what it reads from outside becomes its inputs (weights stay weights)."""
+    b = Builder()
+    moved: dict[int, Value] = {}
+    inside = {node.output.index for node in row.nodes}
+    for node in row.nodes:
+        for value in node.inputs:
+            if value.index not in inside and value.index not in moved:
+                moved[value.index] = b.input(value.shape, f"input_{len(moved)}" if moved else "input")
+    for node in row.nodes:
+        with b.inside(node.scope):
+            moved[node.output.index] = b.write(node.op, *(moved[value.index] for value in node.inputs))
+    return b.graph(*(moved[value.index] for value in row.outputs))
