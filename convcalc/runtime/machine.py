@@ -1,46 +1,71 @@
-"""What this machine has: the device asked for, its memory, its threads."""
+"""What this machine has: the device asked for, its memory, its versions."""
 
 from __future__ import annotations
 
 import os
 import platform
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from convcalc.errors import UnavailableError
+from convcalc.timing.machine import cpu_name, torch_version
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+ACCELERATORS = ("cuda", "mps", "xpu")
 
 
 def pick_device(wanted: str) -> torch.device:
-    """Return the device for `auto`, `cpu` or `cuda`. Raises UnavailableError where there is none."""
+    """Return the device for `auto`, `cpu`, `cuda`, `mps` or `xpu`. Raises UnavailableError where there is none."""
+    there = [name for name in ACCELERATORS if _available(name)]
     if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise UnavailableError("there is no CUDA device here (or this torch is a CPU build): use --device cpu")
+        wanted = there[0] if there else "cpu"
+    if wanted != "cpu" and wanted not in there:
+        has = f"it has {', '.join(there)}" if there else "or this torch is a CPU build"
+        raise UnavailableError(f"there is no {wanted.upper()} device here ({has}): use --device cpu")
     return torch.device(wanted)
+
+
+def _available(name: str) -> bool:
+    home = torch.backends.mps if name == "mps" else getattr(torch, name, None)
+    return bool(home is not None and home.is_available())
 
 
 def describe(device: torch.device) -> str:
     """Return the device's name as people know it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    if device.type == "xpu":
+        return str(torch.xpu.get_device_name(device))
+    return cpu_name() if device.type == "cpu" else f"{platform.machine()} {device.type}"
+
+
+def versions(device: torch.device) -> dict[str, Any]:
+    """Return what computes: torch, and on a GPU CUDA and cuDNN with the modes that change a kernel's time."""
+    found: dict[str, Any] = {"torch": torch_version()}
+    if device.type == "cuda":
+        found |= {
+            "cuda": torch.version.cuda or torch.version.hip,
+            "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
+            "capability": ".".join(map(str, torch.cuda.get_device_capability(device))),
+        }
+    else:
+        found |= {"cpu_capability": torch.backends.cpu.get_cpu_capability()}
+    return found
 
 
 def free_bytes(device: torch.device) -> int | None:
     """Return the memory that can still be taken: of the GPU, or of this machine and its container; None if unknown."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    found = [limit for limit in (_available(), _container()) if limit is not None]
+    if device.type != "cpu":
+        return None
+    found = [limit for limit in (_unused(), _container()) if limit is not None]
     return min(found) if found else None
 
 
-def _available() -> int | None:
+def _unused() -> int | None:
     try:
         for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("MemAvailable"):
@@ -65,6 +90,9 @@ def _container() -> int | None:
     return None
 
 
-def default_threads() -> int:
-    """Return how many threads a kernel gets unless told: the cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has done all it was given; the CPU has, when a call returns."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type != "cpu":
+        torch.accelerator.synchronize(device)
