@@ -34,7 +34,7 @@ class Picture(NamedTuple):
 class Table(NamedTuple):
     """Rows under columns, with lines above and below; `total` is a last row set apart.
 
-    A `name` tells its rows from those of other tables in a CSV.
+    A `name` tells its rows from those of other tables in a CSV. `lines` are a drawing in characters.
     """
 
     columns: Sequence[Column]
@@ -44,6 +44,7 @@ class Table(NamedTuple):
     foot: Sequence[str] = ()
     picture: Picture | None = None
     name: str = ""
+    lines: Sequence[str] = ()
 
 
 class Answer(NamedTuple):
@@ -80,6 +81,7 @@ def to_jsonl(answer: Answer) -> str:
     for number, part in enumerate(document.get("blocks", [document])):
         block = {"block": number} if "blocks" in document else {}
         rows = next((part[key] for key in LISTS if key in part), [part])
+        rows = [*rows, *part.get("wholes", ())]
         lines += [json.dumps({**stamp, **block, **row}, ensure_ascii=False) + "\n" for row in rows]
     return "".join(lines)
 
@@ -128,6 +130,7 @@ def to_markdown(answer: Answer) -> str:
         rules = ["---:" if column.right else "---" for column in table.columns]
         lines = [[column.title for column in table.columns], rules, *rows]
         body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-        drawn = ["```", *heat(table.picture), "```"] if table.picture is not None else []
+        lined = list(heat(table.picture)) if table.picture is not None else list(table.lines)
+        drawn = ["```", *lined, "```"] if lined else []
         parts += ["  \n".join(table.head), body if table.columns else "", "  \n".join(table.foot), "\n".join(drawn)]
     return "\n\n".join(part for part in parts if part) + "\n"

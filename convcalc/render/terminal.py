@@ -103,6 +103,9 @@ def _print(out: Console, table: Table) -> None:
             _listed(out, table, folding)
     for line in table.foot:
         out.print(Text(line))
+    plain = {} if out.encoding.startswith("utf") else str.maketrans("─╱│└", "-/|+")
+    for line in table.lines:
+        out.print(Text(line.translate(plain)), no_wrap=True)
     if table.picture is not None:
         _draw(out, table.picture)
 

@@ -1,0 +1,219 @@
+"""The roofline: FLOP/s over FLOPs per byte, both logarithmic, as text and as a picture."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from convcalc.errors import ConvcalcError, SpecError, UnavailableError
+from convcalc.render.units import figures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from convcalc.timing.roofline import Peaks
+
+KINDS = (".svg", ".png", ".pdf")
+WIDE, HIGH = 64, 16
+COLOURS = 10
+LINES, LINE = 30, 58
+"""How many rows the picture lists, and how many characters of each."""
+MARKS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class Spot(NamedTuple):
+    """A row in the picture: its name, what it is, its kernel, FLOPs per byte, FLOP/s, and its part of the time."""
+
+    name: str
+    label: str
+    kernel: str
+    intensity: float
+    flops_per_s: float
+    share: float
+
+
+def points(rows: Sequence[dict[str, Any]]) -> list[Spot]:
+    """Return the rows that have multiply-adds and were timed."""
+    several = len({row["variant"] for row in rows}) > 1
+    found = []
+    for row in rows:
+        if row["flops_per_s"] and row["intensity"]:
+            name = "W" if row["whole"] else row["name"]
+            label = f"{row['spec']} ({row['variant']})" if several else row["spec"]
+            kernel = (row["implementation"] or "").partition(" +")[0]
+            found.append(Spot(name, label, kernel, row["intensity"], row["flops_per_s"], row.get("share") or 0.0))
+    return found
+
+
+class _Axes(NamedTuple):
+    """The corners of the picture, as powers of ten."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+
+def _axes(spots: Sequence[Spot], peaks: Peaks) -> _Axes:
+    across = [math.log10(spot.intensity) for spot in spots]
+    up = [math.log10(spot.flops_per_s) for spot in spots] + [math.log10(peaks.flops_per_s)]
+    left, right = min(*across, math.log10(peaks.ridge) - 0.4), max(*across, math.log10(peaks.ridge) + 0.4)
+    return _Axes(left - 0.2, right + 0.3, min(up) - 0.3, max(up) + 0.2)
+
+
+def drawing(spots: Sequence[Spot], peaks: Peaks) -> list[str]:
+    """Return the picture as lines of characters: the roofs, a mark for each row, and what the marks are."""
+    axes = _axes(spots, peaks)
+    grid = [[" "] * WIDE for _ in range(HIGH)]
+    for column in range(WIDE):
+        at = 10 ** (axes.left + (axes.right - axes.left) * column / (WIDE - 1))
+        row = _row(peaks.attainable(at), axes)
+        if row is not None:
+            grid[row][column] = "─" if at >= peaks.ridge else "╱"
+    marks: dict[str, str] = {}
+    for spot in spots:
+        mark = marks.setdefault(f"{spot.name} {spot.label}", _mark(spot.name, marks.values()))
+        column = round((math.log10(spot.intensity) - axes.left) / (axes.right - axes.left) * (WIDE - 1))
+        row = _row(spot.flops_per_s, axes)
+        if row is not None:
+            taken = grid[row][column] not in " ─╱"
+            grid[row][column] = "*" if taken and grid[row][column] != mark else mark
+    lines = ["GFLOP/s"]
+    for number, cells in enumerate(grid):
+        value = 10 ** (axes.top - (axes.top - axes.bottom) * number / (HIGH - 1)) / 1e9
+        tick = f"{value:.3g}" if number % 3 == 0 else ""
+        lines.append(f"{tick:>8} │{''.join(cells).rstrip()}")
+    lines.append(" " * 9 + "└" + "─" * WIDE)
+    lines.append(" " * 10 + _ticks(axes) + " FLOP/B")
+    lines += [f"  {mark}  {label.removeprefix(mark + ' ')}" for label, mark in marks.items()]
+    if any("*" in line for line in lines[1 : HIGH + 1]):
+        lines.append("  * several rows")
+    return lines
+
+
+def _mark(name: str, taken: Iterable[str]) -> str:
+    """A row's own name where that is one sign, else the next sign that is free."""
+    used = set(taken)
+    return name if len(name) == 1 and name not in used else next((mark for mark in MARKS if mark not in used), "#")
+
+
+def _row(value: float, axes: _Axes) -> int | None:
+    place = round((axes.top - math.log10(value)) / (axes.top - axes.bottom) * (HIGH - 1))
+    return place if 0 <= place < HIGH else None
+
+
+def _ticks(axes: _Axes) -> str:
+    line = [" "] * WIDE
+    for power in range(math.ceil(axes.left * 2), math.floor(axes.right * 2) + 1):
+        text = figures(10 ** (power / 2))
+        column = round((power / 2 - axes.left) / (axes.right - axes.left) * (WIDE - 1))
+        if column + len(text) <= WIDE and all(
+            cell == " " for cell in line[max(0, column - 1) : column + len(text) + 1]
+        ):
+            line[column : column + len(text)] = text
+    return "".join(line).rstrip()
+
+
+def check(path: str) -> None:
+    """Refuse a picture that cannot be made, before anything is timed. Raises SpecError and UnavailableError."""
+    if Path(path).suffix.lower() not in KINDS:
+        raise SpecError(f"--plot takes a file that ends in {', '.join(KINDS)}, not {path!r}")
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is None:
+        raise UnavailableError("--plot needs matplotlib: pip install 'convcalc[plot]' (--roofline draws as text)")
+
+
+def save(path: str, spots: Sequence[Spot], peaks: Peaks, title: str) -> None:
+    """Draw the picture into a file: colours are kernels, areas parts of the time, numbers rows.
+
+    Raises ConvcalcError where it cannot be written.
+    """
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    axes = _axes(spots, peaks)
+    with mpl.rc_context({"font.family": "DejaVu Sans", "svg.fonttype": "none", "svg.hashsalt": "convcalc"}):
+        figure, plane = pyplot.subplots(figsize=(11, 6), layout="constrained")
+        _roofs(plane, peaks, axes)
+        _rows(plane, spots)
+        plane.set_title(f"Roofline: {title}", loc="left", fontsize=13, fontweight="bold", pad=12)
+        rows = [f"{spot.name}  {spot.label}" for spot in spots]
+        shown = [row if len(row) <= LINE else row[: LINE - 1] + "…" for row in rows[:LINES]]
+        shown += [f"and {len(rows) - LINES} more"] if len(rows) > LINES else []
+        plane.annotate(
+            "\n".join(shown), (1.015, 0.985), xycoords="axes fraction", va="top", fontsize=7.5, linespacing=1.5,
+            color="#333333",
+        )  # fmt: skip
+        try:
+            figure.savefig(path, dpi=160, bbox_inches="tight")
+        except OSError as error:
+            raise ConvcalcError(f"{path} cannot be written: {error.strerror or error}") from None
+        finally:
+            pyplot.close(figure)
+
+
+def _roofs(plane: Any, peaks: Peaks, axes: _Axes) -> None:
+    """Both roofs with their figures, the ridge, and axes in plain numbers."""
+    from matplotlib import ticker
+
+    left, right = 10**axes.left, 10**axes.right
+    flops = peaks.flops_per_s / 1e9
+    steps = [left, peaks.ridge, right]
+    plane.loglog(steps, [peaks.attainable(at) / 1e9 for at in steps], color="#222222", linewidth=2.2, zorder=2)
+    plane.fill_between(steps, [peaks.attainable(at) / 1e9 for at in steps], 1e-9, color="#f4f6f8", zorder=0)
+    plane.axvline(peaks.ridge, color="#999999", linewidth=1, linestyle=":", zorder=1)
+    plane.set_xlim(left, right)
+    plane.set_ylim(10**axes.bottom / 1e9, 10**axes.top * 1.2 / 1e9)
+    beside = {"textcoords": "offset points", "fontsize": 9, "color": "#222222"}
+    plane.annotate(
+        f"{figures(flops)} GFLOP/s ({peaks.flops_from})", (right, flops), xytext=(-4, 6), ha="right", **beside
+    )
+    plane.annotate(f"ridge {figures(peaks.ridge)}", (peaks.ridge, 10**axes.bottom / 1e9), xytext=(5, 6), **beside)
+    at = left * 1.06
+    plane.text(
+        at, peaks.attainable(at) * 1.05 / 1e9, f"{figures(peaks.bytes_per_s / 1e9)} GB/s ({peaks.bytes_from})",
+        rotation=math.degrees(math.atan2(peaks.bytes_per_s / 1e9, 1)), rotation_mode="anchor",
+        transform_rotates_text=True, va="bottom", fontsize=9, color="#222222",
+    )  # fmt: skip
+    for axis in (plane.xaxis, plane.yaxis):
+        axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(ticker.NullFormatter())
+    plane.set_xlabel("arithmetic intensity: FLOPs per compulsory byte")
+    plane.set_ylabel("GFLOP/s")
+    plane.grid(True, which="major", color="#e5e5e5", linewidth=0.8, zorder=0)
+    for side in ("top", "right"):
+        plane.spines[side].set_visible(False)
+
+
+def _rows(plane: Any, spots: Sequence[Spot]) -> None:
+    """The rows, coloured by kernel, with their names beside them."""
+    import matplotlib as mpl
+
+    by_time = sorted({spot.kernel for spot in spots}, key=lambda name: -sum(s.share for s in spots if s.kernel == name))
+    named = by_time if len(by_time) <= COLOURS else by_time[: COLOURS - 1]
+    spots = [spot if spot.kernel in named else spot._replace(kernel="other kernels") for spot in spots]
+    kernels = list(dict.fromkeys(spot.kernel for spot in spots))
+    palette = [mpl.colormaps["tab10"](place) for place in range(10)]
+    for number, kernel in enumerate(kernels):
+        own = [spot for spot in spots if spot.kernel == kernel]
+        plane.scatter(
+            [spot.intensity for spot in own], [spot.flops_per_s / 1e9 for spot in own],
+            s=[40 + 700 * spot.share for spot in own], color=palette[number % len(palette)], edgecolor="white",
+            linewidth=0.8, alpha=0.85, zorder=3, label=kernel or "kernel not told",
+        )  # fmt: skip
+    for spot in spots:
+        plane.annotate(
+            spot.name, (spot.intensity, spot.flops_per_s / 1e9), xytext=(5, 4), textcoords="offset points",
+            fontsize=7.5, zorder=4,
+        )  # fmt: skip
+    legend = plane.legend(
+        loc="lower right", fontsize=8, frameon=True, framealpha=0.9, edgecolor="#dddddd",
+        title="kernel (area: part of the time)", title_fontsize=8,
+    )  # fmt: skip
+    for handle in legend.legend_handles:
+        handle.set_sizes([45])
