@@ -25,12 +25,18 @@ RULES: dict[str, Callable[[Subject], Found]] = {
     "CC110": work.padding_work,
     "CC111": reach.skipped,
     "CC112": work.unused,
+    "CC113": work.below_ridge,
 }
-SIZED = ("CC103", "CC107", "CC110")
+SIZED = ("CC103", "CC107", "CC110", "CC113")
 """Rules that say nothing without the input's size."""
 
 
-def lint(graph: Graph, codes: Iterable[str] = RULES, *, smallest: int | None = None) -> list[Finding]:
-    """Return the findings of some rules (all), in order; `smallest` is the size of an object to be kept, in pixels."""
-    subject = Subject.of(graph, smallest)
+def lint(
+    graph: Graph, codes: Iterable[str] = RULES, *, smallest: int | None = None, ridge: float | None = None
+) -> list[Finding]:
+    """Return the findings of some rules (all), in order.
+
+    `smallest` is the size of an object to be kept, in pixels; `ridge` the machine's FLOPs per byte, where known.
+    """
+    subject = Subject.of(graph, smallest, ridge)
     return [finding for code in codes for finding in RULES[code](subject)]

@@ -31,21 +31,25 @@ Found: TypeAlias = Iterator[Finding]
 
 
 class Subject(NamedTuple):
-    """What rules look at: the graph, who reads each value, what each sees (None where that needs sizes), an object."""
+    """What rules look at: the graph, who reads each value, what each sees (None where that needs sizes), an object.
+
+    `ridge` is the machine's FLOPs per byte below which memory bounds a kernel, None where it is not known.
+    """
 
     graph: Graph
     readers: dict[int, list[Node]]
     seen: dict[int, Field] | None
     smallest: int | None
+    ridge: float | None = None
 
     @classmethod
-    def of(cls, graph: Graph, smallest: int | None = None) -> Subject:
+    def of(cls, graph: Graph, smallest: int | None = None, ridge: float | None = None) -> Subject:
         """Work out once what several rules ask for."""
         try:
             seen: dict[int, Field] | None = fields(graph)
         except UnsupportedError:
             seen = None
-        return cls(graph, graph.readers(), seen, smallest)
+        return cls(graph, graph.readers(), seen, smallest, ridge)
 
     def steps(self, *kinds: type) -> Iterator[Node]:
         """The steps of these kinds."""

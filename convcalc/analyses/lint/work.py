@@ -9,6 +9,7 @@ from convcalc import ops
 from convcalc.analyses.lint.subject import CONVS, Finding, Found, Subject
 from convcalc.analyses.macs import macs_of
 from convcalc.analyses.steps import SILENT
+from convcalc.analyses.traffic import intensity, step_bytes
 from convcalc.analyses.transparent import one_position
 from convcalc.analyses.useful import useful
 from convcalc.sizes import known
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 VECTOR = 8
 """Channels that vector units and tensor cores take at a time, at least."""
+FLOAT = 4
+"""Bytes of an element in fp32."""
 WASTE = 0.5
 """A layer that loses more than this share of its multiply-adds to padding is named."""
 
@@ -171,3 +174,24 @@ def _grouped_before(subject: Subject, node: Node) -> Node | None:
                 node = before
             case _:
                 return None
+
+
+def below_ridge(subject: Subject) -> Found:
+    """Convolutions that memory bounds on this machine, whatever their multiply-adds.
+
+    Their FLOPs per byte (2 x MACs over input, weights and output in fp32, each moved once) are below the ridge of the
+    machine's roofline: fewer multiply-adds make them no faster. The ridge is the one `convcalc machine` has measured
+    here, or --ridge. Source: Williams, Waterman and Patterson, "Roofline", CACM 2009.
+    """
+    if subject.ridge is None or not subject.sized:
+        return
+    for node in subject.steps(*CONVS):
+        reached = intensity(macs_of(node), step_bytes(node, FLOAT))
+        if reached < subject.ridge:
+            yield Finding(
+                "CC113",
+                (node.scope,),
+                f"{reached:.2g} FLOPs per byte, below the ridge of {subject.ridge:.3g}: memory bounds it",
+                {"intensity": reached, "ridge": subject.ridge},
+                "fewer bytes, not fewer multiply-adds: fuse it, bf16, larger groups",
+            )
