@@ -14,6 +14,7 @@ from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, 
 from convcalc.cli.read.layers import Layer
 from convcalc.cli.read.source import Block, blocks
 from convcalc.cli.read.stack import Stack, assemble
+from convcalc.cli.read.variants import duration
 from convcalc.cli.report import hints
 from convcalc.errors import ConvcalcError, SpecError
 from convcalc.graph import Value
@@ -37,7 +38,7 @@ def command(
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
     time: Timed = False,
-    limit: Limit = 1.0,
+    limit: Limit = "1s",
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -75,8 +76,9 @@ def command(
     head = [stack.reading]
     columns: tuple[Column, ...] = SHOWN
     where: dict[str, Any] = {}
+    told: list[str] = []
     if time:
-        where = add_times(entries, rows, limit)
+        where, told = add_times(entries, rows, duration(limit, "--limit"))
         head.append(timed_on(where))
         columns = (*SHOWN, *TIMES)
     sources = {one.name: one.source for one in (*SUBSTITUTES, OCTAVE)}
@@ -94,7 +96,9 @@ def command(
         foot.append("the literature's ratios hold at stride 1 with same padding: here the counted ones are right")
     foot += [f"left out: {one['name']}: {one['reason']}" for one in left_out]
     answer = Answer(
-        document=document, tables=[Table(columns=columns, rows=rows, head=head, foot=foot)], hints=hints([stack])
+        document=document,
+        tables=[Table(columns=columns, rows=rows, head=head, foot=foot)],
+        hints=[*hints([stack]), *told],
     )
     return emit(answer, form, out)
 

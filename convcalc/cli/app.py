@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, str]] = {
     "lint": "What an expert would say about the layers, with a remedy for each.",
     "summary": "Shapes, parameters, multiply-adds and receptive field in one table.",
     "profile": "Run the layers here and time them.",
+    "diff": "Two saved runs of profile, row by row: faster, slower, or the same.",
     "machine": "What this machine can do at most: FLOP/s, bytes/s, and the ridge between.",
     "compare": "Several layers side by side, with ratios to the first.",
     "alt": "What the literature offers in a convolution's place, with the ratio of the work.",

@@ -10,6 +10,7 @@ from convcalc.cli.comparison import COLUMNS, TIMES, Entry, add_times, documents,
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, emit
 from convcalc.cli.read.source import blocks
 from convcalc.cli.read.stack import assemble
+from convcalc.cli.read.variants import duration
 from convcalc.cli.report import hints, runnable
 from convcalc.errors import SpecError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
@@ -19,9 +20,7 @@ Whole = Annotated[
     typer.Argument(metavar="SPEC SPEC...", help="Whole specs, each in quotes or as @FILE."),
 ]
 Timed = Annotated[bool, typer.Option("--time", help="Run each here too, their blocks in turn.")]
-Limit = Annotated[
-    float, typer.Option("--limit", min=0.01, max=600.0, help="At most this many seconds of samples for each.")
-]
+Limit = Annotated[str, typer.Option("--limit", metavar="SECONDS", help="At most this long for the samples of each.")]
 
 
 def command(
@@ -29,7 +28,7 @@ def command(
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
     time: Timed = False,
-    limit: Limit = 1.0,
+    limit: Limit = "1s",
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -52,12 +51,13 @@ def command(
     head = list(dict.fromkeys(entry.stack.reading for entry in entries))
     columns: tuple[Column, ...] = COLUMNS
     where: dict[str, Any] = {}
+    told: list[str] = []
     if time:
         runnable([entry.stack for entry in entries])
-        where = add_times(entries, rows, limit)
+        where, told = add_times(entries, rows, duration(limit, "--limit"))
         head.append(timed_on(where))
         columns = (*COLUMNS, *TIMES)
     document = {"schema_version": SCHEMA_VERSION, "command": "compare", **where, "specs": documents(entries, rows)}
     foot = ["other is elementary operations that are no MACs; output bytes in fp32"]
     tables = [Table(columns=columns, rows=rows, head=head, foot=foot)]
-    return emit(Answer(document=document, tables=tables, hints=hints(e.stack for e in entries)), form, out)
+    return emit(Answer(document=document, tables=tables, hints=[*hints(e.stack for e in entries), *told]), form, out)

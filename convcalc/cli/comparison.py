@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 from typing import Any, NamedTuple
 
 from convcalc.analyses.field import fields
 from convcalc.analyses.macs import at_least
+from convcalc.cli.contest import as_dict, contest, interval
 from convcalc.cli.fields import field_of, seen_by, sized
-from convcalc.cli.options import immediate_interrupts
-from convcalc.cli.profile import progress
 from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import lines, shape_of, shapes, totals
-from convcalc.errors import SpecError, UnsupportedError
+from convcalc.cli.timed import Limits
+from convcalc.errors import UnsupportedError
 from convcalc.render.table import Column
 from convcalc.render.units import count, figures, seconds, share, size_of
 from convcalc.sizes import product, total
+from convcalc.timing.judge import FAILED
+from convcalc.timing.machine import cores
+from convcalc.timing.setup import Job, Setup
 
 FLOAT = 4
 """Bytes of an output element: single precision."""
@@ -47,7 +49,12 @@ COLUMNS = (
     Column("field", "field", right=True),
     Column("output_bytes", "bytes", size_of, right=True),
 )
-TIMES = (Column("median_s", "median", seconds, right=True), Column("time_ratio", "time ratio", times, right=True))
+TIMES = (
+    Column("median_s", "median", lambda value: "-" if value is None else seconds(value), right=True),
+    Column("time_shown", "time ratio", right=True),
+    Column("verdict", "is", lambda text: text or ""),
+    Column("status", "status"),
+)
 
 
 def rows_of(entries: Sequence[Entry]) -> list[dict[str, Any]]:
@@ -94,7 +101,7 @@ def documents(entries: Sequence[Entry], rows: Sequence[dict[str, Any]]) -> list[
         names = at_least(graph)
         made.append(
             {
-                **{key: value for key, value in row.items() if key not in ("field", "output")},
+                **{key: value for key, value in row.items() if key not in ("field", "output", "time_shown")},
                 "input": shapes(graph.inputs),
                 "output": shapes(graph.outputs),
                 "other": totals(lines(entry.stack))[2],
@@ -105,33 +112,30 @@ def documents(entries: Sequence[Entry], rows: Sequence[dict[str, Any]]) -> list[
     return made
 
 
-def add_times(entries: Sequence[Entry], rows: list[dict[str, Any]], limit: float) -> dict[str, Any]:
-    """Time every spec here, blocks interleaved, add medians and ratios to the rows, and return on what.
+def add_times(entries: Sequence[Entry], rows: list[dict[str, Any]], limit: float) -> tuple[dict[str, Any], list[str]]:
+    """Time every spec here in turns, and add medians, ratios and verdicts to the rows.
 
-    Raises SpecError for a limit that is no number of seconds, ShapeError where a run does not fit.
+    Return on what they were timed, and what to say on stderr: what failed, and why.
     """
-    if not isfinite(limit):
-        raise SpecError(f"--limit takes seconds, not {limit}")
-    with immediate_interrupts():
-        from convcalc.runtime import machine, profile
-        from convcalc.runtime.measure import Task
-
-    place = machine.pick_device("auto")
-    setup = profile.Setup(device=place, threads=machine.default_threads())
-    task = Task(max_s=limit, min_s=min(0.2, limit))
-    graphs = [entry.stack.graph for entry in entries]
-    with progress(1) as bar:
-        found = profile.run_in_turn(graphs, [entry.name for entry in entries], setup, task)
-        bar.advance(bar.task_ids[0])
-    for row, one in zip(rows, found, strict=True):
-        row["median_s"] = one.median
-        row["time_ratio"] = one.median / found[0].median
-        row["samples"] = one.samples
-    return {"machine": machine.describe(place), "device": place.type, "threads": setup.threads, "dtype": "fp32"}
+    setup = Setup(device="auto", threads=cores())
+    group = [Job(name=entry.name, text=entry.name, graph=entry.stack.graph, setup=setup) for entry in entries]
+    seconds_each = Limits(budget=2 * limit * len(group) + 5, row=limit, cold=False, roofs=False)
+    run, groups = contest([group], seconds_each)
+    told = []
+    for row, one in zip(rows, groups[0], strict=True):
+        row["median_s"] = one.row["median_s"]
+        row["samples"] = one.row["samples"]
+        row["status"] = one.row["status"]
+        row |= {**as_dict(one), "time_ratio": 1.0 if one is groups[0][0] else as_dict(one)["time_ratio"]}
+        row["time_shown"] = interval(one.ratio)
+        told += [f"{row['name']} failed: {reason}" for reason in one.row["reasons"] if row["status"] == FAILED]
+    machine = run.machine
+    where = {"machine": machine["name"], "device": machine["device"], "threads": setup.threads, "dtype": "fp32"}
+    return where, told
 
 
 def timed_on(where: dict[str, Any]) -> str:
     """Return the line above a table with times."""
     threads = f"{where['threads']} thread{'s' if where['threads'] > 1 else ''}"
     what = f"{where['machine']}, {where['device']}, {threads}, {where['dtype']}"
-    return f"timed on {what}: blocks in turn, ratio of medians"
+    return f"timed on {what}: blocks in turn, ratio of each round with its 95% interval"

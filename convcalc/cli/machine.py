@@ -6,24 +6,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcalc.cli.options import AsFormat, Format, Out, check_output, emit, immediate_interrupts
-from convcalc.cli.profile import Device, Dtype
+from convcalc.cli.options import AsFormat, Format, Out, check_output, emit
 from convcalc.cli.read.quantities import quantity
+from convcalc.cli.read.variants import setups, threads
+from convcalc.cli.timed import Limits, measured
+from convcalc.errors import SpecError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
-from convcalc.render.units import figures, seconds
+from convcalc.render.units import figures
 
 if TYPE_CHECKING:
-    from convcalc.runtime.peaks import Peaks
-    from convcalc.runtime.profile import Setup
+    from convcalc.timing.roofline import Peaks
+    from convcalc.timing.setup import Setup
 
-FILE = "peaks.json"
 COLUMNS = (Column("what", "roof"), Column("peak", "peak", right=True), Column("source", "from"))
 
 
 def command(
-    device: Annotated[Device, typer.Option(help="Where to run; auto takes a GPU if there is one.")] = Device.auto,
-    dtype: Annotated[Dtype, typer.Option(help="Numbers to compute with.")] = Dtype.fp32,
-    threads: Annotated[int, typer.Option(min=0, max=1024, help="CPU threads; 0 takes all cores.")] = 0,
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, mps or xpu; auto takes a GPU if there is one.")
+    ] = "auto",
+    dtype: Annotated[str, typer.Option(metavar="NAME", help="fp32, bf16 or fp16.")] = "fp32",
+    thread_count: Annotated[
+        str, typer.Option("--threads", metavar="N", help="CPU threads; all is every core.")
+    ] = "all",
     refresh: Annotated[bool, typer.Option("--refresh", help="Measure again, whatever is kept.")] = False,
     flops: Annotated[
         str | None, typer.Option("--peak-flops", metavar="N", help="Compute roof by hand, FLOP/s, such as 989T.")
@@ -44,12 +49,11 @@ def command(
         None if text is None else float(quantity(text, option))
         for text, option in ((flops, "--peak-flops"), (bandwidth, "--peak-bw"))
     )
-    with immediate_interrupts():
-        from convcalc.runtime import machine, profile
-
-    place = machine.pick_device(device.value)
-    setup = profile.Setup(device=place, dtype=profile.DTYPES[dtype.value], threads=threads or machine.default_threads())
-    peaks, hints = roofs(setup, refresh=refresh)
+    wanted = setups(device, dtype, "nchw", "eager", "forward", threads(thread_count))
+    if len(wanted) > 1:
+        raise SpecError("machine takes one --dtype and one number of --threads")
+    setup = wanted[0]
+    there, peaks, hints = roofs(setup, refresh=refresh)
     found = peaks.given(*given)
     plural = "s" if setup.threads > 1 else ""
     rows = [
@@ -59,7 +63,7 @@ def command(
     if found.near_bytes_per_s is not None:
         near = f"{figures(found.near_bytes_per_s / 1e9)} GB/s"
         rows.append({"what": "last cache, half full", "peak": near, "source": "measured"})
-    head = [f"{machine.describe(place)}, {place.type}, {setup.threads} thread{plural}, {dtype.value}"]
+    head = [f"{there['name']}, {there['device']}, {setup.threads} thread{plural}, {setup.dtype}"]
     foot = [
         f"ridge: a kernel below {figures(found.ridge)} FLOPs per byte is bound by memory, above it by compute",
         "bytes are counted as STREAM does; the traffic of write-allocate is not",
@@ -67,10 +71,10 @@ def command(
     document: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "command": "machine",
-        "device": place.type,
-        "name": machine.describe(place),
+        "device": there["device"],
+        "name": there["name"],
         "threads": setup.threads,
-        "dtype": dtype.value,
+        "dtype": setup.dtype,
         **found.as_dict(),
         "ridge": found.ridge,
     }
@@ -78,28 +82,16 @@ def command(
 
 
 def _compute(found: Peaks) -> str:
-    return f"measured, {found.gemm_side} x {found.gemm_side} products" if found.flops_from == "measured" else "given"
+    return (
+        f"measured, {found.gemm_side} x {found.gemm_side} products in {found.gemm_in}"
+        if found.flops_from == "measured"
+        else "given"
+    )
 
 
-def roofs(setup: Setup, *, refresh: bool = False) -> tuple[Peaks, list[str]]:
-    """Return the machine's peaks, kept or measured now, and what to say about it on stderr."""
-    import time
-
-    from convcalc.runtime import cache
-    from convcalc.runtime.peaks import Peaks, key, measure_peaks
-    from convcalc.runtime.profile import synchroniser, threads
-
-    kept = None if refresh else cache.read(FILE, key(setup))
-    if kept is not None:
-        try:
-            return Peaks(**kept), []
-        except TypeError:  # written by another version
-            pass
-    start = time.perf_counter()
-    with threads(setup.threads):
-        found = measure_peaks(setup, synchronise=synchroniser(setup.device))
-    hints = [f"measured this machine's peaks in {seconds(time.perf_counter() - start)}; they are kept for the next run"]
-    failed = cache.write(FILE, key(setup), found.as_dict())
-    if failed:
-        hints = [f"the peaks are not kept: {failed}"]
-    return found, hints
+def roofs(setup: Setup, *, refresh: bool = False) -> tuple[dict[str, Any], Peaks, list[str]]:
+    """Return the machine, its peaks, kept or measured now in a process of its own, and what to say on stderr."""
+    run = measured([], Limits(refresh=refresh), peaks=[setup])
+    if run.interrupted:
+        raise KeyboardInterrupt
+    return run.machine, run.peaks[setup.dtype, setup.threads], run.hints

@@ -102,6 +102,17 @@ def immediate_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def once_interrupted(interrupted: bool) -> Iterator[None]:
+    """Let what is done be printed to its end: a second Ctrl-C while it is printed is the same as the first."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if interrupted else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+
+
 def _write(answer: Answer, form: Format, stream: object) -> None:
     if form in WRITERS:
         stream.write(WRITERS[form](answer))  # type: ignore[attr-defined]

@@ -2,71 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import StrEnum
-from math import isfinite
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import replace
+from typing import Annotated, Any
 
 import typer
 
-from convcalc.cli.options import (
-    AsFormat,
-    Depth,
-    Format,
-    InputLayout,
-    Inputs,
-    Layout,
-    Out,
-    Spec,
-    check_output,
-    emit,
-    immediate_interrupts,
-)
-from convcalc.cli.read.stack import Stack
-from convcalc.cli.report import hints, runnable, shapes, stacks
-from convcalc.errors import SpecError
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
-from convcalc.render.units import count, figures, percent, seconds, share, size_of
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from convcalc.analyses.report import Row
-    from convcalc.graph import Graph
-    from convcalc.runtime.profile import Setup, Timed
-
-
-class Pass(StrEnum):
-    """Which direction is timed."""
-
-    forward = "forward"
-    backward = "backward"
-    both = "both"
-
-
-class Device(StrEnum):
-    """Where."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-
-
-class Dtype(StrEnum):
-    """With which numbers."""
-
-    fp32 = "fp32"
-    bf16 = "bf16"
-    fp16 = "fp16"
-
-
-class MemoryLayout(StrEnum):
-    """How tensors lie in memory."""
-
-    nchw = "nchw"
-    channels_last = "channels_last"
+from convcalc.cli import best, profiled, versus
+from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, check_output
+from convcalc.cli.read.quantities import quantity
+from convcalc.cli.read.stack import Stack, assemble
+from convcalc.cli.read.variants import batches, duration, setups, threads, words
+from convcalc.cli.report import runnable, stacks
+from convcalc.cli.timed import Keeper, Limits
+from convcalc.errors import SpecError, UnsupportedError
+from convcalc.timing.setup import ALLOCATORS
 
 
 def command(
@@ -74,194 +23,127 @@ def command(
     inputs: Inputs = None,
     input_layout: Layout = InputLayout.chw,
     depth: Depth = 1,
-    direction: Annotated[Pass, typer.Option("--pass", help="Time the forward, the backward, or both.")] = Pass.forward,
-    device: Annotated[Device, typer.Option(help="Where to run; auto takes a GPU if there is one.")] = Device.auto,
-    dtype: Annotated[Dtype, typer.Option(help="Numbers to compute with.")] = Dtype.fp32,
-    threads: Annotated[int, typer.Option(min=0, max=1024, help="CPU threads; 0 takes all cores.")] = 0,
-    layout: Annotated[MemoryLayout, typer.Option(help="How tensors lie in memory.")] = MemoryLayout.nchw,
-    time: Annotated[float, typer.Option(min=0.01, max=600.0, help="At most this many seconds of samples a row.")] = 1.0,
+    direction: Annotated[
+        str, typer.Option("--pass", metavar="LIST", help="forward, backward, both; a list makes a row of each.")
+    ] = "forward",
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, mps or xpu; auto takes a GPU if there is one.")
+    ] = "auto",
+    dtype: Annotated[str, typer.Option(metavar="LIST", help="fp32, bf16, fp16.")] = "fp32",
+    thread_counts: Annotated[
+        str, typer.Option("--threads", metavar="LIST", help="CPU threads, such as 1,all; all is every core.")
+    ] = "all",
+    layout: Annotated[str, typer.Option(metavar="LIST", help="nchw, channels_last, prepacked.")] = "nchw",
+    mode: Annotated[
+        str, typer.Option(metavar="LIST", help="eager, compile (torch.compile), search (cuDNN's algorithms).")
+    ] = "eager",
+    batch: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Batch sizes in place of the input's: 1,8 or 1:64:pow2.")
+    ] = None,
+    time: Annotated[str, typer.Option(metavar="SECONDS", help="At most this long for the samples of a row.")] = "3s",
+    budget: Annotated[str, typer.Option(metavar="SECONDS", help="At most this long for all measuring.")] = "60s",
+    cold: Annotated[bool, typer.Option("--cold/--no-cold", help="Time with weights out of cache too.")] = True,
+    vs: Annotated[
+        str | None, typer.Option("--vs", metavar="SPEC", help="Another stack, in quotes or @FILE: take turns with it.")
+    ] = None,
+    fastest: Annotated[bool, typer.Option("--best", help="Which layout and mode is fastest for each layer.")] = False,
+    details: Annotated[bool, typer.Option("--details", help="All that was recorded, and repro lines.")] = False,
+    why: Annotated[bool, typer.Option("--explain", help="Say why each layer takes its time.")] = False,
+    roofline: Annotated[bool, typer.Option("--roofline", help="Draw the rows under the machine's roofs.")] = False,
+    plot: Annotated[
+        str | None, typer.Option("--plot", metavar="FILE", help="Draw the roofline into FILE.svg, .png or .pdf.")
+    ] = None,
+    save: Annotated[
+        str | None, typer.Option("--save", metavar="FILE", help="Append each row to FILE (JSON lines) when it is done.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Skip the rows that --save's file has.")] = False,
+    flops: Annotated[
+        str | None, typer.Option("--peak-flops", metavar="N", help="Compute roof by hand, FLOP/s, such as 989T.")
+    ] = None,
+    bandwidth: Annotated[
+        str | None, typer.Option("--peak-bw", metavar="N", help="Memory roof by hand, bytes/s, such as 3.35T.")
+    ] = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Measure the machine's roofs again.")] = False,
+    allocator: Annotated[
+        str, typer.Option(metavar="NAME", help="keep freed pages, or leave them to the system's allocator.")
+    ] = "keep",
+    keep_denormals: Annotated[bool, typer.Option("--keep-denormals", help="Do not flush subnormals to zero.")] = False,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
-    """Run the layers here and time each, and the whole: median, spread (IQR), samples, GFLOP/s.
+    """Run the layers here and time each, and the whole: median, kernel, GFLOP/s, and how near the machine's roofs.
 
-    The batch is the first size of -i (8x3x224x224). GFLOP/s = 2 x MACs / median; a backward
-    has twice the MACs of its forward.
+    The batch is the first size of -i (8x3x224x224). A process of its own measures, with threads and environment
+    fixed; lists make variants. Ctrl-C prints what is done.
     Example: convcalc profile @resnet_stem
     """
-    if not isfinite(time):
-        raise SpecError(f"--time takes seconds, not {time}")
-    check_output(out)
+    limits = Limits(
+        budget=duration(budget, "--budget"),
+        row=duration(time, "--time"),
+        cold=cold and vs is None and not fastest,
+        refresh=refresh,
+        flops=_given(flops, "--peak-flops"),
+        bandwidth=_given(bandwidth, "--peak-bw"),
+    )
+    counts, sizes = threads(thread_counts), batches(batch) if batch else [None]
+    for file in (out, save, plot):
+        check_output(file)
+    if resume and not save:
+        raise SpecError("--resume goes on with a file: name it with --save")
+    if plot is not None:
+        _check_plot(plot)
+    process: dict[str, Any] = {
+        "allocator": words(allocator, ALLOCATORS, "--allocator")[-1],
+        "keep_denormals": keep_denormals,
+    }
+    lists = setups(device, dtype, best.layouts(layout) if fastest else layout, mode, direction, counts)
+    wanted = [replace(setup, **process) for setup in lists]
+    beside = [
+        name
+        for name, given in (
+            ("--save", save), ("--plot", plot), ("--roofline", roofline), ("--details", details), ("--explain", why),
+            ("a list of --batch", len(sizes) > 1), ("--best", fastest and vs is not None),
+            ("a list of variants", len(wanted) > 1 and not fastest),
+        )
+        if given
+    ]  # fmt: skip
     found = stacks(spec, inputs, input_layout)
     runnable(found)
-    with immediate_interrupts():
-        from convcalc.runtime import machine, profile
-        from convcalc.runtime.measure import Task
+    if vs is not None:
+        if beside:
+            raise SpecError(f"--vs compares two stacks under one setup, in a table of its own: leave out {beside[0]}")
+        other = stacks([vs], inputs, input_layout)
+        runnable(other)
+        return versus.command(_batched(found, sizes[0]), _batched(other, sizes[0]), wanted[0], limits, form, out)
+    if fastest:
+        if beside:
+            raise SpecError(f"--best compares variants of each layer, in a table of its own: leave out {beside[0]}")
+        return best.command(_batched(found, sizes[0]), wanted, depth, limits, form, out)
+    shown = profiled.Shown(details=details, why=why, roofline=roofline, plot=plot)
+    by_size = {size: _batched(found, size) for size in sizes}
+    return profiled.command(by_size, wanted, depth, limits, Keeper(save, resume=resume), shown, form, out)
 
-    place = machine.pick_device(device.value)
-    setup = profile.Setup(
-        device=place,
-        dtype=profile.DTYPES[dtype.value],
-        threads=threads or machine.default_threads(),
-        channels_last=layout is MemoryLayout.channels_last,
-        direction=direction.value,
-    )
-    task = Task(max_s=time, min_s=min(0.2, time))
+
+def _given(text: str | None, option: str) -> float | None:
+    return None if text is None else float(quantity(text, option))
+
+
+def _check_plot(plot: str) -> None:
+    from convcalc.render.roofline import check
+
+    check(plot)
+
+
+def _batched(found: list[Stack], size: int | None) -> list[Stack]:
+    """The same stacks on inputs of another batch. Raises UnsupportedError for inputs that have none."""
+    if size is None:
+        return found
+    made = []
     for stack in found:
-        profile.check_memory(stack.graph, setup)
-    memory = max(profile.needed(stack.graph, setup) for stack in found)
-    plural = "s" if setup.threads > 1 else ""
-    head = [
-        f"{machine.describe(place)}, {place.type}, {setup.threads} thread{plural}, {dtype.value}, {layout.value}, "
-        f"{direction.value} pass, about {size_of(memory)}",
-    ]
-    results = []
-    jobs = [(stack, profile.tasks(stack.graph, depth)) for stack in found]
-    with progress(sum(len(rows) + 1 for _, rows in jobs)) as bar:
-        for stack, rows in jobs:
-            results.append((stack, *_timed(stack, rows, setup, task, bar)))
-    tables = [
-        _table(stack, parts, whole, setup, head if not n else []) for n, (stack, parts, whole) in enumerate(results)
-    ]
-    document = _document(results, setup, dtype.value, layout.value, machine.describe(place), int(memory))
-    return emit(Answer(document=document, tables=tables, hints=hints(found)), form, out)
-
-
-@contextmanager
-def progress(steps: int) -> Iterator[Progress]:
-    """A bar on stderr; nothing where stderr is no terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from convcalc.render.terminal import console
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    quiet = not sys.stderr.isatty()
-    with Progress(*columns, console=console(sys.stderr), transient=True, disable=quiet) as bar:
-        bar.add_task("timing", total=steps)
-        yield bar
-
-
-def _timed(
-    stack: Stack, rows: list[tuple[Row, Graph]], setup: Setup, task: Any, bar: Progress
-) -> tuple[list[Timed], Timed]:
-    from convcalc.runtime import profile
-
-    job = bar.task_ids[0]
-    parts = []
-    for row, graph in rows:
-        text = row.scope.text or ".".join(row.scope.path[1:])
-        bar.update(job, description=text[:40])
-        parts.append(profile.run(graph, row.name, text, row.scope.times, setup, task))
-        bar.advance(job)
-    bar.update(job, description="the whole")
-    whole = profile.run(stack.graph, profile.WHOLE, "the whole", 1, setup, task)
-    bar.advance(job)
-    return parts, whole
-
-
-def _row(one: Timed, everything: float) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "layer": one.text,
-        "macs": one.macs,
-        "median_s": one.measured.median,
-        "iqr_s": one.measured.iqr,
-        "share": share(one.measured.median * one.times, everything),
-        "samples": one.measured.samples,
-        "calls": one.measured.calls,
-        "flops_per_s": one.flops_per_s,
-        "settled": one.measured.settled,
-    }
-
-
-def _rate(value: float | None) -> str:
-    return "-" if value is None else figures(value / 1e9)
-
-
-NAMED = 5
-UNEVEN = 2.0
-"""Past this ratio of the whole to the sum of its layers one of them was disturbed."""
-COLUMNS = (
-    Column("name", "#"),
-    Column("layer", "layer"),
-    Column("macs", "MACs", count, right=True),
-    Column("median_s", "median", seconds, right=True),
-    Column("iqr_s", "IQR", seconds, right=True),
-    Column("samples", "samples", right=True),
-    Column("share", "share", percent, right=True),
-    Column("flops_per_s", "GFLOP/s", _rate, right=True),
-)
-
-
-def _table(stack: Stack, parts: list[Timed], whole: Timed, setup: Setup, head: list[str]) -> Table:
-    summed = sum(one.measured.median * one.times for one in parts)
-    foot = [f"the layers one by one add up to {seconds(summed)}; together they take {seconds(whole.measured.median)}"]
-    noisy = [
-        f"{one.name} {one.text}" if one is not whole else one.text
-        for one in (whole, *parts)
-        if not one.measured.settled
-    ]
-    if noisy:
-        more = f" and {len(noisy) - NAMED} more" if len(noisy) > NAMED else ""
-        foot.append(
-            f"not settled within 1% in the time given (--time 5 gives longer): {', '.join(noisy[:NAMED])}{more}"
-        )
-    if summed and not 1 / UNEVEN <= whole.measured.median / summed <= UNEVEN:
-        foot.append("the whole and the sum of its layers are far apart: the cores were busy; try again, or --threads 1")
-    work = {"forward": "MACs", "backward": "2 MACs (input and weight gradient)", "both": "3 MACs"}[setup.direction]
-    foot.append(f"GFLOP/s = 2 x {work} / median")
-    return Table(
-        columns=COLUMNS,
-        rows=[_row(one, summed) for one in parts],
-        total={**_row(whole, summed), "name": ""},
-        head=[*head, stack.reading],
-        foot=foot,
-    )
-
-
-def _document(
-    results: list[tuple[Stack, list[Timed], Timed]],
-    setup: Setup,
-    dtype: str,
-    layout: str,
-    name: str,
-    memory: int,
-) -> dict[str, Any]:
-    import torch
-
-    blocks = []
-    for stack, parts, whole in results:
-        summed = sum(one.measured.median * one.times for one in parts)
-        rows = [_json(one, summed) for one in parts]
-        blocks.append(
-            {
-                "input": shapes(stack.graph.inputs),
-                "output": shapes(stack.graph.outputs),
-                "macs": whole.macs,
-                "layers": rows,
-                "whole": _json(whole, summed),
-            }
-        )
-    machine = {
-        "device": setup.device.type,
-        "name": name,
-        "torch": torch.__version__,
-        "threads": setup.threads,
-    }
-    head = {
-        "schema_version": SCHEMA_VERSION,
-        "command": "profile",
-        "machine": machine,
-        "dtype": dtype,
-        "layout": layout,
-        "pass": setup.direction,
-        "memory_bytes": memory,
-    }
-    return {**head, **blocks[0]} if len(blocks) == 1 else {**head, "blocks": blocks}
-
-
-def _json(one: Timed, summed: float) -> dict[str, Any]:
-    row = _row(one, summed)
-    row["text"] = row.pop("layer")
-    low, high = one.measured.quartiles
-    return {**row, "q1_s": low, "q3_s": high, "first_s": one.measured.first_s}
+        given = stack.block.inputs
+        if stack.block.layers[0].kind.rows or any(len(value.shape) < 2 for value in stack.graph.inputs):
+            raise UnsupportedError(f"--batch: the input of {stack.block.layers[0].kind.name} has no batch")
+        sizes = [(size, *value.shape[1:]) for value in stack.graph.inputs]
+        inputs = tuple(one._replace(sizes=shape) for one, shape in zip(given, sizes, strict=True))
+        made.append(assemble(stack.block._replace(inputs=inputs)))
+    return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from convcalc.analyses.report import standalone
 from convcalc.cli.options import (
     AsFormat,
     Format,
@@ -20,6 +21,7 @@ from convcalc.cli.report import Line, lines, runnable, shapes, stacks
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
 from convcalc.render.units import exactly
 from convcalc.shapes import show
+from convcalc.timing.setup import Setup
 
 if TYPE_CHECKING:
     from convcalc.cli.read.stack import Stack
@@ -57,13 +59,11 @@ def command(
     found = stacks(spec, inputs, layout)
     runnable(found)
     with immediate_interrupts():
-        from convcalc.runtime import profile
-        from convcalc.runtime.machine import pick_device
+        from convcalc.runtime.prepare import check_memory
 
-    setup = profile.Setup(device=pick_device("cpu"))
     tables, layers, holds = [], [], True
     for stack in found:
-        profile.check_memory(stack.graph, setup)
+        check_memory(stack.graph, Setup())
         rows: list[dict[str, Any]] = []
         for name, text, run_as, verdicts in _checked(stack):
             holds = holds and all(one.holds for one in verdicts.values())
@@ -105,7 +105,6 @@ def _checked(stack: Stack) -> list[tuple[str, str, str, dict[str, Verdict]]]:
 
 def _observed(line: Line, stack: Stack) -> Seen:
     from convcalc.runtime.module import GraphModule
-    from convcalc.runtime.profile import standalone
     from convcalc.runtime.verify import layer_module, observe
 
     layer = stack.block.layers[int(line.row.scope.path[0])]

@@ -11,6 +11,7 @@ SUFFIXES = {
     "": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15,
     "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
 }  # fmt: skip
+LARGEST = 10**30
 _NUMBER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:[eE]([-+]?\d{1,3}))?\s*([A-Za-z]*)")
 
 
@@ -28,6 +29,6 @@ def quantity(text: str, option: str) -> Fraction:
             f"{option} is a number with a suffix k, M, G, T, P, Ki, Mi, Gi or Ti, such as 300M, not {text!r}"
         )
     value = Fraction(found[1]) * Fraction(10) ** int(found[2] or 0) * SUFFIXES[known]
-    if value <= 0:
-        raise SpecError(f"{option} must be above 0, not {text}")
+    if not 0 < value <= LARGEST:
+        raise SpecError(f"{option} must be above 0{' and below 1e30' if value else ''}, not {text}")
     return value

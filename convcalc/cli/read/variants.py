@@ -1,0 +1,101 @@
+"""Variants of a run as people write them: `--dtype fp32,bf16`, `--threads 1,all`, `--batch 1:64:pow2`; and times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import product
+
+from convcalc.errors import SpecError, nearest
+from convcalc.timing.machine import cores
+from convcalc.timing.setup import DEVICES, ITEMSIZES, LAYOUTS, MODES, PASSES, Setup
+
+UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3, "m": 60.0, "min": 60.0, "h": 3600.0}
+MOST_THREADS, MOST_BATCH, MOST_VARIANTS = 1024, 2**20, 500
+_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)")
+
+
+def words(text: str, allowed: Sequence[str], option: str) -> list[str]:
+    """Return the words of a comma list, each once. Raises SpecError naming the nearest one allowed."""
+    found = [part.strip() for part in text.split(",")]
+    for part in found:
+        if part not in allowed:
+            raise SpecError(
+                f"{option} takes {', '.join(allowed)}, joined by commas, not {part!r}{nearest(part, allowed)}"
+            )
+    return list(dict.fromkeys(found))
+
+
+def duration(text: str, option: str) -> float:
+    """Return seconds from `2s`, `500ms`, `1.5m` or a bare number. Raises SpecError.
+
+    >>> duration("2s", "--budget"), duration("500ms", "--time"), duration("1.5m", "--budget")
+    (2.0, 0.5, 90.0)
+    """
+    found = _DURATION.fullmatch(text.strip().lower())
+    if found is None or found[2] not in UNITS:
+        raise SpecError(f"{option} is a time such as 2s, 500ms or 5m, not {text!r}")
+    seconds = float(found[1]) * UNITS[found[2]]
+    if not 0.01 <= seconds <= 86400:
+        raise SpecError(f"{option} is a time from 10ms to 24h, not {text}")
+    return seconds
+
+
+def threads(text: str) -> list[int]:
+    """Return numbers of threads; `all` and 0 are the cores there are. Raises SpecError."""
+    found = []
+    for part in text.split(","):
+        word = part.strip()
+        if word in ("all", "0"):
+            found.append(cores())
+        elif word.isdecimal() and 1 <= int(word[:9]) <= MOST_THREADS:
+            found.append(int(word))
+        else:
+            raise SpecError(f"--threads takes numbers from 1 to {MOST_THREADS}, or all, joined by commas, not {word!r}")
+    return list(dict.fromkeys(found))
+
+
+def batches(text: str) -> list[int]:
+    """Return batch sizes from `8`, `1,8,32`, `1:8`, `1:64:pow2`, `8:64:8`. Raises SpecError.
+
+    >>> batches("1:64:pow2"), batches("1,8"), batches("8:32:8")
+    ([1, 2, 4, 8, 16, 32, 64], [1, 8], [8, 16, 24, 32])
+    """
+    found: list[int] = []
+    for part in text.split(","):
+        parts = part.strip().split(":")
+        ends = [int(word) if word.isdecimal() and len(word) < 9 else 0 for word in parts[:2]]
+        step = parts[2] if len(parts) == 3 else "1"
+        if (
+            len(parts) > 3
+            or min(ends) < 1
+            or ends[-1] > MOST_BATCH
+            or not (step == "pow2" or (step.isdecimal() and int(step)))
+        ):
+            raise SpecError(f"--batch takes sizes such as 8, 1,8,32, 8:64:8 or 1:64:pow2, not {part.strip()!r}")
+        size = ends[0]
+        while size <= ends[-1]:
+            found.append(size)
+            if len(found) > MOST_VARIANTS:
+                raise SpecError(f"--batch {text} is over {MOST_VARIANTS} sizes")
+            size = size * 2 if step == "pow2" else size + int(step)
+    if not found:
+        raise SpecError(f"--batch {text} holds no size")
+    return list(dict.fromkeys(found))
+
+
+def setups(device: str, dtype: str, layout: str, mode: str, direction: str, counts: Sequence[int]) -> list[Setup]:
+    """Return every combination of the lists, the first words first. Raises SpecError for a word that is none."""
+    if device not in DEVICES:
+        raise SpecError(f"--device takes {', '.join(DEVICES)}, not {device!r}{nearest(device, DEVICES)}")
+    lists = (
+        counts,
+        words(direction, tuple(PASSES), "--pass"),
+        words(dtype, tuple(ITEMSIZES), "--dtype"),
+        words(mode, MODES, "--mode"),
+        words(layout, LAYOUTS, "--layout"),
+    )
+    return [
+        Setup(device=device, threads=count, direction=pass_, dtype=numbers, mode=how, layout=lies)
+        for count, pass_, numbers, how, lies in product(*lists)
+    ]
