@@ -1,9 +1,20 @@
 """Hypothesis profiles: the default run is quick, `-m thorough` draws many more."""
 
-import os
+from __future__ import annotations
 
+import json
+import os
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
 import torch
 from hypothesis import HealthCheck, settings
+
+from convcalc.timing.machine import cores
+from convcalc.timing.setup import Plan, environment, recorded
 
 quiet = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 same = bool(os.environ.get("CI"))  # the same examples on every CI run; new ones on a developer's machine
@@ -15,3 +26,40 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # Two workers with two threads each would wait for one another: tests run small tensors.
 torch.set_num_threads(1)
+
+
+@pytest.fixture
+def toy_peaks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Roofs of toys, measured in no time and kept in a folder of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name, small in {"SIDES": (64,), "LEAST_BYTES": 2**20, "MOST_BYTES": 2**20, "SECONDS": 0.01}.items():
+        monkeypatch.setattr(f"convcalc.runtime.peaks.{name}", small)
+    monkeypatch.setattr("convcalc.runtime.peaks.cache_bytes", lambda: 2**18)
+    return tmp_path / "cache" / "convcalc" / "peaks.json"
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch, toy_peaks: Path) -> list[Plan]:
+    """The child's work done here, where torch is there already; the plans it got."""
+    from convcalc.runtime import rows
+
+    plans: list[Plan] = []
+
+    def run(plan: Plan) -> Iterator[dict[str, Any]]:
+        plans.append(pickle.loads(pickle.dumps(plan)))  # as it would travel
+        told: list[dict[str, Any]] = []
+        threads = torch.get_num_threads()
+        try:
+            rows.run(plans[-1], lambda event, **more: told.append(json.loads(json.dumps({"event": event, **more}))))
+        finally:
+            torch.set_num_threads(threads)
+            torch.set_flush_denormal(False)
+        for event in told:
+            if event["event"] == "ready":
+                event["machine"]["environment"] = recorded(environment(plan.threads, cores(), plan.allocator))
+        yield from told
+
+    monkeypatch.setattr("convcalc.timing.session.run", run)
+    monkeypatch.setattr("convcalc.runtime.prepare.cache_bytes", lambda: 2**18)
+    monkeypatch.setattr("convcalc.runtime.rows.YARDSTICK_S", 0.002)
+    return plans

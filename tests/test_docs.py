@@ -12,6 +12,9 @@ import pytest
 
 from convcalc.cli.app import COMMANDS, run
 from convcalc.kinds import all_kinds
+from convcalc.timing import saved
+from convcalc.timing.setup import Plan
+from tests.timing.made import MACHINE, row
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -20,22 +23,25 @@ EXAMPLES = sorted((ROOT / "examples").iterdir())
 
 
 @pytest.fixture(autouse=True)
-def in_the_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def in_the_checkout(monkeypatch: pytest.MonkeyPatch, in_process: list[Plan]) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.delenv("COLUMNS", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for name, small in {"SIDES": (64,), "LEAST_BYTES": 2**20, "MOST_BYTES": 2**20}.items():  # roofs of toys, in no time
-        monkeypatch.setattr(f"convcalc.runtime.peaks.{name}", small)
 
 
 @pytest.mark.parametrize("line", TOUR)
-def test_every_command_of_the_tour_answers(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_of_the_tour_answers(
+    line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     program, *argv = shlex.split(line)
     assert program == "convcalc"
+    monkeypatch.chdir(tmp_path)
+    if argv[0] == "diff":  # of what the line before it saved
+        saved.append(Path(argv[1]), row(), MACHINE)
     assert run(argv) == 0
     printed = capsys.readouterr()
     assert printed.out.strip()
-    assert not printed.err or (argv[0] == "machine" and "measured this machine's peaks" in printed.err)
+    timed = argv[0] in ("machine", "profile")
+    assert not printed.err or (timed and "measured this machine's peaks" in printed.err)
 
 
 def test_the_tour_shows_every_command() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,23 @@ from convcalc.analyses.lint.subject import Finding
 from convcalc.cli.app import run
 from convcalc.cli.read.source import blocks
 from convcalc.cli.read.stack import assemble
+from convcalc.timing import cache
+from convcalc.timing.machine import cores, cpu_name, torch_version
+from convcalc.timing.roofline import key
+from tests.timing.made import PEAKS
+
+RIDGE = 5.0
+
+
+@pytest.fixture(autouse=True)
+def no_roofs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
 def found(code: str, spec: str, size: str | None = "8x32x32", smallest: int | None = None) -> list[Finding]:
     block = blocks(spec.split(), (size,) if size else ())[0]
     stack = assemble(block, needs_input=False)
-    return [one for one in lint(stack.graph, smallest=smallest) if one.code == code]
+    return [one for one in lint(stack.graph, smallest=smallest, ridge=RIDGE) if one.code == code]
 
 
 DILATED = "conv c=8 k=3 d={} p={} conv c=8 k=3 d={} p={} conv c=8 k=3 d={} p={}"
@@ -36,6 +48,7 @@ BREAKS = {
     "CC110": ("conv c=8 k=3 d=18 p=18", "conv c=8 k=3 d=6 p=6"),
     "CC111": ("conv c=8 k=1 s=2", "conv c=8 k=2 s=2"),
     "CC112": ("identity as=x conv c=8 k=3 conv c=8 k=5 from=x", "conv c=8 k=3 conv c=8 k=5"),
+    "CC113": ("depthwise k=3 p=1", "conv c=64 k=3 p=1"),
 }  # fmt: skip
 
 
@@ -109,7 +122,7 @@ def test_a_linear_bias_before_a_norm_is_found_and_a_shared_value_is_not() -> Non
 def test_without_a_size_the_rest_is_still_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["lint", "conv", "in_channels=8", "c=8", "k=3", "batch_norm"]) == 1
     text = capsys.readouterr().out
-    assert "CC106" in text and "CC103, CC107, CC110 need the input's size" in " ".join(text.split())
+    assert "CC106" in text and "CC103, CC107, CC110, CC113 need the input's size" in " ".join(text.split())
 
 
 def asked(capsys: pytest.CaptureFixture[str], *argv: str, code: int) -> Any:
@@ -139,7 +152,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert bias["layers"] == ["0 (conv c=12 k=3)", "2 (conv c=12 k=3)"] and bias["numbers"] == {"bias": 12}
     assert [one["code"] for one in asked(capsys, *words, "--select", "CC106", code=1)["findings"]] == ["CC106"]
     assert asked(capsys, *words, "--ignore", "CC10", code=0)["findings"] == []
-    assert asked(capsys, *words, "--ignore", "CC104,CC106", code=0)["checked"][-1] == "CC112"
+    assert asked(capsys, *words, "--ignore", "CC104,CC106", code=0)["checked"][-1] == "CC113"
     assert asked(capsys, *words, "--exit-zero", code=0)["findings"]
     assert run(["lint", "@resnet_stem"]) == 0
     assert "no findings" in capsys.readouterr().out
@@ -157,3 +170,18 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_is_misspelt(argv: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["lint", *argv]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_ridge_is_the_measured_one_or_given(capsys: pytest.CaptureFixture[str]) -> None:
+    """Depthwise 3x3 on 8x32x32 in fp32: 2 x 73,728 MACs over 4 (8192 + 72 + 8192) bytes and 8 biases."""
+    words = ["depthwise", "k=3", "p=1", "-i", "8x32x32"]
+    assert run(["lint", *words]) == 0
+    assert "CC113 needs this machine's roofs" in capsys.readouterr().out
+    (one,) = asked(capsys, *words, "--ridge", "2.5", code=1)["findings"]
+    assert one["numbers"] == {"intensity": pytest.approx(2 * 73_728 / (4 * (2 * 8192 + 72 + 8))), "ridge": 2.5}
+    assert asked(capsys, *words, "--ridge", "2", code=0)["findings"] == []
+    name = key(cpu_name(), torch_version(), cores(), "fp32")
+    assert cache.write("peaks.json", name, PEAKS.as_dict()) == ""
+    (one,) = asked(capsys, *words, code=0)["findings"]  # told, but no failure for what another machine does not have
+    assert one["code"] == "CC113" and one["numbers"]["ridge"] == PEAKS.ridge
+    assert len(asked(capsys, *words, "--select", "CC113", code=1)["findings"]) == 1

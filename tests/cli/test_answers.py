@@ -173,20 +173,6 @@ def test_kinds_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"@resnet_stem", "@unet"} <= {row["name"] for row in asked(capsys, "examples")["examples"]}
 
 
-def test_profile(capsys: pytest.CaptureFixture[str]) -> None:
-    found = asked(
-        capsys, "profile", "-i", "2x3x16x16", "conv2d", "c=4", "k=3", "relu", "--time", "0.01", "--threads", "1"
-    )
-    assert found["input"] == [2, 3, 16, 16] and found["pass"] == "forward" and found["machine"]["threads"] == 1
-    assert found["memory_bytes"] > 0
-    first, second = found["layers"]
-    assert first["macs"] == 2 * 14 * 14 * 4 * 27 and first["median_s"] > 0 and first["samples"] >= 3
-    assert first["flops_per_s"] == pytest.approx(2 * first["macs"] / first["median_s"])
-    assert second["flops_per_s"] is None and second["macs"] == 0
-    assert first["q1_s"] <= first["median_s"] <= first["q3_s"]
-    assert found["whole"]["macs"] == found["macs"] == first["macs"]
-
-
 @pytest.mark.parametrize(
     "command", ["shape", "params", "macs", "rf", "summary", "hdc-check", "kinds", "examples", "verify"]
 )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from convcalc.cli.app import run
+from convcalc.timing.setup import Plan
 
 DENSE = "conv2d c=128 k=3 p=1 bias=false"
 SEPARABLE = "depthwise_separable c=128 k=3 p=1"
@@ -38,12 +39,23 @@ def test_compare_takes_files_and_stacks(capsys: pytest.CaptureFixture[str]) -> N
     assert found[0]["params_ratio"] == 1.0
 
 
-def test_compare_times_each_in_turn(capsys: pytest.CaptureFixture[str]) -> None:
-    found = asked(capsys, "compare", "conv2d c=8 k=3", "conv2d c=8 k=3", "-i", "8x16x16", "--time", "--limit", "0.05")[
-        "specs"
-    ]
-    assert all(row["median_s"] > 0 and row["samples"] >= 3 for row in found)
-    assert found[1]["time_ratio"] == pytest.approx(found[1]["median_s"] / found[0]["median_s"])
+def test_compare_times_each_in_turn(
+    capsys: pytest.CaptureFixture[str], in_process: list[Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("convcalc.cli.comparison.cores", lambda: 1)
+    small, large = "conv2d c=8 k=3", "conv2d c=64 k=5"
+    found = asked(capsys, "compare", small, large, small, "-i", "8x32x32", "--time", "--limit", "0.5")
+    first, slower, again = found["specs"]
+    assert found["threads"] >= 1 and found["device"] == "cpu"
+    assert all(row["median_s"] > 0 and row["samples"] >= 3 and row["status"] != "failed" for row in found["specs"])
+    assert first["time_ratio"] == 1.0 and first["verdict"] is None
+    low, high = slower["time_ratio_interval"]
+    assert 1.02 < low <= slower["time_ratio"] <= high and slower["verdict"] == "SLOWER"
+    assert again["verdict"] in ("SAME", "AMBIGUOUS", "FASTER", "SLOWER") and "time_shown" not in again
+    ((group,),) = (plan.groups for plan in in_process)
+    assert len(group) == 3 and not in_process[0].cold
+    assert run(["compare", small, small, "-i", "8x16x16", "--time", "--limit", "50ms"]) == 0
+    assert "blocks in turn" in capsys.readouterr().out
 
 
 def test_alt_keeps_the_output_shape(capsys: pytest.CaptureFixture[str]) -> None:

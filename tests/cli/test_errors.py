@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from convcalc.cli.app import run
+from convcalc.timing.setup import Plan
 
 I3 = ["-i", "3x8x8"]
 C = ["conv2d", "c=4", "k=3"]
@@ -24,8 +25,11 @@ BAD: list[tuple[list[str], str]] = [
     (["shape", *I3, *C, "dilaton=2"], "conv has no argument 'dilaton'; did you mean 'dilation'?"),
     (["shape", *I3, "Conv2d(3, 4, 3, bais=True)"], "conv has no argument 'bais'; did you mean 'bias'?"),
     (["kinds", "cnov"], "there is no kind 'cnov'; did you mean 'conv'?"),
-    (["profile", *I3, *C, "--dtype", "fp8"], "invalid value for '--dtype': 'fp8' is not one of"),
-    (["profile", *I3, *C, "--threads", "two"], "invalid value for '--threads': 'two' is no whole number"),
+    (["profile", *I3, *C, "--dtype", "fp8"], "--dtype takes fp32, bf16, fp16, joined by commas, not 'fp8'"),
+    (
+        ["profile", *I3, *C, "--threads", "two"],
+        "--threads takes numbers from 1 to 1024, or all, joined by commas, not 'two'",
+    ),
     # arity and sorts
     (["shape", *I3, "Conv2d(3, 4)"], "conv needs kernel_size"),
     (["shape", *I3, "Conv2d(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)"], "Conv2d takes 9 positional values"),
@@ -123,7 +127,7 @@ BAD: list[tuple[list[str], str]] = [
     (["shape", *I3, "Dense(2)"], "write Linear(in_features, units)"),
     (["shape", *I3, "conv2d", "c=3", "k=3", "repeat=4"], "on 3x2x2 from copy 3 of 4: the kernel reaches over 3"),
     (["profile", "-i", "3x8x8:int64", "relu"], "layers run on real numbers"),
-    (["profile", *I3, "relu", "--time", "nan"], "--time takes seconds, not nan"),
+    (["profile", *I3, "relu", "--time", "nan"], "--time is a time such as 2s, 500ms or 5m, not 'nan'"),
     (["profile", *I3, "relu", "-o", "/no/such/file"], "there is no folder /no/such"),
     (["shape", *I3, "relu", "-o", ""], "the output cannot be written: it names no file"),
     (["completion"], "missing argument 'shell'. Choose from: bash, zsh, fish, powershell"),
@@ -235,7 +239,9 @@ def test_a_terminal_is_no_stdin_and_a_closed_pipe_is_no_error() -> None:
     assert piped.stdout.split()[-1] == "0" and piped.stderr == ""
 
 
-def test_an_unavailable_device_is_exit_3(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_device_is_exit_3(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, in_process: list[Plan]
+) -> None:
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

@@ -14,46 +14,38 @@ import torch
 from convcalc.cli.app import run
 from convcalc.cli.read.quantities import quantity
 from convcalc.errors import SpecError
-from convcalc.runtime import cache, peaks
-from convcalc.runtime.peaks import Peaks, cache_bytes, key, measure_peaks
-from convcalc.runtime.profile import Setup
-
-FOUND = Peaks(flops_per_s=1e11, bytes_per_s=2e10, near_bytes_per_s=8e10, gemm_side=512)
+from convcalc.runtime import peaks, rows
+from convcalc.runtime.peaks import measure_peaks
+from convcalc.timing import cache
+from convcalc.timing.machine import cpu_name, torch_version
+from convcalc.timing.roofline import key
+from convcalc.timing.setup import Plan, Setup
+from tests.timing.made import PEAKS
 
 
 @pytest.fixture(autouse=True)
-def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def kept(in_process: list[Plan], toy_peaks: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLUMNS", "200")
-    return tmp_path / "convcalc" / "peaks.json"
+    return toy_peaks
 
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[Setup]:
     calls: list[Setup] = []
 
-    def fake(setup: Setup, **_: Any) -> Peaks:
+    def fake(setup: Setup, **_: Any) -> Any:
         calls.append(setup)
-        return FOUND
+        return PEAKS
 
-    monkeypatch.setattr(peaks, "measure_peaks", fake)
+    monkeypatch.setattr(rows.peaks, "measure_peaks", fake)
     return calls
-
-
-def test_the_roof_is_the_lower_of_two() -> None:
-    assert FOUND.ridge == 5
-    assert [FOUND.attainable(intensity) for intensity in (0.5, 5, 50)] == [1e10, 1e11, 1e11]
-    given = FOUND.given(2e11, None)
-    assert (given.flops_from, given.bytes_from, given.ridge) == ("given", "measured", 10)
-    assert FOUND.given(None, None) == FOUND
 
 
 def test_a_second_run_measures_nothing(counted: list[Setup], kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["machine", "--threads", "1"]) == 0
     printed = capsys.readouterr()
-    assert (
-        "100.0 GFLOP/s" in printed.out and "20.00 GB/s" in printed.out and "below 5.000 FLOPs per byte" in printed.out
-    )
+    assert "100.0 GFLOP/s" in printed.out and "20.00 GB/s" in printed.out
+    assert "below 5.000 FLOPs per byte" in printed.out and "512 x 512 products in torch.mm" in printed.out
     assert "measured this machine's peaks in" in printed.err
     assert json.loads(kept.read_text())["entries"]
     assert run(["machine", "--threads", "1"]) == 0
@@ -91,8 +83,7 @@ def test_a_file_that_cannot_be_read_is_measured_anew(
 
 
 def test_an_entry_of_another_version_is_measured_anew(counted: list[Setup], kept: Path) -> None:
-    setup = Setup(device=torch.device("cpu"), threads=1)
-    assert cache.write("peaks.json", key(setup), {"gflops": 3}) == ""
+    assert cache.write("peaks.json", key(cpu_name(), torch_version(), 1, "fp32"), {"gflops": 3}) == ""
     assert run(["machine", "--threads", "1"]) == 0
     assert len(counted) == 1
 
@@ -104,7 +95,7 @@ def test_a_cache_that_cannot_be_written_is_one_line_and_no_failure(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert run(["machine", "--threads", "1"]) == 0
     err = capsys.readouterr().err
-    assert err.count("\n") == 1 and "the peaks are not kept" in err and "cannot be written" in err
+    assert err.count("\n") == 1 and "they are not kept" in err and "cannot be written" in err
 
 
 def test_where_caches_lie(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +120,7 @@ def test_toys_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peaks, "LEAST_BYTES", 2**20)
     monkeypatch.setattr(peaks, "MOST_BYTES", 2**20)
     monkeypatch.setattr(peaks, "cache_bytes", lambda: None)
-    found = measure_peaks(Setup(device=torch.device("cpu")), seconds=0.01)
+    found = measure_peaks(Setup())
     assert found.flops_per_s > 0 and found.bytes_per_s > 0
     assert found.near_bytes_per_s is None and found.gemm_side in (32, 64)
     assert (found.flops_from, found.bytes_from) == ("measured", "measured")
@@ -139,23 +130,28 @@ def test_rates_count_2n3_operations_and_each_tensors_bytes(monkeypatch: pytest.M
     class Once:
         median = 0.5
 
-    def runs(call: Any, *_: Any, **__: Any) -> Once:
-        call()
+    def runs(block: Any, *_: Any, **__: Any) -> Once:
+        block(1)
         return Once()
 
     monkeypatch.setattr(peaks, "measure", runs)
     monkeypatch.setattr(peaks, "SIDES", (16,))
-    monkeypatch.setattr(peaks, "LEAST_BYTES", 3 * 4 * 5000)
-    monkeypatch.setattr(peaks, "MOST_BYTES", 3 * 4 * 5000)
+    monkeypatch.setattr(peaks, "LEAST_BYTES", 4 * 5000)
+    monkeypatch.setattr(peaks, "MOST_BYTES", 4 * 5000)
     monkeypatch.setattr(peaks, "cache_bytes", lambda: None)
-    found = measure_peaks(Setup(device=torch.device("cpu")))
+    found = measure_peaks(Setup())
     assert found.flops_per_s == 2 * 16**3 / 0.5
     assert found.bytes_per_s == 3 * 5000 * 4 / 0.5  # the triad moves three arrays of 5,000 floats
 
 
-def test_the_last_cache_is_read_from_the_system() -> None:
-    size = cache_bytes()
-    assert size is None or 2**15 <= size <= 2**40
+def test_the_faster_library_is_the_roof(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = torch.randn(8, 8), torch.randn(8, 8)
+    found = peaks._libraries(one, two)
+    assert "torch.mm" in found
+    for work in found.values():
+        work()
+    monkeypatch.setattr(torch.Tensor, "to_mkldnn", lambda self: (_ for _ in ()).throw(RuntimeError("no oneDNN")))
+    assert set(peaks._libraries(one, two)) == {"torch.mm"}
 
 
 def test_quantities() -> None:
@@ -171,7 +167,9 @@ def test_quantities() -> None:
     [
         (["--peak-bw", "3x"], "--peak-bw is a number with a suffix"),
         (["--peak-flops", "0"], "--peak-flops must be above 0"),
-        (["--threads", "-1"], "-1"),
+        (["--threads", "-1"], "'-1'"),
+        (["--threads", "1,2"], "one --dtype and one number of --threads"),
+        (["--device", "gpu"], "--device takes auto, cpu, cuda"),
     ],
 )
 def test_what_cannot_be_given(argv: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

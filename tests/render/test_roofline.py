@@ -1,0 +1,105 @@
+"""The roofline as text and as a picture: rows stand where their numbers say."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import pytest
+
+from convcalc.errors import ConvcalcError, SpecError, UnavailableError
+from convcalc.render import roofline
+from convcalc.render.roofline import HIGH, WIDE, Spot, check, drawing, points, save
+from tests.timing.made import PEAKS, row
+
+SPOTS = [
+    Spot("0", "dense", "jit:avx512_core", 100.0, 9e10, 0.7),
+    Spot("1", "depthwise", "jit_dw:avx512_core", 2.0, 1e10, 0.3),
+]
+
+
+def where(lines: list[str], mark: str) -> tuple[int, int]:
+    """The column and line of a mark, within the axes."""
+    for number, line in enumerate(lines[1 : HIGH + 1]):
+        cells = line.partition("│")[2]
+        if mark in cells:
+            return cells.index(mark), number
+    raise AssertionError(f"{mark} is not drawn")
+
+
+def test_marks_stand_where_their_numbers_say() -> None:
+    lines = drawing(SPOTS, PEAKS)
+    axes = roofline._axes(SPOTS, PEAKS)
+    for mark, spot in zip("01", SPOTS, strict=True):
+        column, line = where(lines, mark)
+        across = axes.left + (axes.right - axes.left) * column / (WIDE - 1)
+        up = axes.top - (axes.top - axes.bottom) * line / (HIGH - 1)
+        assert across == pytest.approx(math.log10(spot.intensity), abs=(axes.right - axes.left) / WIDE)
+        assert up == pytest.approx(math.log10(spot.flops_per_s), abs=(axes.top - axes.bottom) / HIGH)
+    assert lines[-2:] == ["  0  dense", "  1  depthwise"]
+
+
+def test_the_roof_rises_to_the_ridge_and_is_flat_beyond() -> None:
+    lines = drawing(SPOTS, PEAKS)[1 : HIGH + 1]
+    flat = [line.partition("│")[2] for line in lines if "──" in line]
+    assert len(flat) == 1 and "╱" in "".join(lines)
+    axes = roofline._axes(SPOTS, PEAKS)
+    begins = axes.left + (axes.right - axes.left) * flat[0].index("─") / (WIDE - 1)
+    assert begins == pytest.approx(math.log10(PEAKS.ridge), abs=2 * (axes.right - axes.left) / WIDE)
+
+
+def test_rows_on_one_spot_share_a_star() -> None:
+    lines = drawing([SPOTS[0], SPOTS[0]._replace(name="1", label="twin")], PEAKS)
+    assert "*" in "".join(lines[1:HIGH]) and lines[-1] == "  * several rows"
+
+
+def test_points_are_rows_with_multiply_adds() -> None:
+    rows = [{**row(), "variant": "default", "share": 0.5}, {**row("relu"), "variant": "default"}]
+    (spot,) = points(rows)
+    assert spot.name == "0" and spot.kernel == "jit:avx512_core" and spot.intensity == rows[0]["intensity"]
+    two = points([rows[0], {**rows[0], "variant": "bf16"}])
+    assert [one.label for one in two] == [
+        "conv2d c=64 k=3 p=1 bias=false (default)",
+        "conv2d c=64 k=3 p=1 bias=false (bf16)",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
+def test_pictures_are_written(kind: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    path = tmp_path / f"roof.{kind}"
+    save(str(path), SPOTS, PEAKS, "a CPU")
+    data = path.read_bytes()
+    assert data.startswith({"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}[kind]) and len(data) > 5000
+    if kind == "svg":
+        text = data.decode()
+        for words in (
+            "Roofline: a CPU",
+            "100.0 GFLOP/s (measured)",
+            "20.00 GB/s (measured)",
+            "jit_dw:avx512_core",
+            "1  depthwise",
+        ):
+            assert words in text
+
+
+def test_many_rows_and_long_names_fit(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    many = [Spot(str(n), "x" * 200, f"kernel {n}", 1.0 + n, 1e9 * (n + 1), 0.01) for n in range(70)]
+    save(str(tmp_path / "roof.svg"), many, PEAKS, "a CPU")
+    text = (tmp_path / "roof.svg").read_text()
+    assert "and 40 more" in text and "x" * 60 not in text
+    assert len(drawing(many, PEAKS)) > HIGH
+
+
+def test_what_cannot_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SpecError, match=r"ends in .svg, .png, .pdf"):
+        check("roof.gif")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(UnavailableError, match=r"pip install 'convcalc\[plot\]'"):
+        check("roof.svg")
+    monkeypatch.undo()
+    pytest.importorskip("matplotlib")
+    with pytest.raises(ConvcalcError, match="cannot be written"):
+        save(str(tmp_path / "no" / "roof.svg"), SPOTS, PEAKS, "a CPU")
