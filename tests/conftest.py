@@ -45,7 +45,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch, toy_peaks: Path) -> list[Plan]:
 
     plans: list[Plan] = []
 
-    def run(plan: Plan) -> Iterator[dict[str, Any]]:
+    def run(plan: Plan, *_: Any) -> Iterator[dict[str, Any]]:
         plans.append(pickle.loads(pickle.dumps(plan)))  # as it would travel
         told: list[dict[str, Any]] = []
         threads = torch.get_num_threads()

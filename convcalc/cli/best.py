@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from convcalc.cli import contest
+from convcalc.cli.app import INTERRUPTED, MISUSED
 from convcalc.cli.contest import Entrant
 from convcalc.cli.options import Format, emit, once_interrupted
 from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import hints
-from convcalc.cli.timed import INTERRUPTED, Limits, jobs
+from convcalc.cli.timed import Limits, jobs
 from convcalc.cli.timetables import compiling, failures, optional_seconds, worth
 from convcalc.errors import SpecError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
@@ -20,7 +21,6 @@ from convcalc.timing.intervals import FASTER
 from convcalc.timing.judge import FAILED, MISTRUSTED
 from convcalc.timing.setup import LAYOUTS, Job, Setup, from_dict, packable
 
-MISUSED = 2
 LAST = {2: "torch.channels_last", 3: "torch.channels_last_3d"}
 DTYPES = {"fp32": "torch.float32", "bf16": "torch.bfloat16", "fp16": "torch.float16"}
 COLUMNS = (

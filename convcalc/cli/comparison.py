@@ -14,7 +14,7 @@ from convcalc.cli.report import lines, shape_of, shapes, totals
 from convcalc.cli.timed import Limits
 from convcalc.errors import UnsupportedError
 from convcalc.render.table import Column
-from convcalc.render.units import count, figures, seconds, share, size_of
+from convcalc.render.units import count, dashed, figures, plural, seconds, share, size_of
 from convcalc.sizes import product, total
 from convcalc.timing.judge import FAILED
 from convcalc.timing.machine import cores
@@ -50,7 +50,7 @@ COLUMNS = (
     Column("output_bytes", "bytes", size_of, right=True),
 )
 TIMES = (
-    Column("median_s", "median", lambda value: "-" if value is None else seconds(value), right=True),
+    Column("median_s", "median", dashed(seconds), right=True),
     Column("time_shown", "time ratio", right=True),
     Column("verdict", "is", lambda text: text or ""),
     Column("status", "status"),
@@ -136,6 +136,5 @@ def add_times(entries: Sequence[Entry], rows: list[dict[str, Any]], limit: float
 
 def timed_on(where: dict[str, Any]) -> str:
     """Return the line above a table with times."""
-    threads = f"{where['threads']} thread{'s' if where['threads'] > 1 else ''}"
-    what = f"{where['machine']}, {where['device']}, {threads}, {where['dtype']}"
+    what = f"{where['machine']}, {where['device']}, {plural(where['threads'], 'thread')}, {where['dtype']}"
     return f"timed on {what}: blocks in turn, ratio of each round with its 95% interval"

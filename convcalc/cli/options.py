@@ -50,6 +50,15 @@ Out: TypeAlias = Annotated[
 Depth: TypeAlias = Annotated[
     int, typer.Option("--depth", min=1, max=32, help="How deep into the parts of a layer rows go.")
 ]
+DeviceName: TypeAlias = Annotated[
+    str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, mps or xpu; auto takes a GPU if there is one.")
+]
+PeakFlops: TypeAlias = Annotated[
+    str | None, typer.Option("--peak-flops", metavar="N", help="Compute roof by hand, FLOP/s, such as 989T.")
+]
+PeakBandwidth: TypeAlias = Annotated[
+    str | None, typer.Option("--peak-bw", metavar="N", help="Memory roof by hand, bytes/s, such as 3.35T.")
+]
 Ascii: TypeAlias = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters only.")]
 Drawn: TypeAlias = Annotated[bool, typer.Option("--picture/--no-picture", help="Draw the map below the table.")]
 

@@ -8,8 +8,21 @@ from typing import Annotated, Any
 import typer
 
 from convcalc.cli import best, profiled, versus
-from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, check_output
-from convcalc.cli.read.quantities import quantity
+from convcalc.cli.options import (
+    AsFormat,
+    Depth,
+    DeviceName,
+    Format,
+    InputLayout,
+    Inputs,
+    Layout,
+    Out,
+    PeakBandwidth,
+    PeakFlops,
+    Spec,
+    check_output,
+)
+from convcalc.cli.read.quantities import per_second
 from convcalc.cli.read.stack import Stack, assemble
 from convcalc.cli.read.variants import batches, duration, setups, threads, words
 from convcalc.cli.report import runnable, stacks
@@ -26,9 +39,7 @@ def command(
     direction: Annotated[
         str, typer.Option("--pass", metavar="LIST", help="forward, backward, both; a list makes a row of each.")
     ] = "forward",
-    device: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, mps or xpu; auto takes a GPU if there is one.")
-    ] = "auto",
+    device: DeviceName = "auto",
     dtype: Annotated[str, typer.Option(metavar="LIST", help="fp32, bf16, fp16.")] = "fp32",
     thread_counts: Annotated[
         str, typer.Option("--threads", metavar="LIST", help="CPU threads, such as 1,all; all is every core.")
@@ -57,12 +68,8 @@ def command(
         str | None, typer.Option("--save", metavar="FILE", help="Append each row to FILE (JSON lines) when it is done.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Skip the rows that --save's file has.")] = False,
-    flops: Annotated[
-        str | None, typer.Option("--peak-flops", metavar="N", help="Compute roof by hand, FLOP/s, such as 989T.")
-    ] = None,
-    bandwidth: Annotated[
-        str | None, typer.Option("--peak-bw", metavar="N", help="Memory roof by hand, bytes/s, such as 3.35T.")
-    ] = None,
+    flops: PeakFlops = None,
+    bandwidth: PeakBandwidth = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Measure the machine's roofs again.")] = False,
     allocator: Annotated[
         str, typer.Option(metavar="NAME", help="keep freed pages, or leave them to the system's allocator.")
@@ -82,8 +89,8 @@ def command(
         row=duration(time, "--time"),
         cold=cold and vs is None and not fastest,
         refresh=refresh,
-        flops=_given(flops, "--peak-flops"),
-        bandwidth=_given(bandwidth, "--peak-bw"),
+        flops=per_second(flops, "--peak-flops"),
+        bandwidth=per_second(bandwidth, "--peak-bw"),
     )
     counts, sizes = threads(thread_counts), batches(batch) if batch else [None]
     for file in (out, save, plot):
@@ -91,7 +98,9 @@ def command(
     if resume and not save:
         raise SpecError("--resume goes on with a file: name it with --save")
     if plot is not None:
-        _check_plot(plot)
+        from convcalc.render.roofline import check
+
+        check(plot)
     process: dict[str, Any] = {
         "allocator": words(allocator, ALLOCATORS, "--allocator")[-1],
         "keep_denormals": keep_denormals,
@@ -122,16 +131,6 @@ def command(
     shown = profiled.Shown(details=details, why=why, roofline=roofline, plot=plot)
     by_size = {size: _batched(found, size) for size in sizes}
     return profiled.command(by_size, wanted, depth, limits, Keeper(save, resume=resume), shown, form, out)
-
-
-def _given(text: str | None, option: str) -> float | None:
-    return None if text is None else float(quantity(text, option))
-
-
-def _check_plot(plot: str) -> None:
-    from convcalc.render.roofline import check
-
-    check(plot)
 
 
 def _batched(found: list[Stack], size: int | None) -> list[Stack]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
+from convcalc.cli.app import INTERRUPTED, MISUSED
 from convcalc.cli.options import Format, emit, once_interrupted
 from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import hints
-from convcalc.cli.timed import INTERRUPTED, Keeper, Limits, Run, by_hand, jobs, measured, placed
+from convcalc.cli.timed import Keeper, Limits, Run, by_hand, headline, jobs, measured, placed
 from convcalc.cli.timetables import by_variant, failures, named, notes, seconds_of, shares, tables, variant
 from convcalc.errors import ConvcalcError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Table
@@ -21,7 +21,6 @@ from convcalc.timing.roofline import Peaks, kept
 from convcalc.timing.seen import Seen
 from convcalc.timing.setup import Job, Setup
 
-MISUSED = 2
 READINGS = 3
 """More inputs than these stand in a column of their own."""
 
@@ -58,7 +57,7 @@ def command(
     shares(rows)
     for row in rows:
         row["explanation"] = explain(row, _roofs(row, run))
-    head = _head(by_size, rows, run, wanted[0])
+    head = _head(by_size, run, wanted[0])
     foot = notes(rows, run.peaks)
     if shown.why or len(rows) == 1:
         foot += [f"{named(row)}: {' '.join(row['explanation'])}" for row in rows if row["explanation"]]
@@ -121,13 +120,12 @@ def _roofs(row: Record, run: Run) -> Peaks | None:
     return run.peaks.get((row["setup"]["dtype"], row["setup"]["threads"]))
 
 
-def _head(by_size: dict[int | None, list[Stack]], rows: list[Record], run: Run, first: Setup) -> list[str]:
+def _head(by_size: dict[int | None, list[Stack]], run: Run, first: Setup) -> list[str]:
     """The machine and the first setup, and how inputs were read, where that is not in the rows."""
-    device = rows[0]["setup"]["device"]
     stacks = next(iter(by_size.values()))
     readings = list(dict.fromkeys(stack.reading for stack in stacks))
     told = readings if len(readings) <= READINGS and len(by_size) == 1 else []
-    return [f"{run.machine.get('name', '')}, {replace(first, device=device).words()}", *told]
+    return [headline(run, first), *told]
 
 
 def _draw(drawn: list[Table], rows: list[Record], run: Run, title: str, shown: Shown) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from convcalc.graph import Graph
-
-INTERRUPTED = 130
 
 
 @dataclass(slots=True)
@@ -118,23 +115,14 @@ def _one_child(
     """Hear one plan's children out, and return the seconds of the budget they took."""
     from convcalc.timing import session
 
-    start = paused = None
-    outside = 0.0
-    for event in session.run(plan):
-        now = time.monotonic()
-        if event["event"] == "begin" and start is None:
-            start = now
-        if event["event"] == "outside":
-            paused = now
-        elif paused is not None:
-            outside += now - paused if start is not None else 0.0
-            paused = None
+    deadline = session.Deadline(plan.seconds, len(plan.groups))
+    for event in session.run(plan, deadline):
         if event["event"] == "row":
             run.seen[numbers[event["group"]]] = found = [seen_from(one) for one in event["seen"]]
             for job, one in zip(groups[event["group"]], found, strict=True):
                 on_row(job, one)
         _heard(event, run, limits, bar, groups)
-    return 0.0 if start is None else time.monotonic() - start - outside
+    return plan.seconds - deadline.left()
 
 
 def _plan(groups: Sequence[Sequence[Job]], threads: int, limits: Limits, budget: float, peaks: Sequence[Setup]) -> Plan:
@@ -206,6 +194,12 @@ def _bar(groups: Sequence[Sequence[Job]]) -> Iterator[Progress]:
         yield bar
 
 
+def headline(run: Run, setup: Setup) -> str:
+    """Return what was measured on and how, in words, with the device that `auto` turned out to be."""
+    device = run.machine.get("device", setup.device)
+    return f"{run.machine.get('name', '')}, {replace(setup, device=device).words()}"
+
+
 def placed(job: Job, seen: Seen, run: Run) -> Record:
     """Return a row's record under the roofs of its dtype and threads, on the device that was there."""
     device = run.machine.get("device", job.setup.device)
@@ -221,11 +215,15 @@ class Keeper:
 
     def __init__(self, path: str | None, *, resume: bool) -> None:
         self.path = Path(path) if path else None
-        self.rows: list[Record] = []
+        self.rows: dict[str, Record] = {}
         self.failed = ""
         if self.path is not None and resume and self.path.exists():
-            self.rows = [row for row in saved.read(self.path) if row["status"] != FAILED]
-            for row in self.rows:
+            self.rows = {saved.key(row): row for row in saved.read(self.path) if row["status"] != FAILED}
+            circumstances = {
+                repr((row["machine"], row["setup"]["threads"], row["setup"]["allocator"])): row
+                for row in self.rows.values()
+            }
+            for row in circumstances.values():
                 self._same_machine(row)
 
     def _same_machine(self, row: Record) -> None:
@@ -244,12 +242,12 @@ class Keeper:
 
         A row that was timed without cold weights is none where they are asked for.
         """
-        own = identity(job)
-        for row in self.rows:
-            device = row["setup"]["device"]
-            if job.setup.device not in ("auto", device) or (cold and row["cold_note"] == NOT_ASKED):
-                continue
-            if saved.key({**own, "setup": {**own["setup"], "device": device}}) == saved.key(row):
+        there = (
+            {row["setup"]["device"] for row in self.rows.values()} if job.setup.device == "auto" else {job.setup.device}
+        )
+        for device in there:
+            row = self.rows.get(saved.key(identity(replace(job, setup=replace(job.setup, device=device)))))
+            if row is not None and not (cold and row["cold_note"] == NOT_ASKED):
                 return row
         return None
 

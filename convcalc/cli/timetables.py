@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convcalc.render.table import Column, Table
-from convcalc.render.units import count, figures, percent, plural, seconds, share, size_of
+from convcalc.render.units import count, dashed, figures, percent, plural, seconds, share, size_of
 from convcalc.timing.judge import FAILED, OK
 from convcalc.timing.record import Record, shape_text
 from convcalc.timing.roofline import GIVEN, MEASURED, Peaks
@@ -17,25 +17,10 @@ UNEVEN = 2.0
 """Past this ratio of the whole to the sum of its layers one of them was disturbed."""
 
 
-def optional_seconds(value: float | None) -> str:
-    """Return a time, or - where there is none."""
-    return "-" if value is None else seconds(value)
-
-
-def _rate(value: float | None) -> str:
-    return "-" if value is None else figures(value / 1e9)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else figures(value)
-
-
-def _bytes(value: float | None) -> str:
-    return "-" if value is None else size_of(value)
-
-
-def _plain(value: Any) -> str:
-    return "-" if value is None else str(value)
+optional_seconds = dashed(seconds)
+"""A time, or - where there is none."""
+_number, _bytes, _plain = dashed(figures), dashed(size_of), dashed(str)
+_rate = dashed(lambda value: figures(value / 1e9))
 
 
 NAME, LAYER = Column("name", "#"), Column("spec", "layer")
@@ -218,8 +203,9 @@ def worth(rows: Sequence[Record]) -> list[str]:
         if row["reasons"] and row["status"] != FAILED:
             found.setdefault((row["status"], "; ".join(row["advice"])), []).append(row)
     lines = []
+    several = len({row["variant"] for row in rows}) > 1
     for (status, advice), own in found.items():
-        names = ", ".join(dict.fromkeys(_of_variant(row, rows) for row in own[:NAMED]))
+        names = ", ".join(dict.fromkeys(_of_variant(row, several=several) for row in own[:NAMED]))
         more = f" and {len(own) - NAMED} more" if len(own) > NAMED else ""
         reason = "; ".join(own[0]["reasons"])
         word = "note" if status == OK else status
@@ -228,9 +214,8 @@ def worth(rows: Sequence[Record]) -> list[str]:
     return lines
 
 
-def _of_variant(row: Record, rows: Sequence[Record]) -> str:
+def _of_variant(row: Record, *, several: bool) -> str:
     name = label(row) or "the whole"
-    several = len({one["variant"] for one in rows}) > 1
     return f"{name} ({row['variant']})" if several else name
 
 

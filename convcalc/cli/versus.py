@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from convcalc.cli import contest
+from convcalc.cli.app import MISUSED
 from convcalc.cli.options import Format, emit
 from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import hints
-from convcalc.cli.timed import Limits
+from convcalc.cli.timed import Limits, headline
 from convcalc.cli.timetables import compiling, failures, roofs, tables, worth
 from convcalc.errors import SpecError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column
@@ -20,7 +20,6 @@ from convcalc.timing.intervals import AMBIGUOUS
 from convcalc.timing.judge import FAILED
 from convcalc.timing.setup import Job, Setup
 
-MISUSED = 2
 ALONE = ("cold_median_s", "share", "macs_share")
 """Columns of a row by itself."""
 
@@ -44,9 +43,8 @@ def command(
     peaks = next(iter(run.peaks.values()), None)
     sure = other.ratio is not None and other.verdict != AMBIGUOUS
     why = explain_pair(a, b, other.ratio.value, peaks) if sure and other.ratio is not None else []
-    device = run.machine.get("device", setup.device)
     head = [
-        f"{run.machine.get('name', '')}, {replace(setup, device=device).words()}",
+        headline(run, setup),
         *dict.fromkeys(stack.reading for stack in (*first, *second)),
     ]
     foot = [contest.says(other), *why, *compiling(rows), *worth(rows), *roofs(run.peaks)]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from convcalc.sizes import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SI = ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"))
 IEC = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
@@ -44,6 +47,15 @@ def short(value: int) -> str:
     if leading == 1000:
         leading, power = 100, power + 1
     return f"{leading // 100}.{leading % 100:02}e{power}"
+
+
+def dashed(show: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Return a way of writing a value that writes - for none.
+
+    >>> dashed(seconds)(None), dashed(seconds)(0.5)
+    ('-', '500.0 ms')
+    """
+    return lambda value: "-" if value is None else show(value)
 
 
 def plural(count: int, noun: str) -> str:

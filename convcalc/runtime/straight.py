@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convcalc import ops
+from convcalc.analyses.steps import SILENT
 from convcalc.runtime.lower import bind
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Straight:
         self.made = [slots[value.index] for value in graph.outputs]
         self.steps: list[tuple[Callable[..., Any], tuple[int, ...], int, tuple[int, ...]]] = []
         for node in graph.nodes:
-            if isinstance(node.op, (ops.Input, ops.Parameter, ops.Constant)):
+            if isinstance(node.op, SILENT):
                 continue
             inputs = tuple(slots[value.index] for value in node.inputs)
             other = replace(node, [self.held[place] for place in inputs]) if replace is not None else None

@@ -32,14 +32,15 @@ GRACE_S, GRACE_EACH_S = 1.0, 0.2
 Event = dict[str, Any]
 
 
-def run(plan: Plan) -> Iterator[Event]:
+def run(plan: Plan, deadline: Deadline | None = None) -> Iterator[Event]:
     """Carry out a plan in children and yield their events: `ready`, `peaks`, `begin`, `outside`, `inside`, `row`.
 
     A row whose child dies is a failed one, and a new child goes on with the next while there is time. Raises what the
     child refused, such as UnavailableError for a device that is not there. Closing the iterator ends the child.
+    `deadline` is the plan's clock, for those who want to read it afterwards.
     """
     offset = 0
-    deadline = Deadline(plan.seconds, len(plan.groups))
+    deadline = deadline or Deadline(plan.seconds, len(plan.groups))
     while True:
         done = 0
         with _Child(plan) as child:

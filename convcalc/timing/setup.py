@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from convcalc.ops import Conv
+from convcalc.render.units import plural
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
@@ -53,16 +54,14 @@ class Setup:
         >>> Setup(layout="prepacked", threads=2).differs(Setup())
         '2 threads, prepacked'
         """
-        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        own = (self.device, self.dtype, threads, self.layout, self.mode, self.direction)
-        theirs = (other.device, other.dtype, other.threads, other.layout, other.mode, other.direction)
-        values = (self.device, self.dtype, self.threads, self.layout, self.mode, self.direction)
-        return ", ".join(word for word, mine, its in zip(own, values, theirs, strict=True) if mine != its)
+        return ", ".join(mine for mine, its in zip(self._each(), other._each(), strict=True) if mine != its)
+
+    def _each(self) -> tuple[str, ...]:
+        return self.device, self.dtype, plural(self.threads, "thread"), self.layout, self.mode, self.direction
 
     def words(self) -> str:
         """Return the whole setup in words."""
-        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        where = f"{self.device}, {threads}" if self.device == "cpu" else self.device
+        where = f"{self.device}, {plural(self.threads, 'thread')}" if self.device == "cpu" else self.device
         mode = "" if self.mode == "eager" else f", {self.mode}"
         return f"{where}, {self.dtype}, {self.layout}, {self.direction} pass{mode}"
 

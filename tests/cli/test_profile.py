@@ -319,7 +319,7 @@ def test_the_code_of_a_variant_runs() -> None:
 
 
 def test_an_interrupt_prints_what_is_done(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def stops(plan: Plan) -> Iterator[dict[str, Any]]:
+    def stops(plan: Plan, *_: Any) -> Iterator[dict[str, Any]]:
         yield {"event": "ready", "machine": dict(MACHINE)}
         yield {"event": "begin", "group": 0, "seconds": 1.0}
         yield {"event": "row", "group": 0, "seen": [seen().as_dict()]}
@@ -330,13 +330,13 @@ def test_an_interrupt_prints_what_is_done(capsys: pytest.CaptureFixture[str], mo
     assert run(["profile", *TWO]) == 130
     printed = capsys.readouterr()
     assert "conv2d c=4 k=3" in printed.out and "interrupted: 1 row of 3 done" in printed.err
-    monkeypatch.setattr(session, "run", lambda plan: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(session, "run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     assert run(["profile", *TWO]) == 130
     assert capsys.readouterr().out == ""
 
 
 def test_compiling_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def told(plan: Plan) -> Iterator[dict[str, Any]]:
+    def told(plan: Plan, *_: Any) -> Iterator[dict[str, Any]]:
         yield {"event": "ready", "machine": dict(MACHINE)}
         for number in range(3):
             yield {"event": "row", "group": number, "seen": [seen(compile_s=1.5).as_dict()]}
@@ -349,7 +349,7 @@ def test_compiling_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
 def test_statuses_come_with_advice(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from convcalc.timing.quiet import Quiet
 
-    def told(plan: Plan) -> Iterator[dict[str, Any]]:
+    def told(plan: Plan, *_: Any) -> Iterator[dict[str, Any]]:
         yield {"event": "ready", "machine": dict(MACHINE)}
         worried = seen(quiet=Quiet(1.0, 0.3, 0, 0, 0.0))
         for number in range(3):
