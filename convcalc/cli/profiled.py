@@ -87,7 +87,7 @@ def _measured(groups: list[tuple[Job, str]], limits: Limits, keeper: Keeper) -> 
     def arrived(job: Job, seen: Seen) -> None:
         number = next(n for n in missing if groups[n][0] is job)
         rows[number] = placed(job, seen, run)
-        keeper.keep(rows[number] or {}, run.machine)
+        keeper.keep(rows[number] or {}, run.machines.get(job.setup.threads, run.machine))
 
     if missing:
         measured([(groups[number][0],) for number in missing], limits, run, arrived)

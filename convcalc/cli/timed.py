@@ -31,9 +31,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Run:
-    """What came of a run so far: the machine, its roofs by dtype, each group's rows, and what to say on stderr."""
+    """What came of a run so far: the machine, its roofs by dtype, each group's rows, and what to say on stderr.
+
+    `machines` has the machine as each child saw it, by its threads: their environments differ.
+    """
 
     machine: dict[str, Any] = field(default_factory=dict)
+    machines: dict[int, dict[str, Any]] = field(default_factory=dict)
     peaks: dict[tuple[str, int], Peaks] = field(default_factory=dict)
     seen: dict[int, list[Seen]] = field(default_factory=dict)
     hints: list[str] = field(default_factory=list)
@@ -160,8 +164,9 @@ def _heard(event: dict[str, Any], run: Run, limits: Limits, bar: Progress, group
     task = bar.task_ids[0]
     match event["event"]:
         case "ready":
-            run.machine = run.machine or event["machine"]
-            run.machine["threads"] = max(run.machine["threads"], event["machine"]["threads"])
+            own = event["machine"]
+            run.machines[own["threads"]] = own
+            run.machine = {**(run.machine or own), "threads": max(run.machines)}
         case "peaks":
             found = from_dict(event["peaks"])
             if found is not None:

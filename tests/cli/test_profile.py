@@ -13,6 +13,7 @@ import pytest
 
 from convcalc.cli.app import run
 from convcalc.timing import session
+from convcalc.timing.machine import cores
 from convcalc.timing.setup import Plan
 from tests.timing.made import MACHINE, seen
 
@@ -176,6 +177,20 @@ def test_rows_are_saved_and_not_timed_again(
     path.write_text(path.read_text().replace('"torch": "', '"torch": "0.'))
     assert run(["profile", *TWO, "--save", str(path), "--resume"]) == 2
     assert "holds rows of another run: torch is 0." in capsys.readouterr().err
+
+
+def test_rows_of_several_children_each_keep_their_own_environment(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, quick: list[Plan]
+) -> None:
+    path = str(tmp_path / "rows.jsonl")
+    argv = ["-i", "4x8x8", "relu", *QUICK, "--threads", f"1,{cores() + 1}", "--save", path]
+    asked(capsys, *argv)
+    count = len(quick)
+    assert len(asked(capsys, *argv, "--resume")["layers"]) == 2 and len(quick) == count
+    machines = [json.loads(line)["machine"] for line in Path(path).read_text().splitlines()]
+    assert [one["threads"] for one in machines] == [1, cores() + 1]
+    assert machines[0]["environment"]["OMP_NUM_THREADS"] == "1"
+    assert machines[0]["environment"] != machines[1]["environment"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
