@@ -23,8 +23,6 @@ from convcalc.analyses.report import rows
 from convcalc.analyses.training import kept, needs_gradient, training
 from convcalc.arguments import REQUIRED
 from convcalc.builder import Builder
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import assemble
 from convcalc.cli.report import document, lines, part
 from convcalc.errors import ShapeError, SpecError, UnsupportedError
 from convcalc.folding import folded
@@ -39,6 +37,8 @@ from convcalc.runtime.module import GraphModule
 from convcalc.runtime.trace import trace
 from convcalc.runtime.verify import layer_module
 from convcalc.sizes import PerAxis
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
 from tests.strategies import cases, windows
 from tests.worlds import built, positive, ran
 

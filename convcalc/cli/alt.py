@@ -11,11 +11,8 @@ from convcalc.builder import Builder
 from convcalc.cli.compare import Limit, Timed
 from convcalc.cli.comparison import COLUMNS, TIMES, Entry, add_times, documents, rows_of, timed_on
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, emit
-from convcalc.cli.read.layers import Layer
-from convcalc.cli.read.source import Block, blocks
-from convcalc.cli.read.stack import Stack, assemble
-from convcalc.cli.read.variants import duration
 from convcalc.cli.report import hints
+from convcalc.cli.variants import duration
 from convcalc.errors import ConvcalcError, SpecError
 from convcalc.graph import Value
 from convcalc.kinds import find
@@ -23,6 +20,9 @@ from convcalc.kinds.substitutes import OCTAVE, SUBSTITUTES, Convolution, Layers
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
 from convcalc.shapes import show
 from convcalc.sizes import per_axis
+from convcalc.spec.assemble import Stack, assemble
+from convcalc.spec.layers import Layer
+from convcalc.spec.source import Block, blocks
 
 CONVOLUTIONS = ("conv", "pointwise", "dilated", "grouped")
 SHOWN = (

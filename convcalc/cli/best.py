@@ -10,13 +10,13 @@ from convcalc.cli import contest
 from convcalc.cli.app import INTERRUPTED, MISUSED
 from convcalc.cli.contest import Entrant
 from convcalc.cli.options import Format, emit, once_interrupted
-from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import hints
 from convcalc.cli.timed import Limits, jobs
 from convcalc.cli.timetables import compiling, failures, optional_seconds, worth
 from convcalc.errors import SpecError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
 from convcalc.render.units import figures, plural
+from convcalc.spec.assemble import Stack
 from convcalc.timing.intervals import FASTER
 from convcalc.timing.judge import FAILED, MISTRUSTED
 from convcalc.timing.setup import LAYOUTS, Job, Setup, from_dict, packable

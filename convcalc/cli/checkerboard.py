@@ -9,8 +9,6 @@ from convcalc.analyses.overlap import Overlap, read, written
 from convcalc.analyses.params import params
 from convcalc.builder import Builder
 from convcalc.cli.options import Ascii, AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.read.layers import Layer
-from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import AXIS_NAMES, hints, shapes, stacks
 from convcalc.errors import ConvcalcError, SpecError, UnsupportedError
 from convcalc.graph import Graph
@@ -19,6 +17,8 @@ from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Picture, Table
 from convcalc.render.units import count, short
 from convcalc.shapes import show
 from convcalc.sizes import per_axis
+from convcalc.spec.assemble import Stack
+from convcalc.spec.layers import Layer
 
 SHOWN, PERIOD, WIDE, HIGH = 24, 12, 64, 16
 

@@ -8,12 +8,12 @@ import typer
 
 from convcalc.cli.comparison import COLUMNS, TIMES, Entry, add_times, documents, rows_of, timed_on
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, emit
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import assemble
-from convcalc.cli.read.variants import duration
 from convcalc.cli.report import hints, runnable
+from convcalc.cli.variants import duration
 from convcalc.errors import SpecError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
 
 Whole = Annotated[
     list[str] | None,

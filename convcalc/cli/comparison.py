@@ -9,13 +9,13 @@ from convcalc.analyses.field import fields
 from convcalc.analyses.macs import at_least
 from convcalc.cli.contest import as_dict, contest, interval
 from convcalc.cli.fields import field_of, seen_by, sized
-from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import lines, shape_of, shapes, totals
 from convcalc.cli.timed import Limits
 from convcalc.errors import UnsupportedError
 from convcalc.render.table import Column
 from convcalc.render.units import count, dashed, figures, plural, seconds, share, size_of
 from convcalc.sizes import product, total
+from convcalc.spec.assemble import Stack
 from convcalc.timing.judge import FAILED
 from convcalc.timing.machine import cores
 from convcalc.timing.setup import Job, Setup

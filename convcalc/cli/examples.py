@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from convcalc.cli.options import AsFormat, Format, Out, emit
-from convcalc.cli.read.source import examples_folder
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
+from convcalc.spec.source import examples_folder
 
 
 def command(form: AsFormat = Format.table, out: Out = None) -> int:

@@ -16,12 +16,12 @@ from convcalc.cli.formulas import (
     words,
 )
 from convcalc.cli.options import Format, InputLayout, Inputs, Layout, Out, emit
-from convcalc.cli.read.layers import Layer
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import Stack, assemble
 from convcalc.errors import ShapeError, SpecError, UnsupportedError
 from convcalc.render.table import Answer, Table
 from convcalc.sizes import PerAxis
+from convcalc.spec.assemble import Stack, assemble
+from convcalc.spec.layers import Layer
+from convcalc.spec.source import blocks
 
 
 def command(

@@ -8,8 +8,8 @@ from typing import Any
 from convcalc.analyses.field import Field
 from convcalc.analyses.receptive import Receptive, receptive
 from convcalc.analyses.steps import hops
-from convcalc.cli.read.stack import Stack
 from convcalc.graph import Graph, Value
+from convcalc.spec.assemble import Stack
 
 DEPENDS = "data-dependent"
 

@@ -7,9 +7,6 @@ from typing import Any, NamedTuple
 
 from convcalc.analyses.inverse import Loss, Same, losses, sames
 from convcalc.cli.options import InputLayout
-from convcalc.cli.read.source import Block, blocks
-from convcalc.cli.read.stack import Stack, assemble
-from convcalc.cli.read.tensors import Tensor
 from convcalc.cli.report import AXIS_NAMES
 from convcalc.errors import ConvcalcError, ShapeError, SpecError, Spot
 from convcalc.graph import Graph
@@ -18,6 +15,9 @@ from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
 from convcalc.render.units import plural
 from convcalc.shapes import show
 from convcalc.sizes import UNKNOWN, Size
+from convcalc.spec.assemble import Stack, assemble
+from convcalc.spec.source import Block, blocks
+from convcalc.spec.tensors import Tensor
 
 RUNS = 8
 AXES = (

@@ -10,14 +10,14 @@ from convcalc.analyses.macs import macs, other
 from convcalc.analyses.params import params
 from convcalc.analyses.steps import steps
 from convcalc.analyses.transposed import direct
-from convcalc.cli.read.layers import Layer
-from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import shapes
 from convcalc.graph import Graph
 from convcalc.ops import ConvTranspose
 from convcalc.registry import LABELS, Kind
 from convcalc.render.table import SCHEMA_VERSION, Column, Table
 from convcalc.render.units import exactly
+from convcalc.spec.assemble import Stack
+from convcalc.spec.layers import Layer
 
 
 class FormulaFormat(StrEnum):

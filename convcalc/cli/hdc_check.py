@@ -12,10 +12,10 @@ from convcalc.analyses.dilated_groups import AXES, Group, groups
 from convcalc.analyses.gridding import Gridding, check
 from convcalc.cli.gridding import beside, beside_document, document, judged, names
 from convcalc.cli.options import Ascii, AsFormat, Drawn, Format, InputLayout, Inputs, Out, emit
-from convcalc.cli.read.lexer import normal
 from convcalc.cli.report import hints, stacks
 from convcalc.errors import SpecError, UnsupportedError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Table
+from convcalc.spec.lexer import normal
 
 RATES_LIMIT = 10_000
 GROUPS = (

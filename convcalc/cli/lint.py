@@ -11,10 +11,10 @@ import typer
 from convcalc.analyses.lint.rules import RULES, SIZED, lint
 from convcalc.analyses.lint.subject import Finding
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import hints, stacks
 from convcalc.errors import SpecError, nearest
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
+from convcalc.spec.assemble import Stack
 
 COLUMNS = (
     Column("code", "code"),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcalc.cli.options import AsFormat, DeviceName, Format, Out, PeakBandwidth, PeakFlops, check_output, emit
-from convcalc.cli.read.quantities import per_second
-from convcalc.cli.read.variants import setups, threads
+from convcalc.cli.quantities import per_second
 from convcalc.cli.timed import Limits, measured
+from convcalc.cli.variants import setups, threads
 from convcalc.errors import SpecError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
 from convcalc.render.units import figures, plural

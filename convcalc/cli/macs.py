@@ -10,7 +10,6 @@ import typer
 from convcalc.analyses.training import gradients_of, needs_gradient
 from convcalc.analyses.useful import useful as real_macs
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import (
     Line,
     document,
@@ -29,6 +28,7 @@ from convcalc.cli.report import (
 from convcalc.render.table import Answer, Column, Table
 from convcalc.render.units import count, exactly, percent, share
 from convcalc.sizes import Size, total
+from convcalc.spec.assemble import Stack
 
 FIRST = (
     Column("name", "#"),

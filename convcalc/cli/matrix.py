@@ -11,12 +11,12 @@ import typer
 from convcalc import ops
 from convcalc.analyses.matrix import Matrix, matrix, walking
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Spec, check_output, emit
-from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import hints, shapes, stacks
 from convcalc.errors import ConvcalcError, SpecError
 from convcalc.graph import Graph
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
 from convcalc.render.units import exactly, percent
+from convcalc.spec.assemble import Stack
 
 SIGNS = ascii_letters + digits
 HIGH, WIDE = 40, 78

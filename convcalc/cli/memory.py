@@ -12,12 +12,12 @@ import typer
 from convcalc.analyses.memory import Memory, bytes_of, held, memory, storages
 from convcalc.analyses.training import Gradients, Training, gradients_of, needs_gradient, training
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import Line, document, hints, label, lines, missing, part, shape_of, stacks, warning
 from convcalc.ops import Input, Parameter
 from convcalc.render.table import Answer, Column, Table
 from convcalc.render.units import count, size_of
 from convcalc.sizes import total
+from convcalc.spec.assemble import Stack
 
 
 class Dtype(StrEnum):

@@ -22,12 +22,12 @@ from convcalc.cli.options import (
     Spec,
     check_output,
 )
-from convcalc.cli.read.quantities import per_second
-from convcalc.cli.read.stack import Stack, assemble
-from convcalc.cli.read.variants import batches, duration, setups, threads, words
+from convcalc.cli.quantities import per_second
 from convcalc.cli.report import runnable, stacks
 from convcalc.cli.timed import Keeper, Limits
+from convcalc.cli.variants import batches, duration, setups, threads, words
 from convcalc.errors import SpecError, UnsupportedError
+from convcalc.spec.assemble import Stack, assemble
 from convcalc.timing.setup import ALLOCATORS
 
 

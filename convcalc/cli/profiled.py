@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from convcalc.cli.app import INTERRUPTED, MISUSED
 from convcalc.cli.options import Format, emit, once_interrupted
-from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import hints
 from convcalc.cli.timed import Keeper, Limits, Run, by_hand, headline, jobs, measured, placed
 from convcalc.cli.timetables import by_variant, failures, named, notes, seconds_of, shares, tables, variant
 from convcalc.errors import ConvcalcError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Table
 from convcalc.render.units import plural
+from convcalc.spec.assemble import Stack
 from convcalc.timing.gap import explain
 from convcalc.timing.judge import FAILED
 from convcalc.timing.record import Record, roofed

@@ -12,11 +12,11 @@ from convcalc.analyses.field import Field
 from convcalc.analyses.receptive import Receptive
 from convcalc.analyses.routes import Routes, routes
 from convcalc.cli.fields import seen_by
-from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import Line, label
 from convcalc.errors import SpecError
 from convcalc.render.units import figures, percent, plural
 from convcalc.sizes import known
+from convcalc.spec.assemble import Stack
 
 
 class Further(NamedTuple):

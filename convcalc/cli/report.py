@@ -9,15 +9,15 @@ from convcalc.analyses import macs as work
 from convcalc.analyses.params import Params, params
 from convcalc.analyses.report import Row, rows
 from convcalc.cli.options import InputLayout
-from convcalc.cli.read.layers import Layer
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import Stack, assemble
 from convcalc.errors import UnsupportedError
 from convcalc.graph import Graph, Value
 from convcalc.render.table import SCHEMA_VERSION
 from convcalc.render.units import exactly, plain
 from convcalc.shapes import show
 from convcalc.sizes import Size, known, total
+from convcalc.spec.assemble import Stack, assemble
+from convcalc.spec.layers import Layer
+from convcalc.spec.source import blocks
 
 AXIS_NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 """What spatial axes are called in tables, by how many there are."""

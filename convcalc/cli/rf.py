@@ -11,11 +11,11 @@ from convcalc.analyses.receptive import Receptive
 from convcalc.analyses.steps import hops
 from convcalc.cli.fields import also, field_of, joined, outputs_of, seen_by, sized, sparse
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.read.stack import Stack
 from convcalc.cli.regions import further, position
 from convcalc.cli.report import Line, document, hints, label, lines, part, shape_of, stacks
 from convcalc.ops import Pad
 from convcalc.render.table import Answer, Column, Table
+from convcalc.spec.assemble import Stack
 
 COLUMNS = (
     Column("name", "#"),

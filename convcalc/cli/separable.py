@@ -23,10 +23,10 @@ from convcalc.analyses.separability import (
     separate_numbers,
 )
 from convcalc.cli.options import AsFormat, Format, Out, emit
-from convcalc.cli.read.lexer import normal
 from convcalc.errors import SpecError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
 from convcalc.render.units import figures, percent, plural
+from convcalc.spec.lexer import normal
 
 Kernel: TypeAlias = tuple[Separability, list[list[float]]]
 """What was found, and the kernel's values."""

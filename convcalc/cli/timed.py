@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from convcalc.analyses.report import rows, standalone
 from convcalc.analyses.steps import SILENT
-from convcalc.cli.read.stack import Stack
 from convcalc.errors import ConvcalcError, SpecError
 from convcalc.render.units import seconds
+from convcalc.spec.assemble import Stack
 from convcalc.timing import saved
 from convcalc.timing.judge import FAILED
 from convcalc.timing.machine import cores, cpu_name, torch_version

@@ -24,8 +24,8 @@ from convcalc.shapes import show
 from convcalc.timing.setup import Setup
 
 if TYPE_CHECKING:
-    from convcalc.cli.read.stack import Stack
     from convcalc.runtime.verify import Seen, Verdict
+    from convcalc.spec.assemble import Stack
 
 COLUMNS = (
     Column("name", "#"),

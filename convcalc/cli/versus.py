@@ -8,13 +8,13 @@ from typing import Any
 from convcalc.cli import contest
 from convcalc.cli.app import MISUSED
 from convcalc.cli.options import Format, emit
-from convcalc.cli.read.stack import Stack
 from convcalc.cli.report import hints
 from convcalc.cli.timed import Limits, headline
 from convcalc.cli.timetables import compiling, failures, roofs, tables, worth
 from convcalc.errors import SpecError
 from convcalc.render.table import SCHEMA_VERSION, Answer, Column
 from convcalc.render.units import figures
+from convcalc.spec.assemble import Stack
 from convcalc.timing.gap import explain_pair
 from convcalc.timing.intervals import AMBIGUOUS
 from convcalc.timing.judge import FAILED

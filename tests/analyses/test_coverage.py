@@ -16,10 +16,10 @@ from convcalc.analyses.gridding import union_of_boxes
 from convcalc.analyses.receptive import Receptive, receptive
 from convcalc.analyses.routes import routes
 from convcalc.cli.app import run
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import assemble
 from convcalc.errors import ShapeError
 from convcalc.graph import Graph
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
 from tests.worlds import positive
 
 

@@ -19,10 +19,10 @@ from convcalc.analyses.gridding import Gap, check, countable, exact, field_of, g
 from convcalc.analyses.paths import paths
 from convcalc.analyses.rate_search import designs, fewest_layers, repairs, sawteeth
 from convcalc.builder import Builder
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import assemble
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.ops import Conv
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
 
 # brute force over all tuples of rates 1..12, and gradients in torch 2.13.0: rows of the oracle records
 ROWS = list(json.loads((Path(__file__).parents[1] / "golden/fields.json").read_text()))

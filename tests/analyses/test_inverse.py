@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from convcalc.analyses.inverse import Bounds, losses, sames, solutions, transposed_solutions
 from convcalc.cli.app import run
 from convcalc.cli.fitting import runs
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import assemble
 from convcalc.errors import ConvcalcError, ShapeError
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
 from convcalc.window import Window
 
 

@@ -11,8 +11,8 @@ import pytest
 from convcalc.analyses.lint.rules import RULES, lint
 from convcalc.analyses.lint.subject import Finding
 from convcalc.cli.app import run
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import assemble
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
 from convcalc.timing import cache
 from convcalc.timing.machine import cores, cpu_name, torch_version
 from convcalc.timing.roofline import key

@@ -16,12 +16,12 @@ from convcalc.analyses.matrix import Matrix, matrix
 from convcalc.analyses.useful import useful
 from convcalc.cli.app import run
 from convcalc.cli.matrix import turned
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import assemble
 from convcalc.errors import ConvcalcError
 from convcalc.graph import Graph
 from convcalc.kinds import find
 from convcalc.runtime.module import GraphModule
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
 
 (ROW,) = [
     row

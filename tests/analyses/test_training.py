@@ -13,11 +13,11 @@ from convcalc.analyses.memory import memory
 from convcalc.analyses.training import gradient_macs, kept, needs_gradient, training
 from convcalc.builder import Builder
 from convcalc.cli.app import run
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import assemble
 from convcalc.graph import Graph
 from convcalc.ops import Parameter
 from convcalc.runtime.module import GraphModule
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
 
 
 def stack(spec: str, size: str) -> Graph:

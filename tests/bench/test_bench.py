@@ -105,8 +105,8 @@ def test_a_million_configurations_in_one_call() -> None:
 
 def test_the_cost_of_one_more_layer() -> None:
     """Building and counting must grow in proportion to the number of layers."""
-    from convcalc.cli.read.source import blocks
-    from convcalc.cli.read.stack import assemble
+    from convcalc.spec.assemble import assemble
+    from convcalc.spec.source import blocks
 
     def cost(layers: int) -> float:
         words = ["conv2d c=8 k=3 p=1 relu " * layers]

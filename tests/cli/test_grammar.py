@@ -13,11 +13,11 @@ from torch import nn
 
 from convcalc.analyses.macs import macs
 from convcalc.analyses.params import params
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import Stack, assemble
-from convcalc.cli.read.tensors import tensor
 from convcalc.errors import ConvcalcError, SpecError, UnsupportedError
 from convcalc.sizes import PerAxis
+from convcalc.spec.assemble import Stack, assemble
+from convcalc.spec.source import blocks
+from convcalc.spec.tensors import tensor
 
 
 def read(*spec: str, i: str | tuple[str, ...] = "3x224x224", layout: str = "chw") -> Stack:

@@ -12,9 +12,9 @@ from torch import nn
 
 from convcalc.analyses.macs import macs
 from convcalc.analyses.params import params
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import assemble
 from convcalc.errors import ConvcalcError
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
 from tests.worlds import ran
 
 SHAPE = (2, 4, 13, 15)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from convcalc.cli.read import variants
-from convcalc.cli.read.variants import batches, duration, setups, threads, words
+from convcalc.cli import variants
+from convcalc.cli.variants import batches, duration, setups, threads, words
 from convcalc.errors import SpecError
 from convcalc.timing.setup import LAYOUTS
 

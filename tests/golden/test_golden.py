@@ -8,10 +8,10 @@ import pytest
 
 from convcalc.analyses.macs import macs
 from convcalc.analyses.params import params
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import assemble
 from convcalc.kinds import all_kinds
 from convcalc.shapes import show
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
 
 LINES = [
     [part.strip() for part in line.split("|")]

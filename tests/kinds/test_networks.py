@@ -9,8 +9,8 @@ import pytest
 
 from convcalc.analyses.macs import macs
 from convcalc.analyses.params import params
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import assemble
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
 
 RECORDS = {
     row["id"]: row

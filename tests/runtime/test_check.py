@@ -114,8 +114,8 @@ def test_taps_by_hand_are_torchs(
     name = "ConvTranspose" if transposed else "Conv"
     told = f"stride={stride}, padding={padding}, groups={groups}, bias=False, dilation={dilation}"
     text = f"{name}{rank}d(4, 6, {kernel}, {told})"
-    from convcalc.cli.read.source import blocks
-    from convcalc.cli.read.stack import assemble
+    from convcalc.spec.assemble import assemble
+    from convcalc.spec.source import blocks
 
     try:
         found = assemble(blocks([text], ["2x4" + "x7" * rank])[0]).graph

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from convcalc.builder import Builder
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import assemble
 from convcalc.errors import ShapeError
 from convcalc.graph import Graph
 from convcalc.kinds import all_kinds
 from convcalc.runtime.module import GraphModule
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
 
 
 def stem() -> Graph:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from convcalc.cli.app import run
-from convcalc.cli.read.quantities import quantity
+from convcalc.cli.quantities import quantity
 from convcalc.errors import SpecError
 from convcalc.runtime import peaks, rows
 from convcalc.runtime.peaks import measure_peaks

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import assemble
 from convcalc.graph import Graph
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
 from convcalc.timing.measure import Measurement
 from convcalc.timing.quiet import Quiet
 from convcalc.timing.record import Record, record

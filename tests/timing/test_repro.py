@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from convcalc.cli.read.source import blocks
-from convcalc.cli.read.stack import assemble
 from convcalc.graph import Graph
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
 from convcalc.timing.repro import commands
 from convcalc.timing.setup import Setup
 

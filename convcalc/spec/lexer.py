@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from convcalc.errors import SpecError, Spot
+from convcalc.limits import MAX_BRACKET_DEPTH, MAX_WORD_CHARACTERS
 
-WORD_LIMIT = 64 * 1024
-DEPTH_LIMIT = 32
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
 OPENING, CLOSING = "([{", ")]}"
 _SIGNS = re.compile(r"[-+~]\s*[-+~]\s*[-+~]")
 _UNUSUAL = str.maketrans({"×": "x", "−": "-", "–": "-", "“": '"', "”": '"', "‘": "'", "’": "'"})
@@ -43,7 +44,7 @@ def words(argv: Sequence[str]) -> list[Token]:
         if not word.strip():
             spot = Spot(" ".join(word or "''" for word in argv), *_place(argv, word))
             raise SpecError("this word is empty (an unset shell variable?)", spot)
-        if len(word) > WORD_LIMIT:
+        if len(word) > MAX_WORD_CHARACTERS:
             raise SpecError(f"a word of {len(word):,} characters is no layer (the limit is 64 KiB)")
     return list(tokens(normal(" ".join(argv))))
 
@@ -72,7 +73,7 @@ def tokens(text: str, origin: str = "") -> Iterator[Token]:
         end = _end(text, place, lambda at, n=number: _spot(lines, starts, at, at + 1, origin, n))
         word = text[place:end]
         spot = _spot(lines, starts, place, end, origin, number)
-        if len(word) > WORD_LIMIT:
+        if len(word) > MAX_WORD_CHARACTERS:
             raise SpecError(f"a word of {len(word):,} characters is no layer (the limit is 64 KiB)")
         if _SIGNS.search(word):
             raise SpecError("a run of signs is no number", spot)
@@ -101,8 +102,8 @@ def _end(text: str, start: int, spot: object) -> int:
             quote = letter
         elif letter in OPENING:
             depth.append(place)
-            if len(depth) > DEPTH_LIMIT:
-                raise SpecError(f"brackets are over {DEPTH_LIMIT} deep", spot(place))  # type: ignore[operator]
+            if len(depth) > MAX_BRACKET_DEPTH:
+                raise SpecError(f"brackets are over {MAX_BRACKET_DEPTH} deep", spot(place))  # type: ignore[operator]
         elif letter in CLOSING:
             if not depth:
                 raise SpecError(f"this {letter!r} closes nothing", spot(place))  # type: ignore[operator]

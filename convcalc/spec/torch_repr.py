@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from convcalc.errors import SpecError, Spot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _LINE = re.compile(r"^\s*\(([\w.-]+)\): (?:(\d+) x )?(.*)$")
 _HEAD = re.compile(r"^\s*(?:(\d+) x )?([\w.]+)\($")

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from convcalc.cli.read.layers import InputLine, Layer, layers
-from convcalc.cli.read.lexer import Token, normal, tokens, words
-from convcalc.cli.read.printed import HIDES_WEIGHTS, WRITTEN_AS, Printed, looks_printed, parse_printed
-from convcalc.cli.read.tensors import Tensor, tensor
 from convcalc.errors import SpecError, UnsupportedError, nearest
 from convcalc.kinds import find
+from convcalc.limits import MAX_FILE_BYTES, MAX_WORDS
+from convcalc.spec.layers import InputLine, Layer, layers
+from convcalc.spec.lexer import Token, normal, tokens, words
+from convcalc.spec.tensors import Tensor, tensor
+from convcalc.spec.torch_repr import HIDES_WEIGHTS, WRITTEN_AS, Printed, looks_printed, parse_printed
 
-FILE_LIMIT = 2**20
-WORDS_LIMIT = 10_000
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 
 class Block(NamedTuple):
@@ -69,8 +69,8 @@ def _limited(text: str, origin: str) -> list[Token]:
     found = []
     for token in tokens(normal(text), origin):
         found.append(token)
-        if len(found) > WORDS_LIMIT:
-            raise SpecError(f"{origin} has over {WORDS_LIMIT:,} words: this is no list of layers")
+        if len(found) > MAX_WORDS:
+            raise SpecError(f"{origin} has over {MAX_WORDS:,} words: this is no list of layers")
     if not found:
         raise SpecError(f"{origin} holds no layers")
     return found
@@ -98,12 +98,12 @@ def _split(items: list[Layer | InputLine], given: list[Tensor], hidden: tuple[st
 def _stdin() -> str:
     if sys.stdin is None or sys.stdin.isatty():
         raise SpecError("- reads layers from standard input, but that is a terminal: pipe them in")
-    return _text(sys.stdin.buffer.read(FILE_LIMIT + 1), "stdin")
+    return _text(sys.stdin.buffer.read(MAX_FILE_BYTES + 1), "stdin")
 
 
 def examples_folder() -> Path:
     """Return where the shipped examples lie: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parents[2]
+    package = Path(__file__).parents[1]
     inside = package / "examples"
     return inside if inside.is_dir() else package.parent / "examples"
 
@@ -119,7 +119,7 @@ def _file(word: str) -> tuple[str, str]:
         if path.is_dir():
             raise SpecError(f"{path} is a folder, not a file of layers")
         with path.open("rb") as file:
-            return str(path), _text(file.read(FILE_LIMIT + 1), str(path))
+            return str(path), _text(file.read(MAX_FILE_BYTES + 1), str(path))
     except FileNotFoundError:
         beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         known = [*beside, *(entry.stem for entry in examples_folder().glob("*.txt"))]
@@ -129,7 +129,7 @@ def _file(word: str) -> tuple[str, str]:
 
 
 def _text(raw: bytes, origin: str) -> str:
-    if len(raw) > FILE_LIMIT:
+    if len(raw) > MAX_FILE_BYTES:
         raise SpecError(f"{origin} is over 1 MiB: this is no list of layers")
     if b"\0" in raw:
         raise SpecError(f"{origin} is a binary file, not a list of layers")

@@ -11,6 +11,7 @@ from typing import Any
 
 from convcalc.arguments import Argument, check_value, describe
 from convcalc.errors import SpecError, Spot, UnsupportedError
+from convcalc.limits import MAX_DIGITS
 from convcalc.sizes import PerAxis
 
 _INT = re.compile(r"[+-]?\d+")
@@ -21,7 +22,6 @@ _RANGE = re.compile(r"\d+:\d+(:(\d+|pow2))?")
 WORDS = {"true": True, "yes": True, "false": False, "no": False, "none": None}
 PER_AXIS = frozenset({"sizes", "output sizes", "padding", "pairs", "sides", "factors"})
 SIZED = frozenset({"size", "sizes", "output sizes", "padding", "pairs", "sides", "factors", "int", "tuple"})
-DIGITS = 18
 
 
 def from_word(argument: Argument, text: str, spot: Spot) -> Any:
@@ -78,7 +78,7 @@ def _side(text: str, argument: Argument, spot: Spot) -> Any:
 def number(text: str, argument: Argument, spot: Spot) -> Any:
     """Return an int or (where the argument takes one) a float. Raises SpecError."""
     if _INT.fullmatch(text):
-        if len(text) > DIGITS:
+        if len(text) > MAX_DIGITS:
             raise SpecError(f"{argument.name}={text[:12]}... has {len(text)} digits", spot)
         return int(text)
     if _FLOAT.fullmatch(text) and {"float", "factors"} & set(argument.takes):

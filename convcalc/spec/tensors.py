@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError
-from convcalc.sizes import Shape
+from convcalc.limits import MAX_SIZE
+
+if TYPE_CHECKING:
+    from convcalc.sizes import Shape
 
 DTYPES = ("float32", "float16", "bfloat16", "float64", "int64", "int32", "bool")
-SIZE_LIMIT = 2**40
 _SYMBOLIC = re.compile(r"[A-Z][A-Za-z0-9_]*|\d+:\d+(:\w+)?|\?")
 
 
@@ -25,7 +27,7 @@ class Tensor(NamedTuple):
 
 def tensor(text: str, spot: Spot | None = None) -> Tensor:
     """Read `3x224x224`, `high=32x64x64`, `10x3:int64`. Raises SpecError."""
-    from convcalc.cli.read.lexer import normal
+    from convcalc.spec.lexer import normal
 
     spot = spot or Spot(f"-i {text}", 3, 3 + len(text))
     name, equals, sizes = normal(text).rpartition("=")
@@ -48,7 +50,7 @@ def tensor(text: str, spot: Spot | None = None) -> Tensor:
 
 def _size(part: str, text: str, spot: Spot) -> int:
     if part.isdecimal():
-        if len(part) > 13 or int(part) > SIZE_LIMIT:
+        if len(part) > 13 or int(part) > MAX_SIZE:
             raise SpecError(f"a size of {part[:16]} is past any tensor", spot)
         if int(part) == 0:
             raise ShapeError("an input size must be at least 1, not 0", spot)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convcalc.arguments import Argument
-from convcalc.cli.read.values import WORDS
 from convcalc.errors import SpecError, Spot, UnsupportedError
 from convcalc.sizes import PerAxis
+from convcalc.spec.values import WORDS
+
+if TYPE_CHECKING:
+    from convcalc.arguments import Argument
 
 _DIGITS = re.compile(r"\d{19,}")
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convcalc.cli.read.calls import Call, convert, parse_call
-from convcalc.cli.read.lexer import Token
-from convcalc.cli.read.values import checked, from_word
 from convcalc.errors import SpecError, Spot, nearest
 from convcalc.kinds import find
-from convcalc.registry import Kind
+from convcalc.limits import MAX_COPIES
+from convcalc.spec.calls import Call, convert, parse_call
+from convcalc.spec.values import checked, from_word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from convcalc.registry import Kind
+    from convcalc.spec.lexer import Token
 
 SHORT = {
     "k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation", "g": "groups", "c": "out_channels",
 }  # fmt: skip
 RESERVED = ("repeat", "times", "as", "from", "name", "input", "last")
-COUNT_LIMIT = 10_000
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _ASSIGNED = re.compile(r"(self\.)?[A-Za-z_][\w.]*")
 
@@ -164,8 +167,8 @@ def _told(items: list[Layer | InputLine], token: Token) -> Layer:
     after = layer._replace(text=f"{layer.text} {token.text}")
     match key:
         case "repeat" | "times":
-            if not (text.isdigit() and 1 <= int(text) <= COUNT_LIMIT):
-                raise SpecError(f"{key} takes a whole number from 1 to {COUNT_LIMIT:,}, not {text!r}", spot)
+            if not (text.isdigit() and 1 <= int(text) <= MAX_COPIES):
+                raise SpecError(f"{key} takes a whole number from 1 to {MAX_COPIES:,}, not {text!r}", spot)
             return after._replace(repeat=int(text)) if key == "repeat" else after._replace(times=int(text))
         case "as" | "name":
             if text in RESERVED:

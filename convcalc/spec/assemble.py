@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from convcalc.builder import Builder
-from convcalc.cli.read.layers import Layer
-from convcalc.cli.read.source import Block
-from convcalc.cli.read.tensors import Tensor, batched, looks_channels_last
 from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError, nearest
-from convcalc.graph import Graph, Value
 from convcalc.kinds import HOME, plain
 from convcalc.ops import RANK_OF_MODE
-from convcalc.registry import Kind
 from convcalc.shapes import show
 from convcalc.sizes import UNKNOWN, PerAxis, Shape, known
+from convcalc.spec.tensors import Tensor, batched, looks_channels_last
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convcalc.graph import Graph, Value
+    from convcalc.registry import Kind
+    from convcalc.spec.layers import Layer
+    from convcalc.spec.source import Block
 
 
 class Stack(NamedTuple):

@@ -1,1 +1,0 @@
-"""From words to graphs: lexer, values, calls, layers, sources, stacks."""

@@ -1,0 +1,17 @@
+"""The sizes past which a question is refused before any work is done."""
+
+from typing import Final
+
+MAX_WORD_CHARACTERS: Final = 64 * 1024
+"""Of one word of a spec."""
+MAX_BRACKET_DEPTH: Final = 32
+MAX_FILE_BYTES: Final = 2**20
+"""Of a file of layers, or of standard input."""
+MAX_WORDS: Final = 10_000
+"""Of a file of layers."""
+MAX_COPIES: Final = 10_000
+"""Of one layer, by repeat= or times=."""
+MAX_DIGITS: Final = 18
+"""Of a number in a spec: what int64 holds."""
+MAX_SIZE: Final = 2**40
+"""Of one axis of an input."""

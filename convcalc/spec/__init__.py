@@ -1,0 +1,1 @@
+"""`assemble`: from words, files and printed models to graphs (lexer, values, calls, layers, sources)."""
