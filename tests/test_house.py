@@ -13,10 +13,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "convcalc"
 FLOORS = {
-    "errors": 0, "sizes": 0, "equations": 2,
+    "errors": 0, "sizes": 0, "units": 0, "limits": 0, "documents": 0, "equations": 2,
     "window": 1, "ops": 2, "shapes": 2, "graph": 2, "padding": 3, "arguments": 3, "builder": 3, "registry": 3,
     "folding": 3,
-    "kinds": 4, "analyses": 5, "render": 6, "timing": 6, "runtime": 7, "cli": 8,
+    "kinds": 4, "spec": 5, "analyses": 5, "render": 6, "timing": 6, "runtime": 7, "cli": 8,
 }  # fmt: skip
 HEAVY = ("torch", "numpy", "sympy", "fvcore", "pydantic")
 LONG = {"builder.py": 415, "field.py": 320}

@@ -23,7 +23,8 @@ from convcalc.analyses.report import rows
 from convcalc.analyses.training import kept, needs_gradient, training
 from convcalc.arguments import REQUIRED
 from convcalc.builder import Builder
-from convcalc.cli.report import document, lines, part
+from convcalc.cli.report import lines, part
+from convcalc.documents import plain
 from convcalc.errors import ShapeError, SpecError, UnsupportedError
 from convcalc.folding import folded
 from convcalc.graph import Graph
@@ -31,14 +32,13 @@ from convcalc.kinds import FAMILIES, all_kinds
 from convcalc.ops import NORMS, Constant, Einsum, Elementwise, Parameter, Pool, Sample
 from convcalc.registry import Kind
 from convcalc.render.table import Answer, to_json
-from convcalc.render.units import plain
 from convcalc.runtime.lower import compute
 from convcalc.runtime.module import GraphModule
 from convcalc.runtime.trace import trace
 from convcalc.runtime.verify import layer_module
 from convcalc.sizes import PerAxis
-from convcalc.spec.assemble import assemble
-from convcalc.spec.source import blocks
+from convcalc.spec.assemble import Stack
+from convcalc.spec.source import Block
 from tests.strategies import cases, windows
 from tests.worlds import built, positive, ran
 
@@ -382,11 +382,13 @@ def test_one_axis_is_two_with_height_one(name: str, data: st.DataObject) -> None
 def test_json_gives_back_the_document(name: str, data: st.DataObject) -> None:
     inputs, arguments = data.draw(cases(name))
     graph = built(name, inputs, arguments)
-    words = ["identity as=a", "identity from=a as=b"]
-    stack = assemble(blocks(words, ["4x8x8"])[0])
-    found = document("shape", [{**part(stack, lines(stack)), "output": plain(graph.outputs[0].shape)}])
-    assert json.loads(to_json(Answer(document=found, tables=[]))) == plain(found)
-    assert found["output"] == list(graph.outputs[0].shape)
+    stack = Stack(graph, Block((), ()), "")
+    ours = part(stack, lines(stack))
+    answer = json.loads(to_json(Answer("shape", document=ours, tables=[])))
+    assert answer == {"schema_version": 1, "command": "shape", **plain(ours)}
+    shapes = [list(value.shape) for value in graph.outputs]
+    assert answer["output"] == plain(shapes[0] if len(shapes) == 1 else shapes)
+    assert answer["params"] == params(graph).total
 
 
 # (10) rows add up ----------

@@ -17,7 +17,7 @@ from convcalc.errors import ConvcalcError, SpecError
 from convcalc.graph import Value
 from convcalc.kinds import find
 from convcalc.kinds.substitutes import OCTAVE, SUBSTITUTES, Convolution, Layers
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
+from convcalc.render.table import Answer, Column, Table
 from convcalc.shapes import show
 from convcalc.sizes import per_axis
 from convcalc.spec.assemble import Stack, assemble
@@ -83,8 +83,6 @@ def command(
         columns = (*SHOWN, *TIMES)
     sources = {one.name: one.source for one in (*SUBSTITUTES, OCTAVE)}
     document = {
-        "schema_version": SCHEMA_VERSION,
-        "command": "alt",
         **where,
         "specs": [{**one, "source": sources.get(one["name"])} for one in documents(entries, rows)],
         "left_out": left_out,
@@ -96,6 +94,7 @@ def command(
         foot.append("the literature's ratios hold at stride 1 with same padding: here the counted ones are right")
     foot += [f"left out: {one['name']}: {one['reason']}" for one in left_out]
     answer = Answer(
+        "alt",
         document=document,
         tables=[Table(columns=columns, rows=rows, head=head, foot=foot)],
         hints=[*hints([stack]), *told],

@@ -14,12 +14,12 @@ from convcalc.cli.report import hints
 from convcalc.cli.timed import Limits, jobs
 from convcalc.cli.timetables import compiling, failures, optional_seconds, worth
 from convcalc.errors import SpecError
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
-from convcalc.render.units import figures, plural
+from convcalc.render.table import Answer, Column, Table
 from convcalc.spec.assemble import Stack
 from convcalc.timing.intervals import FASTER
 from convcalc.timing.judge import FAILED, MISTRUSTED
 from convcalc.timing.setup import LAYOUTS, Job, Setup, from_dict, packable
+from convcalc.units import figures, plural
 
 LAST = {2: "torch.channels_last", 3: "torch.channels_last_3d"}
 DTYPES = {"fp32": "torch.float32", "bf16": "torch.bfloat16", "fp16": "torch.float16"}
@@ -67,8 +67,6 @@ def command(
         "speed-up: default / fastest, with its 95% interval; a gain within 2% is none",
     ]
     document: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "command": "profile",
         "machine": run.machine,
         "layers": [_detail(row, entrants) for row, entrants in zip(rows, results, strict=True)],
     }
@@ -76,7 +74,7 @@ def command(
     if run.interrupted:
         told.append(f"interrupted: {plural(len(results), 'row')} of {len(groups)} done")
     with once_interrupted(run.interrupted):
-        emitted = emit(Answer(document, [Table(COLUMNS, rows, head=head, foot=foot)], hints=told), form, out)
+        emitted = emit(Answer("profile", document, [Table(COLUMNS, rows, head=head, foot=foot)], hints=told), form, out)
     if run.interrupted:
         return INTERRUPTED
     return MISUSED if failed else emitted

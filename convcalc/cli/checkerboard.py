@@ -13,12 +13,12 @@ from convcalc.cli.report import AXIS_NAMES, hints, shapes, stacks
 from convcalc.errors import ConvcalcError, SpecError, UnsupportedError
 from convcalc.graph import Graph
 from convcalc.kinds import find
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Picture, Table
-from convcalc.render.units import count, short
+from convcalc.render.table import Answer, Column, Picture, Table
 from convcalc.shapes import show
 from convcalc.sizes import per_axis
 from convcalc.spec.assemble import Stack
 from convcalc.spec.layers import Layer
+from convcalc.units import count, short
 
 SHOWN, PERIOD, WIDE, HIGH = 24, 12, 64, 16
 
@@ -74,15 +74,15 @@ def command(
         foot = ["a transposed layer of stride 1 behind it dampens the pattern without removing it"]
         tables.append(Table(columns=REMEDIES, rows=remedies, head=["what writes evenly instead:"], foot=foot))
     document = {
-        "schema_version": SCHEMA_VERSION,
-        "command": "checkerboard",
         "input": shapes(stack.graph.inputs),
         "output": shapes(stack.graph.outputs),
         "forward": _document(forward),
         "gradient": _document(backward),
         "remedies": remedies,
     }
-    return emit(Answer(document=document, tables=tables, hints=hints([stack]), holds=forward.uniform), form, out)
+    return emit(
+        Answer("checkerboard", document=document, tables=tables, hints=hints([stack]), holds=forward.uniform), form, out
+    )
 
 
 def _verdict(found: Overlap) -> str:

@@ -11,7 +11,7 @@ from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, 
 from convcalc.cli.report import hints, runnable
 from convcalc.cli.variants import duration
 from convcalc.errors import SpecError
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
+from convcalc.render.table import Answer, Column, Table
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
 
@@ -57,7 +57,9 @@ def command(
         where, told = add_times(entries, rows, duration(limit, "--limit"))
         head.append(timed_on(where))
         columns = (*COLUMNS, *TIMES)
-    document = {"schema_version": SCHEMA_VERSION, "command": "compare", **where, "specs": documents(entries, rows)}
+    document = {**where, "specs": documents(entries, rows)}
     foot = ["other is elementary operations that are no MACs; output bytes in fp32"]
     tables = [Table(columns=columns, rows=rows, head=head, foot=foot)]
-    return emit(Answer(document=document, tables=tables, hints=[*hints(e.stack for e in entries), *told]), form, out)
+    return emit(
+        Answer("compare", document=document, tables=tables, hints=[*hints(e.stack for e in entries), *told]), form, out
+    )

@@ -13,12 +13,12 @@ from convcalc.cli.report import lines, shape_of, shapes, totals
 from convcalc.cli.timed import Limits
 from convcalc.errors import UnsupportedError
 from convcalc.render.table import Column
-from convcalc.render.units import count, dashed, figures, plural, seconds, share, size_of
 from convcalc.sizes import product, total
 from convcalc.spec.assemble import Stack
 from convcalc.timing.judge import FAILED
 from convcalc.timing.machine import cores
 from convcalc.timing.setup import Job, Setup
+from convcalc.units import count, dashed, figures, plural, seconds, share, size_of
 
 FLOAT = 4
 """Bytes of an output element: single precision."""

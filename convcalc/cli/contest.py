@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from convcalc.cli.timed import Limits, Run, measured, placed
-from convcalc.render.units import figures, plural
 from convcalc.timing.intervals import ALIKE, AMBIGUOUS, SAME, Interval, ratio, verdict
 from convcalc.timing.record import Record
 from convcalc.timing.setup import Job
+from convcalc.units import figures, plural
 
 LEAST_ROUNDS = 5
 

@@ -10,13 +10,13 @@ import typer
 from convcalc.cli.options import AsFormat, Format, Out, check_output, emit
 from convcalc.cli.timetables import label, named, optional_seconds
 from convcalc.errors import SpecError
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
-from convcalc.render.units import figures, plural
+from convcalc.render.table import Answer, Column, Table
 from convcalc.timing import saved
 from convcalc.timing.intervals import ALIKE_RUNS, AMBIGUOUS, FASTER, SAME, SLOWER, Interval, apart, verdict
 from convcalc.timing.judge import FAILED
 from convcalc.timing.record import Record
 from convcalc.timing.setup import from_dict
+from convcalc.units import figures, plural
 
 NAMED = 5
 File = Annotated[str, typer.Argument(metavar="FILE", help="What profile --save wrote.")]
@@ -65,11 +65,11 @@ def command(
     several = len({row["variant"] for row in rows}) > 1
     columns = [column for column in COLUMNS if several or column.key != "variant"]
     document: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION, "command": "diff", "before": before, "after": after, "differences": unlike,
+        "before": before, "after": after, "differences": unlike,
         "layers": [{key: value for key, value in row.items() if key != "shown"} for row in rows],
     }  # fmt: skip
     worse = any(row["verdict"] in (SLOWER, FAILED) for row in rows)
-    return emit(Answer(document, [Table(columns, rows, foot=foot)], holds=not worse), form, out)
+    return emit(Answer("diff", document, [Table(columns, rows, foot=foot)], holds=not worse), form, out)
 
 
 def _rows(path: str) -> dict[str, Record]:

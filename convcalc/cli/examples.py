@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convcalc.cli.options import AsFormat, Format, Out, emit
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
+from convcalc.render.table import Answer, Column, Table
 from convcalc.spec.source import examples_folder
 
 
@@ -14,5 +14,5 @@ def command(form: AsFormat = Format.table, out: Out = None) -> int:
         first = path.read_text(encoding="utf-8").splitlines()[0]
         rows.append({"name": f"@{path.stem}", "about": first.lstrip("# ")})
     table = Table(columns=(Column("name", "name"), Column("about", "about")), rows=rows)
-    document = {"schema_version": SCHEMA_VERSION, "command": "examples", "examples": rows}
-    return emit(Answer(document=document, tables=[table]), form, out)
+    document = {"examples": rows}
+    return emit(Answer("examples", document=document, tables=[table]), form, out)

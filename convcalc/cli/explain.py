@@ -60,9 +60,11 @@ def command(
     made = document(layer.kind, found, stack, sections)
     if form is FormulaFormat.latex:
         return emit(
-            Answer(document=made, tables=[Table((), [], head=latex_lines(layer.kind, found))]), Format.table, out
+            Answer("explain", document=made, tables=[Table((), [], head=latex_lines(layer.kind, found))]),
+            Format.table,
+            out,
         )
-    return emit(Answer(document=made, tables=sections), Format(form.value), out)
+    return emit(Answer("explain", document=made, tables=sections), Format(form.value), out)
 
 
 def derived(layer: Layer, stack: Stack | None) -> list[Any]:

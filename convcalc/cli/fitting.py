@@ -11,13 +11,13 @@ from convcalc.cli.report import AXIS_NAMES
 from convcalc.errors import ConvcalcError, ShapeError, SpecError, Spot
 from convcalc.graph import Graph
 from convcalc.ops import Conv
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
-from convcalc.render.units import plural
+from convcalc.render.table import Answer, Column, Table
 from convcalc.shapes import show
 from convcalc.sizes import UNKNOWN, Size
 from convcalc.spec.assemble import Stack, assemble
 from convcalc.spec.source import Block, blocks
 from convcalc.spec.tensors import Tensor
+from convcalc.units import plural
 
 RUNS = 8
 AXES = (
@@ -163,8 +163,6 @@ def answer(
     foot = [f"one less collapses: {why}"] if why and sweep.smallest else [f"nothing fits: {why}"] if why else []
     tables = [Table(columns=columns, rows=shown, head=head, foot=[*foot, *_nearest(sweep, wanted)], name="inputs")]
     document: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "command": "solve",
         "max_size": limit,
         "minimum_input": sweep.smallest or None,
         "valid": [runs(fit.valid) for fit in sweep.axes],
@@ -176,7 +174,7 @@ def answer(
         some, part = _dropped(assemble(block, layout=layout.value), sweep)
         tables += some
         document.update(part)
-    return Answer(document=document, tables=tables)
+    return Answer("solve", document=document, tables=tables)
 
 
 def _alike(one: dict[str, Any], other: dict[str, Any]) -> bool:

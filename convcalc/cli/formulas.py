@@ -14,10 +14,10 @@ from convcalc.cli.report import shapes
 from convcalc.graph import Graph
 from convcalc.ops import ConvTranspose
 from convcalc.registry import LABELS, Kind
-from convcalc.render.table import SCHEMA_VERSION, Column, Table
-from convcalc.render.units import exactly
+from convcalc.render.table import Column, Table
 from convcalc.spec.assemble import Stack
 from convcalc.spec.layers import Layer
+from convcalc.units import exactly
 
 
 class FormulaFormat(StrEnum):
@@ -276,8 +276,6 @@ def document(kind: Kind, found: list[Any], stack: Stack | None, sections: list[T
             }
         )
     document = {
-        "schema_version": SCHEMA_VERSION,
-        "command": "explain",
         "name": kind.name,
         "about": kind.about,
         "source": kind.source,

@@ -12,7 +12,7 @@ from convcalc.analyses.gridding import Exact, Gridding, check, countable, field_
 from convcalc.analyses.rate_search import designs, fewest_layers, repairs
 from convcalc.graph import Node
 from convcalc.render.table import Column, Picture, Table
-from convcalc.render.units import percent, plural, short
+from convcalc.units import percent, plural, short
 
 SHOWN = 10
 TEETH = 5

@@ -14,7 +14,7 @@ from convcalc.cli.gridding import beside, beside_document, document, judged, nam
 from convcalc.cli.options import Ascii, AsFormat, Drawn, Format, InputLayout, Inputs, Out, emit
 from convcalc.cli.report import hints, stacks
 from convcalc.errors import SpecError, UnsupportedError
-from convcalc.render.table import SCHEMA_VERSION, Answer, Table
+from convcalc.render.table import Answer, Table
 from convcalc.spec.lexer import normal
 
 RATES_LIMIT = 10_000
@@ -23,7 +23,6 @@ GROUPS = (
     " addition does not (rf reads through everything)"
 )
 RATES = r"\d+(x\d+)*"
-HEAD = {"schema_version": SCHEMA_VERSION, "command": "hdc-check"}
 
 
 def command(
@@ -110,9 +109,9 @@ def _of_rates(text: str, kernel: str, shown: _Shown) -> Answer:
     if rank == 1:
         given = kernels[0][0] if len(kernels) == 1 else [value[0] for value in kernels]
         keys = {"rates": [value[0] for value in rates], "kernel_size": given}
-        return Answer({**HEAD, **keys, **document(axes[0], both, suggest=shown.suggest)}, tables, holds=holds)
+        return Answer("hdc-check", {**keys, **document(axes[0], both, suggest=shown.suggest)}, tables, holds=holds)
     found = [{"axis": name, **_stack(one, axes, shown)} for name, one in zip(AXES[rank], axes, strict=True)]
-    return Answer({**HEAD, "groups": found}, tables, holds=holds)
+    return Answer("hdc-check", {"groups": found}, tables, holds=holds)
 
 
 def _written(values: list[tuple[int, ...]]) -> str:
@@ -141,7 +140,7 @@ def _of_layers(words: Sequence[str], inputs: Sequence[str], shown: _Shown, *, st
     if not tables:
         raise UnsupportedError("there is no dilated convolution in these layers, so nothing to check")
     tables[-1] = tables[-1]._replace(foot=[*tables[-1].foot, GROUPS])
-    return Answer({**HEAD, "groups": documents}, tables, hints=hints(found), holds=holds)
+    return Answer("hdc-check", {"groups": documents}, tables, hints=hints(found), holds=holds)
 
 
 def _in_turn(group: Group, shown: _Shown) -> tuple[list[Table], list[dict[str, Any]]]:

@@ -10,8 +10,8 @@ from convcalc.analyses.gridding import check, countable, unevenness, ways
 from convcalc.analyses.rate_search import Designs, designs, fewest_layers, sawteeth
 from convcalc.cli.options import AsFormat, Format, Out, emit
 from convcalc.errors import SpecError
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
-from convcalc.render.units import plural
+from convcalc.render.table import Answer, Column, Table
+from convcalc.units import plural
 
 LAYERS_LIMIT, FIELD_ASKED = 100, 1_000_000
 RULE = {True: "holds", False: "broken", None: "n/a"}
@@ -62,8 +62,6 @@ def command(
             )
         )
     document = {
-        "schema_version": SCHEMA_VERSION,
-        "command": "hdc-design",
         "rf": field,
         "kernel_size": kernel,
         "fewest_layers": least,
@@ -72,7 +70,7 @@ def command(
         "designs": found,
         "sawtooth": teeth,
     }
-    return emit(Answer(document=document, tables=tables), form, out)
+    return emit(Answer("hdc-design", document=document, tables=tables), form, out)
 
 
 def _feet(field: int, every: Designs, shown: int) -> list[str]:

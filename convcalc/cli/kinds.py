@@ -10,7 +10,7 @@ from convcalc.arguments import Argument, describe
 from convcalc.cli.options import AsFormat, Format, Out, emit
 from convcalc.kinds import ALIASES, FAMILIES, all_kinds, find, plain
 from convcalc.registry import Kind
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
+from convcalc.render.table import Answer, Column, Table
 
 
 def command(
@@ -51,7 +51,7 @@ def _all() -> Answer:
             f"{len(rows)} kinds; names ignore case, - and _; `convcalc kinds NAME` and `convcalc explain NAME` say more"
         ],
     )
-    return Answer(document={"schema_version": SCHEMA_VERSION, "command": "kinds", "kinds": rows}, tables=[table])
+    return Answer("kinds", document={"kinds": rows}, tables=[table])
 
 
 def _torch(kind: Kind) -> str:
@@ -78,8 +78,6 @@ def _one(kind: Kind) -> Answer:
         head.append("also called: " + ", ".join(aliases))
     columns = (Column("name", "argument"), Column("takes", "takes"), Column("default", "default"))
     document: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "command": "kinds",
         "name": kind.name,
         "about": kind.help,
         "source": kind.source,
@@ -90,7 +88,7 @@ def _one(kind: Kind) -> Answer:
         "positional": list(kind.positional),
         "arguments": rows,
     }
-    return Answer(document=document, tables=[Table(columns=columns, rows=rows, head=head)])
+    return Answer("kinds", document=document, tables=[Table(columns=columns, rows=rows, head=head)])
 
 
 def _tensors(kind: Kind) -> list[str]:

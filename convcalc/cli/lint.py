@@ -13,7 +13,7 @@ from convcalc.analyses.lint.subject import Finding
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.report import hints, stacks
 from convcalc.errors import SpecError, nearest
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
+from convcalc.render.table import Answer, Column, Table
 from convcalc.spec.assemble import Stack
 
 COLUMNS = (
@@ -81,14 +81,13 @@ def command(
     if ridge is None and "CC113" in wanted:
         foot.append("CC113 needs this machine's roofs (convcalc machine measures them once) or --ridge")
     document = {
-        "schema_version": SCHEMA_VERSION,
-        "command": "lint",
         "checked": wanted,
         "findings": rows,
     }
     table = Table(columns=(*several, *COLUMNS), rows=rows, head=head, foot=foot)
     return emit(
         Answer(
+            "lint",
             document,
             [table],
             hints=hints(found),
@@ -152,5 +151,5 @@ def _named_layer(path: tuple[str, ...], texts: dict[tuple[str, ...], str]) -> st
 def _explained(code: str) -> Answer:
     first, _, rest = cleandoc(RULES[code].__doc__ or "").partition("\n")
     text = " ".join(rest.split())
-    document = {"schema_version": SCHEMA_VERSION, "command": "lint", "code": code, "name": first, "about": text}
-    return Answer(document=document, tables=[Table(columns=(), rows=(), head=[f"{code}: {first}", text])])
+    document = {"code": code, "name": first, "about": text}
+    return Answer("lint", document=document, tables=[Table(columns=(), rows=(), head=[f"{code}: {first}", text])])

@@ -11,8 +11,8 @@ from convcalc.cli.quantities import per_second
 from convcalc.cli.timed import Limits, measured
 from convcalc.cli.variants import setups, threads
 from convcalc.errors import SpecError
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
-from convcalc.render.units import figures, plural
+from convcalc.render.table import Answer, Column, Table
+from convcalc.units import figures, plural
 
 if TYPE_CHECKING:
     from convcalc.timing.roofline import Peaks
@@ -59,8 +59,6 @@ def command(
         "bytes are counted as STREAM does; the traffic of write-allocate is not",
     ]
     document: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "command": "machine",
         "device": there["device"],
         "name": there["name"],
         "threads": setup.threads,
@@ -68,7 +66,9 @@ def command(
         **found.as_dict(),
         "ridge": found.ridge,
     }
-    return emit(Answer(document, [Table(columns=COLUMNS, rows=rows, head=head, foot=foot)], hints=hints), form, out)
+    return emit(
+        Answer("machine", document, [Table(columns=COLUMNS, rows=rows, head=head, foot=foot)], hints=hints), form, out
+    )
 
 
 def _compute(found: Peaks) -> str:

@@ -26,9 +26,9 @@ from convcalc.cli.report import (
     warning,
 )
 from convcalc.render.table import Answer, Column, Table
-from convcalc.render.units import count, exactly, percent, share
 from convcalc.sizes import Size, total
 from convcalc.spec.assemble import Stack
+from convcalc.units import count, exactly, percent, share
 
 FIRST = (
     Column("name", "#"),
@@ -88,7 +88,8 @@ def command(
         whole["lost"] = _lost(sums["macs_useful"], work)
     tables[-1] = tables[-1]._replace(total=whole, foot=foot)
     answer = Answer(
-        document=document("macs", parts, flops=2 * work, **sums, other=other, **deployed),
+        "macs",
+        document=document(parts, flops=2 * work, **sums, other=other, **deployed),
         tables=tables,
         hints=hints(stack for stack, _ in found),
     )

@@ -14,9 +14,9 @@ from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, 
 from convcalc.cli.report import hints, shapes, stacks
 from convcalc.errors import ConvcalcError, SpecError
 from convcalc.graph import Graph
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
-from convcalc.render.units import exactly, percent
+from convcalc.render.table import Answer, Column, Table
 from convcalc.spec.assemble import Stack
+from convcalc.units import exactly, percent
 
 SIGNS = ascii_letters + digits
 HIGH, WIDE = 40, 78
@@ -60,7 +60,7 @@ def command(
     saves = out is not None and out.endswith(".npz")
     if saves:
         save(shown, str(out))
-    answer = Answer(document=_document(shown, stack, transpose), tables=[table], hints=hints([stack]))
+    answer = Answer("matrix", document=_document(shown, stack, transpose), tables=[table], hints=hints([stack]))
     return emit(answer, form, None if saves else out)
 
 
@@ -136,8 +136,6 @@ def _picture(found: Matrix) -> list[str]:
 
 def _document(found: Matrix, stack: Stack, transpose: bool) -> dict[str, Any]:
     return {
-        "schema_version": SCHEMA_VERSION,
-        "command": "matrix",
         "input": shapes(stack.graph.inputs),
         "output": shapes(stack.graph.outputs),
         "transposed": transpose,

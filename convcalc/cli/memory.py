@@ -15,9 +15,9 @@ from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, L
 from convcalc.cli.report import Line, document, hints, label, lines, missing, part, shape_of, stacks, warning
 from convcalc.ops import Input, Parameter
 from convcalc.render.table import Answer, Column, Table
-from convcalc.render.units import count, size_of
 from convcalc.sizes import total
 from convcalc.spec.assemble import Stack
+from convcalc.units import count, size_of
 
 
 class Dtype(StrEnum):
@@ -72,7 +72,7 @@ def command(
         keys = ("param_bytes", "activation_bytes", "alive_bytes", *(("kept_bytes",) if trains else ()))
         extras = [{key: row[key] for key in keys} for row in body]
         parts.append({**part(stack, rows, extras), **_document(stack, run, step if trains else None, work, itemsize)})
-    answer = Answer(document=document("memory", parts, dtype=dtype.value), tables=tables, hints=hints(found))
+    answer = Answer("memory", document=document(parts, dtype=dtype.value), tables=tables, hints=hints(found))
     return emit(answer, form, out)
 
 

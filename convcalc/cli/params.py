@@ -21,8 +21,8 @@ from convcalc.cli.report import (
 )
 from convcalc.errors import SpecError
 from convcalc.render.table import Answer, Column, Table
-from convcalc.render.units import count, exactly, percent, share
 from convcalc.sizes import known, total
+from convcalc.units import count, exactly, percent, share
 
 PARTS = ("weights", "biases", "norm", "other")
 
@@ -77,7 +77,8 @@ def command(
     extras = [[_counts(line.params) for line in rows] for _, rows in found]
     parts = [part(stack, rows, extra) for (stack, rows), extra in zip(found, extras, strict=True)]
     answer = Answer(
-        document=document("params", parts, **_sums(held), **deployed),
+        "params",
+        document=document(parts, **_sums(held), **deployed),
         tables=[table],
     )
     return emit(answer, form, out)

@@ -11,8 +11,7 @@ from convcalc.cli.report import hints
 from convcalc.cli.timed import Keeper, Limits, Run, by_hand, headline, jobs, measured, placed
 from convcalc.cli.timetables import by_variant, failures, named, notes, seconds_of, shares, tables, variant
 from convcalc.errors import ConvcalcError
-from convcalc.render.table import SCHEMA_VERSION, Answer, Table
-from convcalc.render.units import plural
+from convcalc.render.table import Answer, Table
 from convcalc.spec.assemble import Stack
 from convcalc.timing.gap import explain
 from convcalc.timing.judge import FAILED
@@ -20,6 +19,7 @@ from convcalc.timing.record import Record, roofed
 from convcalc.timing.roofline import Peaks, kept
 from convcalc.timing.seen import Seen
 from convcalc.timing.setup import Job, Setup
+from convcalc.units import plural
 
 READINGS = 3
 """More inputs than these stand in a column of their own."""
@@ -69,7 +69,7 @@ def command(
     if run.interrupted:
         told.append(f"interrupted: {plural(len(rows), 'row')} of {len(groups)} done")
     with once_interrupted(run.interrupted):
-        code = emit(Answer(_document(rows, run, limits), drawn, hints=told), form, out)
+        code = emit(Answer("profile", _document(rows, run, limits), drawn, hints=told), form, out)
     if run.interrupted:
         return INTERRUPTED
     return (
@@ -155,8 +155,6 @@ def _draw(drawn: list[Table], rows: list[Record], run: Run, title: str, shown: S
 def _document(rows: list[Record], run: Run, limits: Limits) -> dict[str, Any]:
     totals = [_total(name, rows) for name in dict.fromkeys(row["variant"] for row in rows)]
     return {
-        "schema_version": SCHEMA_VERSION,
-        "command": "profile",
         "machine": run.machine,
         "peaks": [{"dtype": d, "threads": t, **one.as_dict(), "ridge": one.ridge} for (d, t), one in run.peaks.items()],
         "budget_s": limits.budget,

@@ -14,9 +14,9 @@ from convcalc.analyses.routes import Routes, routes
 from convcalc.cli.fields import seen_by
 from convcalc.cli.report import Line, label
 from convcalc.errors import SpecError
-from convcalc.render.units import figures, percent, plural
 from convcalc.sizes import known
 from convcalc.spec.assemble import Stack
+from convcalc.units import figures, percent, plural
 
 
 class Further(NamedTuple):

@@ -9,15 +9,15 @@ from convcalc.analyses import macs as work
 from convcalc.analyses.params import Params, params
 from convcalc.analyses.report import Row, rows
 from convcalc.cli.options import InputLayout
+from convcalc.documents import plain
 from convcalc.errors import UnsupportedError
 from convcalc.graph import Graph, Value
-from convcalc.render.table import SCHEMA_VERSION
-from convcalc.render.units import exactly, plain
 from convcalc.shapes import show
 from convcalc.sizes import Size, known, total
 from convcalc.spec.assemble import Stack, assemble
 from convcalc.spec.layers import Layer
 from convcalc.spec.source import blocks
+from convcalc.units import exactly
 
 AXIS_NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 """What spatial axes are called in tables, by how many there are."""
@@ -182,10 +182,9 @@ def part(stack: Stack, found: list[Line], extras: Sequence[dict[str, Any]] = ())
     return {**document, "at_least": names} if names else document
 
 
-def document(command: str, parts: Sequence[dict[str, Any]], **sums: Any) -> dict[str, Any]:
+def document(parts: Sequence[dict[str, Any]], **sums: Any) -> dict[str, Any]:
     """Return the JSON object of a command: one block at the top, several under `blocks` with their sums."""
-    head: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "command": command}
     if len(parts) == 1:
-        return {**head, **parts[0], **sums}
+        return {**parts[0], **sums}
     both = {key: total(part[key] for part in parts) for key in ("params", "macs")}
-    return {**head, **both, **sums, "blocks": list(parts)}
+    return {**both, **sums, "blocks": list(parts)}

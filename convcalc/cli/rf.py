@@ -60,7 +60,7 @@ def command(
         foot = [*_ends(stack, seen), *_borders(stack), *more.lines]
         tables.append(Table(columns=columns, rows=body, head=[stack.reading], foot=foot))
         parts.append({**part(stack, rows, extras), **field_of(stack.graph.outputs, stack, seen), **more.document})
-    answer = Answer(document=document("rf", parts), tables=tables, hints=hints(stack for stack, _ in found))
+    answer = Answer("rf", document=document(parts), tables=tables, hints=hints(stack for stack, _ in found))
     return emit(answer, form, out)
 
 

@@ -24,9 +24,9 @@ from convcalc.analyses.separability import (
 )
 from convcalc.cli.options import AsFormat, Format, Out, emit
 from convcalc.errors import SpecError
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
-from convcalc.render.units import figures, percent, plural
+from convcalc.render.table import Answer, Column, Table
 from convcalc.spec.lexer import normal
+from convcalc.units import figures, percent, plural
 
 Kernel: TypeAlias = tuple[Separability, list[list[float]]]
 """What was found, and the kernel's values."""
@@ -177,8 +177,6 @@ def _answer(title: str, found: Separability, kernel: Sequence[Sequence[float]], 
             _pays(same.ratio, "with padding that keeps the size"),
         ]
     document = {
-        "schema_version": SCHEMA_VERSION,
-        "command": "separable",
         "shape": found.shape,
         "rank": found.rank,
         "exact": found.exact and pairs >= found.rank,
@@ -196,7 +194,7 @@ def _answer(title: str, found: Separability, kernel: Sequence[Sequence[float]], 
         },
     }
     table = Table(columns=COLUMNS, rows=rows, head=[f"{title}, {size}: {verdict}"], foot=foot)
-    return Answer(document=document, tables=[table])
+    return Answer("separable", document=document, tables=[table])
 
 
 def _first(values: Sequence[float]) -> str:
@@ -228,11 +226,9 @@ def _flattened(title: str, found: Flattening) -> Answer:
         f"weights: {found.weights} in three vectors (flattened convolution), {found.dense} in the kernel",
     ]
     document = {
-        "schema_version": SCHEMA_VERSION,
-        "command": "separable",
         "ranks": found.ranks,
         "error": found.error,
         "weights": found.weights,
         "dense": found.dense,
     }
-    return Answer(document=document, tables=[Table(columns=(), rows=(), head=lines)])
+    return Answer("separable", document=document, tables=[Table(columns=(), rows=(), head=lines)])

@@ -29,7 +29,8 @@ def command(
         end = [f"output {shape_of(given)} (batch {given[0].batch})"]
         tables.append(Table(columns=COLUMNS, rows=body, head=[stack.reading], foot=end))
     answer = Answer(
-        document=document("shape", [part(stack, rows) for stack, rows in found]),
+        "shape",
+        document=document([part(stack, rows) for stack, rows in found]),
         tables=tables,
         hints=hints(stack for stack, _ in found),
     )

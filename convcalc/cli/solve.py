@@ -12,9 +12,9 @@ from convcalc.analyses.inverse import Bounds, Solution, solutions, transposed_so
 from convcalc.cli.fitting import answer as fitted
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.errors import SpecError
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
-from convcalc.render.units import plural
+from convcalc.render.table import Answer, Column, Table
 from convcalc.shapes import show
+from convcalc.units import plural
 
 COLUMNS = (
     Column("layer", "layer"),
@@ -106,14 +106,14 @@ def _searched(sizes: tuple[int, ...], outputs: tuple[int, ...], bounds: Bounds, 
             foot.insert(1, "the output is larger than the input: --transposed searches transposed convolutions")
     columns = TRANSPOSED if transposed else COLUMNS
     document = {
-        "schema_version": SCHEMA_VERSION,
-        "command": "solve",
         "in": sizes,
         "out": outputs,
         "transposed": transposed,
         "solutions": rows,
     }
-    return Answer(document=document, tables=[Table(columns=columns, rows=rows[:shown], head=[title], foot=foot)])
+    return Answer(
+        "solve", document=document, tables=[Table(columns=columns, rows=rows[:shown], head=[title], foot=foot)]
+    )
 
 
 def _searched_for(bounds: Bounds) -> str:

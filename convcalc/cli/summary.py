@@ -10,8 +10,8 @@ from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, L
 from convcalc.cli.report import document, hints, label, lines, missing, part, shape_of, stacks, totals, warning
 from convcalc.errors import UnsupportedError
 from convcalc.render.table import Answer, Column, Table
-from convcalc.render.units import count, exactly, percent, share
 from convcalc.sizes import total
+from convcalc.units import count, exactly, percent, share
 
 COLUMNS = (
     Column("name", "#"),
@@ -88,7 +88,8 @@ def command(
         extras = [{"other": line.other, **(field_of(line.row.outputs, stack, seen) if seen else {})} for line in rows]
         parts.append(part(stack, rows, extras))
     answer = Answer(
-        document=document("summary", parts, flops=2 * work, other=other),
+        "summary",
+        document=document(parts, flops=2 * work, other=other),
         tables=tables,
         hints=hints(stack for stack, _ in found),
     )

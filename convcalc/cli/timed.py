@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from convcalc.analyses.report import rows, standalone
 from convcalc.analyses.steps import SILENT
 from convcalc.errors import ConvcalcError, SpecError
-from convcalc.render.units import seconds
 from convcalc.spec.assemble import Stack
 from convcalc.timing import saved
 from convcalc.timing.judge import FAILED
@@ -22,6 +21,7 @@ from convcalc.timing.roofline import GIVEN, Peaks, from_dict
 from convcalc.timing.seen import NOT_ASKED, Seen
 from convcalc.timing.seen import from_dict as seen_from
 from convcalc.timing.setup import WHOLE, Job, Plan, Setup, Task, environment, recorded
+from convcalc.units import seconds
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convcalc.render.table import Column, Table
-from convcalc.render.units import count, dashed, figures, percent, plural, seconds, share, size_of
 from convcalc.timing.judge import FAILED, OK
 from convcalc.timing.record import Record, shape_text
 from convcalc.timing.roofline import GIVEN, MEASURED, Peaks
 from convcalc.timing.setup import Setup
+from convcalc.units import count, dashed, figures, percent, plural, seconds, share, size_of
 
 NAMED, FEW = 5, 3
 UNEVEN = 2.0

@@ -18,10 +18,10 @@ from convcalc.cli.options import (
     immediate_interrupts,
 )
 from convcalc.cli.report import Line, lines, runnable, shapes, stacks
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column, Table
-from convcalc.render.units import exactly
+from convcalc.render.table import Answer, Column, Table
 from convcalc.shapes import show
 from convcalc.timing.setup import Setup
+from convcalc.units import exactly
 
 if TYPE_CHECKING:
     from convcalc.runtime.verify import Seen, Verdict
@@ -72,13 +72,11 @@ def command(
         tables.append(Table(columns=COLUMNS, rows=rows, head=[stack.reading], foot=_foot(holds)))
     given = [shapes(stack.graph.inputs) for stack in found]
     document = {
-        "schema_version": SCHEMA_VERSION,
-        "command": "verify",
         "input": given[0] if len(given) == 1 else given,
         "agrees": holds,
         "layers": layers,
     }
-    return emit(Answer(document=document, tables=tables, holds=holds), form, out)
+    return emit(Answer("verify", document=document, tables=tables, holds=holds), form, out)
 
 
 def _checked(stack: Stack) -> list[tuple[str, str, str, dict[str, Verdict]]]:

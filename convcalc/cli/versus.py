@@ -12,13 +12,13 @@ from convcalc.cli.report import hints
 from convcalc.cli.timed import Limits, headline
 from convcalc.cli.timetables import compiling, failures, roofs, tables, worth
 from convcalc.errors import SpecError
-from convcalc.render.table import SCHEMA_VERSION, Answer, Column
-from convcalc.render.units import figures
+from convcalc.render.table import Answer, Column
 from convcalc.spec.assemble import Stack
 from convcalc.timing.gap import explain_pair
 from convcalc.timing.intervals import AMBIGUOUS
 from convcalc.timing.judge import FAILED
 from convcalc.timing.setup import Job, Setup
+from convcalc.units import figures
 
 ALONE = ("cold_median_s", "share", "macs_share")
 """Columns of a row by itself."""
@@ -52,8 +52,6 @@ def command(
     kept = [column for column in drawn[0].columns if column.key not in ALONE]
     drawn[0] = drawn[0]._replace(columns=[*kept, *RATIO])
     document: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "command": "profile",
         "machine": run.machine,
         "peaks": peaks.as_dict() if peaks else None,
         "layers": rows,
@@ -62,7 +60,9 @@ def command(
         "time_ratio_interval": b["time_ratio_interval"],
         "explanation": why,
     }
-    code = emit(Answer(document, drawn, hints=[*hints((*first, *second)), *run.hints, *failures(rows)]), form, out)
+    code = emit(
+        Answer("profile", document, drawn, hints=[*hints((*first, *second)), *run.hints, *failures(rows)]), form, out
+    )
     return MISUSED if any(row["status"] == FAILED for row in rows) else code
 
 

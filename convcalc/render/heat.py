@@ -7,7 +7,7 @@ from math import ceil, prod
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcalc.analyses.gridding import union_of_boxes
-from convcalc.render.units import short
+from convcalc.units import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

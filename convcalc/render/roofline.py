@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcalc.errors import ConvcalcError, SpecError, UnavailableError
-from convcalc.render.units import figures
+from convcalc.units import figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convcalc.render.units import plain
+from convcalc.documents import envelope, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-SCHEMA_VERSION = 1
 LISTS = ("layers", "groups", "kinds", "findings", "solutions")
 """Keys under which an answer holds a list of like things: JSON lines have one line for each."""
 
@@ -48,8 +47,9 @@ class Table(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a command found: the JSON object, the tables, hints for stderr, and whether what was asked holds."""
+    """What a command answers: its JSON object, tables, hints for stderr, and whether what was asked holds."""
 
+    command: str
     document: dict[str, Any]
     tables: Sequence[Table]
     hints: Sequence[str] = ()
@@ -66,7 +66,8 @@ def to_json(answer: Answer) -> str:
     import json
     import re
 
-    text = json.dumps(plain(answer.document), indent=2, ensure_ascii=False)
+    # Lists of plain values go on one line; the text of a JSON string holds no line break, so none is cut.
+    text = json.dumps(envelope(answer.command, plain(answer.document)), indent=2, ensure_ascii=False)
     lists = re.compile(r"\[\n\s+([^\[\]{}\"]*?)\n\s+\]")
     return lists.sub(lambda found: "[" + re.sub(r"\s*\n\s*", " ", found[1]) + "]", text) + "\n"
 
@@ -76,13 +77,12 @@ def to_jsonl(answer: Answer) -> str:
     import json
 
     document = plain(answer.document)
-    stamp = {"schema_version": document["schema_version"], "command": document["command"]}
     lines = []
     for number, part in enumerate(document.get("blocks", [document])):
         block = {"block": number} if "blocks" in document else {}
         rows = next((part[key] for key in LISTS if key in part), [part])
         rows = [*rows, *part.get("wholes", ())]
-        lines += [json.dumps({**stamp, **block, **row}, ensure_ascii=False) + "\n" for row in rows]
+        lines += [json.dumps(envelope(answer.command, {**block, **row}), ensure_ascii=False) + "\n" for row in rows]
     return "".join(lines)
 
 

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from convcalc.analyses.memory import memory
 from convcalc.errors import ShapeError, UnsupportedError
-from convcalc.render.units import size_of
 from convcalc.runtime.machine import DTYPES, free_bytes
 from convcalc.runtime.module import GraphModule
 from convcalc.runtime.packed import packed
 from convcalc.runtime.straight import Straight
 from convcalc.timing.machine import cache_bytes
 from convcalc.timing.setup import packable
+from convcalc.units import size_of
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Value

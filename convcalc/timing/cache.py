@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from convcalc.render.table import SCHEMA_VERSION
+from convcalc.documents import SCHEMA_VERSION
 
 
 def folder() -> Path:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convcalc.render.units import figures, percent, seconds
 from convcalc.timing.judge import FAULTS
 from convcalc.timing.roofline import GIVEN
+from convcalc.units import figures, percent, seconds
 
 if TYPE_CHECKING:
     from convcalc.timing.record import Record

@@ -9,9 +9,9 @@ from convcalc.analyses.macs import macs
 from convcalc.analyses.steps import SILENT
 from convcalc.analyses.traffic import compulsory
 from convcalc.analyses.useful import useful
+from convcalc.documents import plain
 from convcalc.errors import ConvcalcError
 from convcalc.ops import Conv
-from convcalc.render.units import plain
 from convcalc.shapes import show
 from convcalc.sizes import total
 from convcalc.timing import repro

@@ -7,8 +7,8 @@ import math
 import os
 from typing import TYPE_CHECKING, Any
 
+from convcalc.documents import SCHEMA_VERSION, envelope
 from convcalc.errors import ConvcalcError, SpecError
-from convcalc.render.table import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def append(path: Path, row: Record, machine: dict[str, Any]) -> None:
 
     Raises ConvcalcError where the file cannot be written, or the disk is full.
     """
-    line = json.dumps({"schema_version": SCHEMA_VERSION, "command": "profile", "machine": machine, **row}) + "\n"
+    line = json.dumps(envelope("profile", {"machine": machine, **row})) + "\n"
     data = line.encode()
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from convcalc.ops import Conv
-from convcalc.render.units import plural
+from convcalc.units import plural
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph

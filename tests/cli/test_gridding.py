@@ -10,7 +10,7 @@ import pytest
 from convcalc.cli.app import run
 from convcalc.render.heat import grid, heat, level
 from convcalc.render.table import Picture
-from convcalc.render.units import short
+from convcalc.units import short
 
 ASPP = ["identity", "as=x"]
 for _d in (6, 12, 18):

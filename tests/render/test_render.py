@@ -12,8 +12,9 @@ from fractions import Fraction
 
 import pytest
 
+from convcalc import units
 from convcalc.cli.app import run
-from convcalc.render import units
+from convcalc.documents import plain
 from convcalc.render.table import Answer, Column, Table, to_csv, to_json, to_markdown
 from convcalc.render.terminal import console, print_answer
 from convcalc.sizes import UNKNOWN
@@ -41,7 +42,7 @@ def test_bytes_seconds_shares_and_fractions() -> None:
     assert units.seconds(2.5) == "2.500 s" and units.seconds(4.2e-5) == "42.00 µs" and units.seconds(3e-9) == "3 ns"
     assert units.percent(units.share(1, 8)) == "12.5%"
     assert units.percent(units.share(1, 0)) == "-" and units.share(UNKNOWN, 3) is None
-    assert units.plain([Fraction(1, 2), Fraction(4, 2), UNKNOWN, {"a": (1, 2)}]) == ["1/2", 2, None, {"a": [1, 2]}]
+    assert plain([Fraction(1, 2), Fraction(4, 2), UNKNOWN, {"a": (1, 2)}]) == ["1/2", 2, None, {"a": [1, 2]}]
     assert units.exactly(1_228_800) == "1,228,800" and units.exactly(UNKNOWN) == "?"
 
 
@@ -52,7 +53,7 @@ TABLE = Table(
     head=["above"],
     foot=["below"],
 )
-ANSWER = Answer(document={"schema_version": 1, "command": "x", "n": [1, 2]}, tables=[TABLE])
+ANSWER = Answer("x", document={"n": [1, 2]}, tables=[TABLE])
 
 
 def test_text_forms() -> None:
@@ -68,7 +69,7 @@ def test_a_pipe_is_plain_full_width_and_prints_user_text_as_typed(monkeypatch: p
     monkeypatch.delenv("COLUMNS", raising=False)
     wide = Table(columns=(Column("a", "a"),), rows=[{"a": "[red]x[/x] :50: " + "y" * 300}])
     stream = io.StringIO()
-    print_answer(Answer(document={}, tables=[wide]), stream)
+    print_answer(Answer("x", document={}, tables=[wide]), stream)
     assert "[red]x[/x] :50: " + "y" * 300 in stream.getvalue()
     assert "\x1b" not in stream.getvalue()
 
@@ -80,7 +81,7 @@ def test_columns_folds_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     assert all(len(line) <= 40 for line in stream.getvalue().splitlines())
     wide = Table(columns=(Column("a", "a"), Column("b", "b")), rows=[{"a": "x" * 50, "b": "y" * 50}])
     folded = io.StringIO()
-    print_answer(Answer(document={}, tables=[wide]), folded)
+    print_answer(Answer("x", document={}, tables=[wide]), folded)
     assert folded.getvalue().count("x") == 50 and folded.getvalue().count("y") == 50
     assert console(folded).width == 40
 

@@ -1,8 +1,7 @@
-"""Numbers as people read them: SI for counts, IEC for bytes, exact where it fits; JSON gets base units."""
+"""Numbers as people read them: SI for counts, IEC for bytes, exact where it fits (`count`, `size_of`, `seconds`)."""
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from convcalc.sizes import UNKNOWN
@@ -117,16 +116,3 @@ def seconds(value: float) -> str:
         if value >= size:
             return f"{figures(value / size)} {letter}"
     return f"{value * 1e9:.0f} ns"
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON holds it: exact ints, fractions as strings, unknown sizes as null."""
-    if value is UNKNOWN:
-        return None
-    if isinstance(value, Fraction):
-        return int(value) if value.denominator == 1 else str(value)
-    if isinstance(value, dict):
-        return {key: plain(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(part) for part in value]
-    return value
