@@ -13,8 +13,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from convcalc.timing.machine import cores
-from convcalc.timing.setup import Plan, environment, recorded
+from convcalc.profiling.machine import cores
+from convcalc.profiling.plan import Plan, environment, recorded
 
 quiet = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 same = bool(os.environ.get("CI"))  # the same examples on every CI run; new ones on a developer's machine
@@ -33,15 +33,15 @@ def toy_peaks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Roofs of toys, measured in no time and kept in a folder of the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name, small in {"SIDES": (64,), "LEAST_BYTES": 2**20, "MOST_BYTES": 2**20, "SECONDS": 0.01}.items():
-        monkeypatch.setattr(f"convcalc.runtime.peaks.{name}", small)
-    monkeypatch.setattr("convcalc.runtime.peaks.cache_bytes", lambda: 2**18)
+        monkeypatch.setattr(f"convcalc.profiling.child.peaks.{name}", small)
+    monkeypatch.setattr("convcalc.profiling.child.peaks.cache_bytes", lambda: 2**18)
     return tmp_path / "cache" / "convcalc" / "peaks.json"
 
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch, toy_peaks: Path) -> list[Plan]:
     """The child's work done here, where torch is there already; the plans it got."""
-    from convcalc.runtime import rows
+    from convcalc.profiling.child import rows
 
     plans: list[Plan] = []
 
@@ -59,7 +59,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch, toy_peaks: Path) -> list[Plan]:
                 event["machine"]["environment"] = recorded(environment(plan.threads, cores(), plan.allocator))
         yield from told
 
-    monkeypatch.setattr("convcalc.timing.session.run", run)
-    monkeypatch.setattr("convcalc.runtime.prepare.cache_bytes", lambda: 2**18)
-    monkeypatch.setattr("convcalc.runtime.rows.YARDSTICK_S", 0.002)
+    monkeypatch.setattr("convcalc.profiling.session.run", run)
+    monkeypatch.setattr("convcalc.profiling.child.prepare.cache_bytes", lambda: 2**18)
+    monkeypatch.setattr("convcalc.profiling.child.rows.YARDSTICK_S", 0.002)
     return plans

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from convcalc.cli.app import run
-from convcalc.runtime import verify
+from convcalc.pytorch import verify
 
 
 def verified(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, list[dict[str, Any]]]:

@@ -12,9 +12,9 @@ import pytest
 
 from convcalc.cli.app import COMMANDS, run
 from convcalc.kinds import all_kinds
-from convcalc.timing import saved
-from convcalc.timing.setup import Plan
-from tests.timing.made import MACHINE, row
+from convcalc.profiling import store
+from convcalc.profiling.plan import Plan
+from tests.profiling.samples import MACHINE, row
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def test_every_command_of_the_tour_answers(
     assert program == "convcalc"
     monkeypatch.chdir(tmp_path)
     if argv[0] == "diff":  # of what the line before it saved
-        saved.append(Path(argv[1]), row(), MACHINE)
+        store.append(Path(argv[1]), row(), MACHINE)
     assert run(argv) == 0
     printed = capsys.readouterr()
     assert printed.out.strip()

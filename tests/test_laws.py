@@ -30,12 +30,12 @@ from convcalc.folding import folded
 from convcalc.graph import Graph
 from convcalc.kinds import FAMILIES, all_kinds
 from convcalc.ops import NORMS, Constant, Einsum, Elementwise, Parameter, Pool, Sample
+from convcalc.pytorch.lower import compute
+from convcalc.pytorch.module import GraphModule
+from convcalc.pytorch.trace import trace
+from convcalc.pytorch.verify import layer_module
 from convcalc.registry import Kind
 from convcalc.render.table import Answer, to_json
-from convcalc.runtime.lower import compute
-from convcalc.runtime.module import GraphModule
-from convcalc.runtime.trace import trace
-from convcalc.runtime.verify import layer_module
 from convcalc.sizes import PerAxis
 from convcalc.spec.assemble import Stack
 from convcalc.spec.source import Block

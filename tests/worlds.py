@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from convcalc.errors import ShapeError
 from convcalc.graph import Graph
 from convcalc.kinds import all_kinds
-from convcalc.runtime.module import GraphModule
+from convcalc.pytorch.module import GraphModule
 
 
 def built(name: str, shapes: list[tuple[int, ...]], arguments: dict[str, Any]) -> Graph:

@@ -14,11 +14,11 @@ from convcalc.cli.report import hints
 from convcalc.cli.timed import Limits, jobs
 from convcalc.cli.timetables import compiling, failures, optional_seconds, worth
 from convcalc.errors import SpecError
+from convcalc.profiling.intervals import FASTER
+from convcalc.profiling.plan import LAYOUTS, Job, Setup, from_dict, packable
+from convcalc.profiling.status import FAILED, MISTRUSTED
 from convcalc.render.table import Answer, Column, Table
 from convcalc.spec.assemble import Stack
-from convcalc.timing.intervals import FASTER
-from convcalc.timing.judge import FAILED, MISTRUSTED
-from convcalc.timing.setup import LAYOUTS, Job, Setup, from_dict, packable
 from convcalc.units import figures, plural
 
 LAST = {2: "torch.channels_last", 3: "torch.channels_last_3d"}

@@ -12,12 +12,12 @@ from convcalc.cli.fields import field_of, seen_by, sized
 from convcalc.cli.report import lines, shape_of, shapes, totals
 from convcalc.cli.timed import Limits
 from convcalc.errors import UnsupportedError
+from convcalc.profiling.machine import cores
+from convcalc.profiling.plan import Job, Setup
+from convcalc.profiling.status import FAILED
 from convcalc.render.table import Column
 from convcalc.sizes import product, total
 from convcalc.spec.assemble import Stack
-from convcalc.timing.judge import FAILED
-from convcalc.timing.machine import cores
-from convcalc.timing.setup import Job, Setup
 from convcalc.units import count, dashed, figures, plural, seconds, share, size_of
 
 FLOAT = 4

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from convcalc.cli.timed import Limits, Run, measured, placed
-from convcalc.timing.intervals import ALIKE, AMBIGUOUS, SAME, Interval, ratio, verdict
-from convcalc.timing.record import Record
-from convcalc.timing.setup import Job
+from convcalc.profiling.intervals import ALIKE, AMBIGUOUS, SAME, Interval, ratio, verdict
+from convcalc.profiling.plan import Job
+from convcalc.profiling.row import Record
 from convcalc.units import figures, plural
 
 LEAST_ROUNDS = 5

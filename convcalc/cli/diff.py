@@ -10,12 +10,12 @@ import typer
 from convcalc.cli.options import AsFormat, Format, Out, check_output, emit
 from convcalc.cli.timetables import label, named, optional_seconds
 from convcalc.errors import SpecError
+from convcalc.profiling import store
+from convcalc.profiling.intervals import ALIKE_RUNS, AMBIGUOUS, FASTER, SAME, SLOWER, Interval, apart, verdict
+from convcalc.profiling.plan import from_dict
+from convcalc.profiling.row import Record
+from convcalc.profiling.status import FAILED
 from convcalc.render.table import Answer, Column, Table
-from convcalc.timing import saved
-from convcalc.timing.intervals import ALIKE_RUNS, AMBIGUOUS, FASTER, SAME, SLOWER, Interval, apart, verdict
-from convcalc.timing.judge import FAILED
-from convcalc.timing.record import Record
-from convcalc.timing.setup import from_dict
 from convcalc.units import figures, plural
 
 NAMED = 5
@@ -73,15 +73,15 @@ def command(
 
 
 def _rows(path: str) -> dict[str, Record]:
-    found = {saved.key(row): row for row in saved.read(Path(path))}
+    found = {store.key(row): row for row in store.read(Path(path))}
     if not found:
         raise SpecError(f"{path} holds no rows")
     return found
 
 
 def _unlike(row: Record, first: dict[str, Record]) -> list[str]:
-    other = first.get(saved.key(row))
-    return [] if other is None else saved.differences(other["machine"], row["machine"])
+    other = first.get(store.key(row))
+    return [] if other is None else store.differences(other["machine"], row["machine"])
 
 
 def _compared(one: Record, two: Record) -> dict[str, Any]:

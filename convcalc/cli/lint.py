@@ -100,8 +100,8 @@ def command(
 
 def _measured_ridge() -> float | None:
     """The ridge of this machine with all its cores in fp32, where `convcalc machine` or a run has measured it."""
-    from convcalc.timing.machine import cores, cpu_name, torch_version
-    from convcalc.timing.roofline import kept
+    from convcalc.profiling.machine import cores, cpu_name, torch_version
+    from convcalc.profiling.roofline import kept
 
     found = kept(cpu_name(), torch_version(), cores(), "fp32")
     return None if found is None else found.ridge

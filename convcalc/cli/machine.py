@@ -15,8 +15,8 @@ from convcalc.render.table import Answer, Column, Table
 from convcalc.units import figures, plural
 
 if TYPE_CHECKING:
-    from convcalc.timing.roofline import Peaks
-    from convcalc.timing.setup import Setup
+    from convcalc.profiling.plan import Setup
+    from convcalc.profiling.roofline import Peaks
 
 COLUMNS = (Column("what", "roof"), Column("peak", "peak", right=True), Column("source", "from"))
 

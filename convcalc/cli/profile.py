@@ -27,8 +27,8 @@ from convcalc.cli.report import runnable, stacks
 from convcalc.cli.timed import Keeper, Limits
 from convcalc.cli.variants import batches, duration, setups, threads, words
 from convcalc.errors import SpecError, UnsupportedError
+from convcalc.profiling.plan import ALLOCATORS
 from convcalc.spec.assemble import Stack, assemble
-from convcalc.timing.setup import ALLOCATORS
 
 
 def command(

@@ -11,14 +11,14 @@ from convcalc.cli.report import hints
 from convcalc.cli.timed import Keeper, Limits, Run, by_hand, headline, jobs, measured, placed
 from convcalc.cli.timetables import by_variant, failures, named, notes, seconds_of, shares, tables, variant
 from convcalc.errors import ConvcalcError
+from convcalc.profiling.causes import explain
+from convcalc.profiling.observation import Seen
+from convcalc.profiling.plan import Job, Setup
+from convcalc.profiling.roofline import Peaks, kept
+from convcalc.profiling.row import Record, roofed
+from convcalc.profiling.status import FAILED
 from convcalc.render.table import Answer, Table
 from convcalc.spec.assemble import Stack
-from convcalc.timing.gap import explain
-from convcalc.timing.judge import FAILED
-from convcalc.timing.record import Record, roofed
-from convcalc.timing.roofline import Peaks, kept
-from convcalc.timing.seen import Seen
-from convcalc.timing.setup import Job, Setup
 from convcalc.units import plural
 
 READINGS = 3

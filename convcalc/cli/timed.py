@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 from convcalc.analyses.report import rows, standalone
 from convcalc.analyses.steps import SILENT
 from convcalc.errors import ConvcalcError, SpecError
+from convcalc.profiling import store
+from convcalc.profiling.machine import cores, cpu_name, torch_version
+from convcalc.profiling.observation import NOT_ASKED, Seen
+from convcalc.profiling.observation import from_dict as seen_from
+from convcalc.profiling.plan import WHOLE, Job, Plan, Setup, Task, environment, recorded
+from convcalc.profiling.roofline import GIVEN, Peaks, from_dict
+from convcalc.profiling.row import Record, identity, record
+from convcalc.profiling.status import FAILED
 from convcalc.spec.assemble import Stack
-from convcalc.timing import saved
-from convcalc.timing.judge import FAILED
-from convcalc.timing.machine import cores, cpu_name, torch_version
-from convcalc.timing.record import Record, identity, record
-from convcalc.timing.roofline import GIVEN, Peaks, from_dict
-from convcalc.timing.seen import NOT_ASKED, Seen
-from convcalc.timing.seen import from_dict as seen_from
-from convcalc.timing.setup import WHOLE, Job, Plan, Setup, Task, environment, recorded
 from convcalc.units import seconds
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _one_child(
     on_row: Callable[[Job, Seen], None],
 ) -> float:  # fmt: skip
     """Hear one plan's children out, and return the seconds of the budget they took."""
-    from convcalc.timing import session
+    from convcalc.profiling import session
 
     deadline = session.Deadline(plan.seconds, len(plan.groups))
     for event in session.run(plan, deadline):
@@ -223,7 +223,7 @@ class Keeper:
         self.rows: dict[str, Record] = {}
         self.failed = ""
         if self.path is not None and resume and self.path.exists():
-            self.rows = {saved.key(row): row for row in saved.read(self.path) if row["status"] != FAILED}
+            self.rows = {store.key(row): row for row in store.read(self.path) if row["status"] != FAILED}
             circumstances = {
                 repr((row["machine"], row["setup"]["threads"], row["setup"]["allocator"])): row
                 for row in self.rows.values()
@@ -238,7 +238,7 @@ class Keeper:
         here = {**row["machine"], "torch": torch_version(), "environment": variables}
         if row["machine"].get("device") == "cpu":
             here["name"] = cpu_name()
-        found = saved.differences(row["machine"], here, "there", "here")
+        found = store.differences(row["machine"], here, "there", "here")
         if found:
             raise SpecError(f"{self.path} holds rows of another run: {found[0]}: --save to another file")
 
@@ -251,7 +251,7 @@ class Keeper:
             {row["setup"]["device"] for row in self.rows.values()} if job.setup.device == "auto" else {job.setup.device}
         )
         for device in there:
-            row = self.rows.get(saved.key(identity(replace(job, setup=replace(job.setup, device=device)))))
+            row = self.rows.get(store.key(identity(replace(job, setup=replace(job.setup, device=device)))))
             if row is not None and not (cold and row["cold_note"] == NOT_ASKED):
                 return row
         return None
@@ -260,6 +260,6 @@ class Keeper:
         """Append a row."""
         if self.path is not None and not self.failed:
             try:
-                saved.append(self.path, row, machine)
+                store.append(self.path, row, machine)
             except ConvcalcError as error:
                 self.failed = str(error)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from convcalc.profiling.plan import Setup
+from convcalc.profiling.roofline import GIVEN, MEASURED, Peaks
+from convcalc.profiling.row import Record, shape_text
+from convcalc.profiling.status import FAILED, OK
 from convcalc.render.table import Column, Table
-from convcalc.timing.judge import FAILED, OK
-from convcalc.timing.record import Record, shape_text
-from convcalc.timing.roofline import GIVEN, MEASURED, Peaks
-from convcalc.timing.setup import Setup
 from convcalc.units import count, dashed, figures, percent, plural, seconds, share, size_of
 
 NAMED, FEW = 5, 3

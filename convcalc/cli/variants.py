@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from itertools import product
 
 from convcalc.errors import SpecError, nearest
-from convcalc.timing.machine import cores
-from convcalc.timing.setup import DEVICES, ITEMSIZES, LAYOUTS, MODES, PASSES, Setup
+from convcalc.profiling.machine import cores
+from convcalc.profiling.plan import DEVICES, ITEMSIZES, LAYOUTS, MODES, PASSES, Setup
 
 UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3, "m": 60.0, "min": 60.0, "h": 3600.0}
 MOST_THREADS, MOST_BATCH, MOST_VARIANTS = 1024, 2**20, 500

@@ -18,13 +18,13 @@ from convcalc.cli.options import (
     immediate_interrupts,
 )
 from convcalc.cli.report import Line, lines, runnable, shapes, stacks
+from convcalc.profiling.plan import Setup
 from convcalc.render.table import Answer, Column, Table
 from convcalc.shapes import show
-from convcalc.timing.setup import Setup
 from convcalc.units import exactly
 
 if TYPE_CHECKING:
-    from convcalc.runtime.verify import Seen, Verdict
+    from convcalc.pytorch.verify import Seen, Verdict
     from convcalc.spec.assemble import Stack
 
 COLUMNS = (
@@ -59,7 +59,7 @@ def command(
     found = stacks(spec, inputs, layout)
     runnable(found)
     with immediate_interrupts():
-        from convcalc.runtime.prepare import check_memory
+        from convcalc.profiling.child.prepare import check_memory
 
     tables, layers, holds = [], [], True
     for stack in found:
@@ -83,8 +83,8 @@ def _checked(stack: Stack) -> list[tuple[str, str, str, dict[str, Verdict]]]:
     """Return (name, text, what ran, verdicts) for every layer, and for the whole."""
     from convcalc.analyses.macs import at_least, macs
     from convcalc.analyses.params import params
-    from convcalc.runtime.module import GraphModule
-    from convcalc.runtime.verify import compare, observe
+    from convcalc.pytorch.module import GraphModule
+    from convcalc.pytorch.verify import compare, observe
 
     checked = []
     for line in lines(stack):
@@ -102,8 +102,8 @@ def _checked(stack: Stack) -> list[tuple[str, str, str, dict[str, Verdict]]]:
 
 
 def _observed(line: Line, stack: Stack) -> Seen:
-    from convcalc.runtime.module import GraphModule
-    from convcalc.runtime.verify import layer_module, observe
+    from convcalc.pytorch.module import GraphModule
+    from convcalc.pytorch.verify import layer_module, observe
 
     layer = stack.block.layers[int(line.row.scope.path[0])]
     shapes = [value.shape for value in line.row.inputs]

@@ -12,12 +12,12 @@ from convcalc.cli.report import hints
 from convcalc.cli.timed import Limits, headline
 from convcalc.cli.timetables import compiling, failures, roofs, tables, worth
 from convcalc.errors import SpecError
+from convcalc.profiling.causes import explain_pair
+from convcalc.profiling.intervals import AMBIGUOUS
+from convcalc.profiling.plan import Job, Setup
+from convcalc.profiling.status import FAILED
 from convcalc.render.table import Answer, Column
 from convcalc.spec.assemble import Stack
-from convcalc.timing.gap import explain_pair
-from convcalc.timing.intervals import AMBIGUOUS
-from convcalc.timing.judge import FAILED
-from convcalc.timing.setup import Job, Setup
 from convcalc.units import figures
 
 ALONE = ("cold_median_s", "share", "macs_share")

@@ -12,7 +12,7 @@ from convcalc.units import figures
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from convcalc.timing.roofline import Peaks
+    from convcalc.profiling.roofline import Peaks
 
 KINDS = (".svg", ".png", ".pdf")
 WIDE, HIGH = 64, 16

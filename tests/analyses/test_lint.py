@@ -11,12 +11,12 @@ import pytest
 from convcalc.analyses.lint.rules import RULES, lint
 from convcalc.analyses.lint.subject import Finding
 from convcalc.cli.app import run
+from convcalc.profiling import cache
+from convcalc.profiling.machine import cores, cpu_name, torch_version
+from convcalc.profiling.roofline import key
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
-from convcalc.timing import cache
-from convcalc.timing.machine import cores, cpu_name, torch_version
-from convcalc.timing.roofline import key
-from tests.timing.made import PEAKS
+from tests.profiling.samples import PEAKS
 
 RIDGE = 5.0
 

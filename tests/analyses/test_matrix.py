@@ -19,7 +19,7 @@ from convcalc.cli.matrix import turned
 from convcalc.errors import ConvcalcError
 from convcalc.graph import Graph
 from convcalc.kinds import find
-from convcalc.runtime.module import GraphModule
+from convcalc.pytorch.module import GraphModule
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
 

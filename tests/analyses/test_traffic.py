@@ -6,7 +6,7 @@ import pytest
 
 from convcalc.analyses.traffic import compulsory, intensity, step_bytes
 from convcalc.ops import Conv
-from tests.timing.made import graph
+from tests.profiling.samples import graph
 
 
 def test_a_forward_moves_input_weights_and_output_once() -> None:

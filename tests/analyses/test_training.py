@@ -15,7 +15,7 @@ from convcalc.builder import Builder
 from convcalc.cli.app import run
 from convcalc.graph import Graph
 from convcalc.ops import Parameter
-from convcalc.runtime.module import GraphModule
+from convcalc.pytorch.module import GraphModule
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
 

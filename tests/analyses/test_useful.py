@@ -16,7 +16,7 @@ from convcalc.cli.app import run
 from convcalc.errors import ConvcalcError
 from convcalc.graph import Graph
 from convcalc.kinds import find
-from convcalc.runtime.module import GraphModule
+from convcalc.pytorch.module import GraphModule
 from convcalc.window import Window
 
 

@@ -16,7 +16,7 @@ import pytest
 from convcalc.analyses.macs import macs
 from convcalc.analyses.params import params
 from convcalc.kinds import find
-from convcalc.runtime.trace import trace
+from convcalc.pytorch.trace import trace
 
 pytestmark = pytest.mark.bench
 CONVCALC = str(Path(sys.executable).with_name("convcalc"))

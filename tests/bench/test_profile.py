@@ -16,14 +16,14 @@ import pytest
 import torch
 from torch.utils.benchmark import Timer
 
-from convcalc.runtime import kernels
-from convcalc.runtime.prepare import prepare
-from convcalc.timing import session
-from convcalc.timing.intervals import AMBIGUOUS, SAME, SLOWER, ratio, verdict
-from convcalc.timing.measure import interleaved, stopwatch
-from convcalc.timing.seen import from_dict
-from convcalc.timing.setup import Job, Plan, Setup, Task
-from tests.timing.made import graph
+from convcalc.profiling import session
+from convcalc.profiling.child import kernels
+from convcalc.profiling.child.prepare import prepare
+from convcalc.profiling.intervals import AMBIGUOUS, SAME, SLOWER, ratio, verdict
+from convcalc.profiling.observation import from_dict
+from convcalc.profiling.plan import Job, Plan, Setup, Task
+from convcalc.profiling.sampling import interleaved, stopwatch
+from tests.profiling.samples import graph
 
 pytestmark = pytest.mark.bench
 LAYERS = [
@@ -116,7 +116,7 @@ def test_a_layer_is_not_found_unlike_itself() -> None:
 
 
 WAITING = """
-import itertools, time, convcalc.runtime.rows as rows
+import itertools, time, convcalc.profiling.child.rows as rows
 real, turns = rows.prepare, itertools.cycle((False, True))
 def prepare(graph, setup):
     made = real(graph, setup)
@@ -138,8 +138,8 @@ rows.prepare = prepare
 
 
 def test_a_tenth_more_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    head, _, tail = session.START.partition("from convcalc.runtime.worker")
-    monkeypatch.setattr(session, "START", f"{head}exec({WAITING!r}); from convcalc.runtime.worker{tail}")
+    head, _, tail = session.START.partition("from convcalc.profiling.child.worker")
+    monkeypatch.setattr(session, "START", f"{head}exec({WAITING!r}); from convcalc.profiling.child.worker{tail}")
     print()
     found = verdicts(pairs(60.0))
     assert len(found) == 20 and sum(one == SLOWER for one in found) >= 18

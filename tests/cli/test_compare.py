@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from convcalc.cli.app import run
-from convcalc.timing.setup import Plan
+from convcalc.profiling.plan import Plan
 
 DENSE = "conv2d c=128 k=3 p=1 bias=false"
 SEPARABLE = "depthwise_separable c=128 k=3 p=1"

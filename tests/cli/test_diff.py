@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from convcalc.cli.app import run
-from convcalc.timing import saved
-from tests.timing.made import MACHINE, row
+from convcalc.profiling import store
+from tests.profiling.samples import MACHINE, row
 
 
 def files(tmp_path: Path, before: list[Any], after: list[Any], machine: dict[str, Any] = MACHINE) -> list[str]:
     for name, rows, where in (("before", before, MACHINE), ("after", after, machine)):
         for one in rows:
-            saved.append(tmp_path / name, one, where)
+            store.append(tmp_path / name, one, where)
     return [str(tmp_path / "before"), str(tmp_path / "after")]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from convcalc.cli.app import run
-from convcalc.timing.setup import Plan
+from convcalc.profiling.plan import Plan
 
 I3 = ["-i", "3x8x8"]
 C = ["conv2d", "c=4", "k=3"]

@@ -81,8 +81,8 @@ def test_a_read_only_cache_is_one_line(tmp_path: Path) -> None:
 
 
 TOY = (
-    "import sys\nfrom convcalc.timing import session\n"
-    "session.START = session.START.replace('from convcalc.runtime.worker', 'import convcalc.runtime.peaks as p; '\n"
-    "    'p.SIDES = (64,); p.LEAST_BYTES = p.MOST_BYTES = 2**20; p.SECONDS = 0.01; from convcalc.runtime.worker')\n"
+    "import sys\nfrom convcalc.profiling import session\n"
+    "session.START = session.START.replace('from ', 'import convcalc.profiling.child.peaks as p; '\n"
+    "    'p.SIDES = (64,); p.LEAST_BYTES = p.MOST_BYTES = 2**20; p.SECONDS = 0.01; from ')\n"
     "from convcalc.cli.app import main\nmain()"
 )

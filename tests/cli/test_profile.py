@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from convcalc.cli.app import run
-from convcalc.timing import session
-from convcalc.timing.machine import cores
-from convcalc.timing.setup import Plan
-from tests.timing.made import MACHINE, seen
+from convcalc.profiling import session
+from convcalc.profiling.machine import cores
+from convcalc.profiling.plan import Plan
+from tests.profiling.samples import MACHINE, seen
 
 CONV = ["-i", "2x3x16x16", "conv2d", "c=4", "k=3", "--threads", "1"]
 QUICK = ["--time", "20ms"]
@@ -294,8 +294,8 @@ def test_the_fastest_variant_with_its_code(capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize("spec", ["spatially_separable c=8 k=5 p=2", "resnet_basic c=8"])
 def test_a_block_of_several_steps_has_no_code_of_one_convolution(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
     from convcalc.cli.best import code
-    from convcalc.timing.setup import Setup
-    from tests.timing.made import row
+    from convcalc.profiling.plan import Setup
+    from tests.profiling.samples import row
 
     made = row(spec, "8x12x12")
     assert made["packing"] is None
@@ -310,7 +310,7 @@ def test_the_code_of_a_variant_runs() -> None:
     import torch
 
     from convcalc.cli.best import code
-    from convcalc.timing.setup import Setup
+    from convcalc.profiling.plan import Setup
 
     packing = {"padding": [1, 1], "stride": [1, 1], "dilation": [1, 1], "groups": 1}
     row = {"input": [[1, 4, 9, 9]], "packing": packing}
@@ -362,7 +362,7 @@ def test_compiling_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
 
 
 def test_statuses_come_with_advice(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from convcalc.timing.quiet import Quiet
+    from convcalc.profiling.noise import Quiet
 
     def told(plan: Plan, *_: Any) -> Iterator[dict[str, Any]]:
         yield {"event": "ready", "machine": dict(MACHINE)}

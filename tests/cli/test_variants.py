@@ -7,7 +7,7 @@ import pytest
 from convcalc.cli import variants
 from convcalc.cli.variants import batches, duration, setups, threads, words
 from convcalc.errors import SpecError
-from convcalc.timing.setup import LAYOUTS
+from convcalc.profiling.plan import LAYOUTS
 
 
 def test_times() -> None:

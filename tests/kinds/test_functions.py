@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from convcalc.kinds import all_kinds
-from convcalc.runtime.lower import compute
-from convcalc.runtime.module import GraphModule
+from convcalc.pytorch.lower import compute
+from convcalc.pytorch.module import GraphModule
 
 
 def module_of(name: str, *shapes: tuple[int, ...], **arguments: Any) -> GraphModule:

@@ -11,7 +11,7 @@ import pytest
 from convcalc.errors import ConvcalcError, SpecError, UnavailableError
 from convcalc.render import roofline
 from convcalc.render.roofline import HIGH, WIDE, Spot, check, drawing, points, save
-from tests.timing.made import PEAKS, row
+from tests.profiling.samples import PEAKS, row
 
 SPOTS = [
     Spot("0", "dense", "jit:avx512_core", 100.0, 9e10, 0.7),

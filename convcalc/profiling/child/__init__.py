@@ -1,0 +1,1 @@
+"""`worker.main`: the process that measures; but for `pytorch` the only room that imports torch."""

@@ -1,0 +1,220 @@
+"""A GPU: each call between two events, the cache flushed or not, graphs without the host, clocks watched.
+
+The vendor's module (torch.cuda, torch.xpu, torch.mps) is an argument, so that a fake one can stand in for tests.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from convcalc.profiling.child import kernels
+from convcalc.profiling.child.backends.cpu import Place
+from convcalc.profiling.sampling import stopwatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from convcalc.profiling.child.prepare import Prepared
+    from convcalc.profiling.observation import Kernel
+    from convcalc.profiling.plan import Setup
+    from convcalc.profiling.sampling import Block
+
+LEAST_FLUSH = 256 * 2**20
+GRAPH_CALLS, REPLAYS = 20, 10
+AHEAD, CYCLES = 100, 100_000
+"""How many calls are queued behind one pause of the device, and its cycles for each: some 50 microseconds."""
+LOW_CLOCK = 0.75
+TRIES, PAUSE_S = 3, 0.05
+SMI = ("clocks.sm", "clocks.max.sm", "clocks.mem", "temperature.gpu", "power.draw", "clocks_throttle_reasons.active")
+"""What nvidia-smi is asked, all readings and no settings."""
+
+
+class Accelerator(Place):
+    """Times calls with the device's own events, so that the host's time stays out."""
+
+    def __init__(self, device: torch.device, api: Any = None) -> None:
+        super().__init__(device)
+        self.api = api if api is not None else getattr(torch, device.type)
+        self.readings: dict[str, Any] = {}
+        self._buffer: Any = None
+
+    def block(self, call: Callable[[], Any]) -> Block:
+        """Return what times so many calls, each between two events, queued behind a pause of the device."""
+        return self._events(call, before=lambda: None)
+
+    def flushed(self, call: Callable[[], Any]) -> Block:
+        """Return what times so many calls, the cache overwritten before each; that also keeps the queue full."""
+        return self._events(call, before=self._flush)
+
+    def _events(self, call: Callable[[], Any], before: Callable[[], object]) -> Block:
+        if not hasattr(self.api, "Event"):
+            return stopwatch(call, synchronise=self.wait)
+
+        def block(calls: int) -> float:
+            pairs = []
+            for number in range(calls):
+                if number % AHEAD == 0:
+                    self._get_ahead(min(AHEAD, calls - number))
+                before()
+                start, end = self.api.Event(enable_timing=True), self.api.Event(enable_timing=True)
+                start.record()
+                call()
+                end.record()
+                pairs.append((start, end))
+            self.wait()
+            return float(sum(start.elapsed_time(end) for start, end in pairs) / 1e3)
+
+        return block
+
+    def cold(self, made: Prepared, setup: Setup) -> tuple[Block | None, str]:
+        """Return what times calls with nothing in cache."""
+        return self.flushed(made.call), ""
+
+    def kernels(self, call: Callable[[], Any], runs: int) -> list[Kernel]:
+        """Return the kernels of one call by torch's profiler; nothing where it does not know the device."""
+        return kernels.on_gpu(call) if self.device.type == "cuda" else []
+
+    def wait(self) -> None:
+        """Wait until the device has done all it was given."""
+        self.api.synchronize()
+
+    def _get_ahead(self, calls: int) -> None:
+        """Let the device pause while the host queues calls, where its module has a word for that (a private one)."""
+        sleep = getattr(self.api, "_sleep", None)
+        if sleep is not None:
+            sleep(CYCLES * calls)
+
+    def _flush(self) -> None:
+        if self._buffer is None:
+            properties = getattr(self.api, "get_device_properties", lambda device: None)(self.device)
+            size = max(LEAST_FLUSH, 3 * getattr(properties, "L2_cache_size", 0))
+            self._buffer = torch.empty(size, dtype=torch.int8, device=self.device)
+        self._buffer.zero_()
+
+    def extras(self, call: Callable[[], Any], seconds: float) -> dict[str, Any]:
+        """Return what Python users feel and what the device alone takes: host-bound calls, and a graph of them.
+
+        Their difference is the launch overhead. A call that a graph cannot hold leaves that out.
+        """
+        count = max(3, min(200, int(seconds / 4 / max(self.block(call)(1), 1e-6))))
+        eager = stopwatch(call, synchronise=self.wait)(count) / count
+        found: dict[str, Any] = {"eager_s": eager}
+        alone = self._graph(call)
+        if alone is not None:
+            found |= {"graph_s": alone, "launch_overhead_s": max(0.0, eager - alone)}
+        return found
+
+    def _graph(self, call: Callable[[], Any]) -> float | None:
+        """Seconds a call in a graph of several, replayed; None where the call cannot be captured."""
+        if not hasattr(self.api, "CUDAGraph"):
+            return None
+        try:
+            side = self.api.Stream()
+            side.wait_stream(self.api.current_stream())
+            with self.api.stream(side):
+                for _ in range(3):
+                    call()
+            self.api.current_stream().wait_stream(side)
+            graph = self.api.CUDAGraph()
+            with self.api.graph(graph):
+                for _ in range(GRAPH_CALLS):
+                    call()
+        except RuntimeError:
+            self.wait()
+            return None
+        replay = self._events(graph.replay, before=lambda: None)
+        return statistics.median(replay(1) for _ in range(REPLAYS)) / GRAPH_CALLS
+
+    def throttled(self) -> str:
+        """Return why the clocks are low, after pauses in which they might have risen; empty where they are not."""
+        for attempt in range(TRIES):
+            reading = self.read_clocks()
+            now, most = reading.get("clocks.sm"), reading.get("clocks.max.sm")
+            if not now or not most or now >= LOW_CLOCK * most:
+                return ""
+            if attempt + 1 < TRIES:
+                time.sleep(PAUSE_S * 2**attempt)
+        return f"its clock is {now:.0f} MHz of {most:.0f}"
+
+    def read_clocks(self) -> dict[str, float]:
+        """Return readings of nvidia-smi as numbers; nothing where it is not there."""
+        if self.device.type != "cuda":
+            return {}
+        query = ["nvidia-smi", f"--query-gpu={','.join(SMI)}", "--format=csv,noheader,nounits", "-i", self._index()]
+        try:
+            done = subprocess.run(query, capture_output=True, text=True, timeout=5, check=True)
+        except (OSError, subprocess.SubprocessError):
+            return {}
+        self.readings = readings(done.stdout)
+        return self.readings
+
+    def _index(self) -> str:
+        """The GPU's number as nvidia-smi counts them, which does not know what is hidden from this process."""
+        shown = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+        place = self.device.index or 0
+        return shown[place].strip() if place < len(shown) and shown[place].strip() else str(place)
+
+    def state(self) -> dict[str, Any]:
+        """Return the last readings of the clocks, and the modes that change a kernel's time."""
+        return {**self.readings, **modes(self.device)}
+
+    @contextmanager
+    def settings(self, setup: Setup) -> Iterator[None]:
+        """Let cuDNN try all its algorithms first, where that is asked for."""
+        cudnn = torch.backends.cudnn
+        cudnn.benchmark, cudnn.benchmark_limit = setup.mode == "search", 0
+        try:
+            with super().settings(setup):
+                yield
+        finally:
+            cudnn.benchmark = False
+
+    def modes(self) -> AbstractContextManager[Any]:
+        """Return what pins the modes: algorithms by heuristic unless a row asks for a search."""
+        return _pinned()
+
+
+@contextmanager
+def _pinned() -> Iterator[None]:
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark, cudnn.benchmark_limit, cudnn.deterministic
+    cudnn.benchmark, cudnn.deterministic = False, False
+    try:
+        yield
+    finally:
+        cudnn.benchmark, cudnn.benchmark_limit, cudnn.deterministic = before
+
+
+def modes(device: torch.device) -> dict[str, Any]:
+    """Return torch's settings that change a kernel's time on this device; fp32 convolutions take TF32 by default."""
+    if device.type != "cuda":
+        return {}
+    return {
+        "tf32_convolutions": torch.backends.cudnn.allow_tf32,
+        "tf32_products": torch.backends.cuda.matmul.allow_tf32,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+    }
+
+
+def readings(line: str) -> dict[str, float]:
+    """Return nvidia-smi's line as numbers; what it does not tell is left out, the reasons are a bit mask.
+
+    >>> readings("1410, 1410, 1593, 34, 61.2, 0x0000000000000001")["clocks.sm"]
+    1410.0
+    """
+    found = {}
+    for name, word in zip(SMI, line.strip().split(","), strict=False):
+        text = word.strip()
+        try:
+            found[name] = float(int(text, 16)) if text.startswith("0x") else float(text)
+        except ValueError:
+            continue
+    return found

@@ -1,0 +1,166 @@
+"""Is the answer right? Each timed configuration's output against double precision, once."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from convcalc import ops
+from convcalc.analyses.macs import macs, macs_of
+from convcalc.analyses.steps import SILENT
+from convcalc.profiling.child.calls import Straight
+from convcalc.profiling.child.devices import DTYPES
+from convcalc.profiling.child.prepare import Prepared, outputs
+from convcalc.profiling.observation import Check
+from convcalc.pytorch.module import GraphModule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convcalc.graph import Graph, Node
+    from convcalc.profiling.plan import Setup
+
+WHOLE_MACS = 3 * 10**8
+"""Multiply-adds up to which the whole graph is computed again in double precision."""
+POSITIONS = 64
+"""How many outputs of a larger convolution are computed by hand, at places drawn by chance."""
+ALLOWED = {"fp32": 2e-4, "tf32": 5e-3, "fp16": 5e-3, "bf16": 4e-2}
+"""How far one output may be off, as a share of the reference's root mean square and of itself, for one contraction."""
+ALLOWED_GRADIENTS = {"fp32": 2e-3, "tf32": 3e-2, "fp16": 3e-2, "bf16": 0.15}
+"""How far gradients may be off in the root mean square: where a ReLU's input rounds across zero one is all wrong."""
+
+
+def check(made: Prepared, graph: Graph, setup: Setup) -> Check:
+    """Compare what the timed call gives with a reference in double precision.
+
+    Small graphs are computed again whole, forward and gradients; of a larger convolution some outputs are, tap by
+    tap; larger rows of several steps are not, which is said.
+    """
+    if setup.dtype != "fp32" and any(isinstance(node.op, ops.Sample) for node in graph.nodes):
+        return Check("unchecked", f"the places it samples are rounded in {setup.dtype}")
+    work = macs(graph) * {"forward": 1, "backward": 3, "both": 3}[setup.direction]
+    if work <= WHOLE_MACS:
+        return _compare(outputs(made.call()), _reference(made, setup), graph, setup, "float64")
+    steps = [node for node in graph.nodes if not isinstance(node.op, SILENT)]
+    if setup.direction == "forward" and len(steps) == 1 and isinstance(steps[0].op, (ops.Conv, ops.ConvTranspose)):
+        return _sampled(made, steps[0], graph, setup)
+    return Check("unchecked", "too large to be computed again in double precision")
+
+
+def _reference(made: Prepared, setup: Setup) -> list[Tensor | None]:
+    """The same weights and inputs in double precision, plainly laid out, one step after another.
+
+    In half precision each step's result is rounded as torch rounds it: else a ReLU or a maximum would choose otherwise.
+    """
+    twin = GraphModule(made.module.graph, dtype=torch.float64).eval()
+    state = made.module.state_dict()
+    twin.load_state_dict({name: one.cpu().double() if one.is_floating_point() else one for name, one in state.items()})
+    inputs = [tensor.detach().cpu().double().contiguous() for tensor in made.inputs]
+    for parameter in twin.parameters():
+        parameter.data = parameter.data.contiguous()
+    straight = Straight(twin)
+    if setup.dtype != "fp32":
+        straight.steps = [(_rounded(step[0], DTYPES[setup.dtype]), *step[1:]) for step in straight.steps]
+    if setup.direction == "forward":
+        with torch.no_grad():
+            return list(outputs(straight(*inputs)))
+    leaves = [tensor.requires_grad_() for tensor in inputs]
+    wanted = [*leaves, *(p for p in twin.parameters() if p.requires_grad)]
+    given = [one.detach().cpu().double() for one in made.gradients]
+    return list(torch.autograd.grad(outputs(straight(*leaves)), wanted, given, allow_unused=True))
+
+
+def _rounded(call: Callable[..., Tensor], dtype: torch.dtype) -> Callable[..., Tensor]:
+    return lambda *inputs: call(*inputs).to(dtype).double()
+
+
+def _compare(got: Any, wanted: list[Tensor | None], graph: Graph, setup: Setup, against: str) -> Check:
+    contractions = sum(bool(macs_of(node)) for node in graph.nodes)
+    forward = setup.direction == "forward"
+    allowed = (ALLOWED if forward else ALLOWED_GRADIENTS)[_numbers(setup)] * math.sqrt(max(1, contractions))
+    error = _largest if forward else _mean
+    worst = 0.0
+    for own, reference in zip(got, wanted, strict=True):
+        if own is None and reference is None:
+            continue
+        if own is None or reference is None:  # a gradient that is missing
+            worst = math.inf
+            continue
+        worst = max(worst, error(own.detach().to("cpu", torch.float64), reference))
+    verdict = "agrees" if worst <= allowed else "differs"  # not a number is no agreement
+    return Check(verdict, f"{against}'s root mean square", worst if math.isfinite(worst) else None, allowed)
+
+
+def _mean(own: Tensor, reference: Tensor) -> float:
+    """The root mean square of the difference, as a share of that of the reference."""
+    scale = reference.square().mean().sqrt() + torch.finfo(torch.float64).tiny
+    found = ((own - reference).square().mean().sqrt() / scale).item() if reference.numel() else 0.0
+    return math.inf if math.isnan(found) else found
+
+
+def _largest(own: Tensor, reference: Tensor) -> float:
+    """The largest difference, as a share of the reference's root mean square and of the value itself."""
+    scale = reference.abs() + reference.square().mean().sqrt() + torch.finfo(torch.float64).tiny
+    found = ((own - reference).abs() / scale).max().item() if reference.numel() else 0.0
+    return math.inf if math.isnan(found) else found
+
+
+def _numbers(setup: Setup) -> str:
+    if setup.dtype == "fp32" and setup.device == "cuda" and torch.backends.cudnn.allow_tf32:
+        return "tf32"
+    return setup.dtype
+
+
+def _sampled(made: Prepared, node: Node, graph: Graph, setup: Setup) -> Check:
+    """Some outputs of a convolution, each the sum over its taps in double precision."""
+    held = [tensor.detach().cpu() for tensor in made.module.state_dict().values()]
+    y = outputs(made.call())[0].detach().cpu()
+    x = made.inputs[0].detach().cpu()
+    weight = next(one for one in held if one.dim() == x.dim())
+    bias = next((one for one in held if one.dim() == 1), None)
+    generator = torch.Generator().manual_seed(0)
+    places = [torch.randint(size, (POSITIONS,), generator=generator) for size in (y.shape[0], *y.shape[2:])]
+    wanted = by_hand(node, x, weight, places)
+    if bias is not None:
+        wanted = wanted + bias.double()
+    got = y.movedim(1, -1)[tuple(places)]
+    return _compare([got], [wanted], graph, setup, f"{POSITIONS} outputs by hand in float64")
+
+
+def by_hand(node: Node, x: Tensor, weight: Tensor, places: list[Tensor]) -> Tensor:
+    """Return a convolution's outputs (places, channels) at some places, without its bias, in double precision.
+
+    `places` are the samples, then the positions along each axis. Output o, tap t of a convolution reads input
+    s o + d t - p; of a transposed one i where s i + d t - p = o. What lies outside adds nothing.
+    """
+    op = node.op
+    assert isinstance(op, (ops.Conv, ops.ConvTranspose))
+    transposed = isinstance(op, ops.ConvTranspose)
+    samples, *spots = places
+    rank, count = len(op.windows), len(samples)
+    index: list[Tensor] = []
+    inside = torch.ones((count, *(1 for _ in op.windows)), dtype=torch.bool)
+    for axis, (window, spot) in enumerate(zip(op.windows, spots, strict=True)):
+        taps = torch.arange(window.kernel) * window.dilation
+        if transposed:
+            reach = spot[:, None] + window.before - taps
+            valid, read = reach % window.stride == 0, torch.div(reach, window.stride, rounding_mode="floor")
+        else:
+            read = spot[:, None] * window.stride + taps - window.before
+            valid = torch.ones_like(read, dtype=torch.bool)
+        valid = valid & (read >= 0) & (read < x.shape[2 + axis])
+        shape = [count, *(window.kernel if other == axis else 1 for other in range(rank))]
+        index.append(read.clamp(0, x.shape[2 + axis] - 1).reshape(shape))
+        inside = inside & valid.reshape(shape)
+    whole = samples.reshape(count, *(1 for _ in op.windows))
+    read = x.movedim(1, -1)[(whole, *index)].double() * inside[..., None]  # (places, *taps, channels)
+    groups = op.groups
+    columns = read.reshape(count, -1, groups, x.shape[1] // groups)
+    if transposed:
+        kernels = weight.double().reshape(groups, x.shape[1] // groups, weight.shape[1], -1)
+        return torch.einsum("ptgc,gcot->pgo", columns, kernels).reshape(count, -1)
+    kernels = weight.double().reshape(groups, weight.shape[0] // groups, weight.shape[1], -1)
+    return torch.einsum("ptgc,goct->pgo", columns, kernels).reshape(count, -1)

@@ -1,0 +1,105 @@
+"""Measuring what this machine can do at most: matrix products and memory traffic, as a run would do them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from convcalc.profiling.child.devices import DTYPES, free_bytes
+from convcalc.profiling.machine import cache_bytes
+from convcalc.profiling.plan import Task
+from convcalc.profiling.roofline import Peaks
+from convcalc.profiling.sampling import measure, stopwatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convcalc.profiling.plan import Setup
+
+SIDES = (512, 1024, 2048, 4096)
+"""Sides of the square products tried, until one takes longer than LONGEST seconds."""
+LONGEST = 0.2
+SECONDS = 0.5
+LEAST_BYTES, MOST_BYTES = 256 * 2**20, 512 * 2**20
+GPU_BYTES = 2**30
+"""Bounds on an array that is to miss every cache; a virtual machine's cache sizes can lie."""
+
+
+def measure_peaks(setup: Setup, *, synchronise: Callable[[], None] = lambda: None) -> Peaks:
+    """Measure both roofs with tensors of the setup's device and dtype, so many SECONDS for each array and matrix.
+
+    The threads are those torch has now; `synchronise` waits for the device.
+    """
+    task = Task().within(SECONDS)
+    flops, side, library = _products(setup, task, synchronise)
+    cache = cache_bytes()
+    bandwidth = _traffic(_far(setup, cache), setup, task, synchronise)
+    near = _traffic(cache // 6, setup, task, synchronise) if cache and setup.device == "cpu" else None
+    return Peaks(flops_per_s=flops, bytes_per_s=bandwidth, near_bytes_per_s=near, gemm_side=side, gemm_in=library)
+
+
+def _far(setup: Setup, cache: int | None) -> int:
+    """The bytes of an array that is in no cache, three of which fit into memory with room to spare."""
+    wanted = max(LEAST_BYTES, min(4 * (cache or 0), MOST_BYTES)) if setup.device == "cpu" else GPU_BYTES
+    free = free_bytes(torch.device(setup.device))
+    return wanted if free is None else min(wanted, free // 8)
+
+
+def _products(setup: Setup, task: Task, synchronise: Callable[[], None]) -> tuple[float, int, str]:
+    """The best of several square products, 2 n^3 operations each: FLOP/s, n, and the library that made it."""
+    best, best_side, best_in = 0.0, 0, ""
+    for side in SIDES if setup.device == "cpu" else (4096, 8192):
+        one, two = (torch.randn(side, side, device=setup.device).to(DTYPES[setup.dtype]) for _ in range(2))
+        slow = False
+        for library, work in _libraries(one, two).items():
+            found = measure(stopwatch(work, synchronise=synchronise), task)
+            rate = 2 * side**3 / found.median
+            slow = slow or found.median > LONGEST
+            if rate > best:
+                best, best_side, best_in = rate, side, library
+        if slow:
+            break
+    return best, best_side, best_in
+
+
+def _libraries(one: Tensor, two: Tensor) -> dict[str, Callable[[], object]]:
+    """The product as torch calls it, and on the CPU as oneDNN does for tensors in its own layout.
+
+    torch.mm asks MKL, which is half as fast as oneDNN on processors it does not know: a convolution would be above
+    such a roof.
+    """
+    out = torch.empty_like(one)
+    found: dict[str, Callable[[], object]] = {"torch.mm": lambda: torch.mm(one, two, out=out)}
+    if one.device.type != "cpu":
+        return found
+    try:
+        with torch.inference_mode():
+            blocked, weight = one.to_mkldnn(), two.to_mkldnn()
+            F.linear(blocked, weight)
+    except RuntimeError:  # a torch without oneDNN, or a dtype it has no kernel for
+        return found
+
+    def product() -> object:
+        with torch.inference_mode():
+            return F.linear(blocked, weight)
+
+    return {**found, "oneDNN": product}
+
+
+def _traffic(size: int, setup: Setup, task: Task, synchronise: Callable[[], None]) -> float:
+    """The best of copy, triad and read over arrays of `size` bytes each, in bytes per second."""
+    count = max(size // setup.itemsize, 1024)
+    one, two, three = (torch.full((count,), 1.5, device=setup.device, dtype=DTYPES[setup.dtype]) for _ in range(3))
+    works: tuple[tuple[int, Callable[[], object]], ...] = (
+        (2, lambda: three.copy_(one)),
+        (3, lambda: torch.add(one, two, alpha=3, out=three)),
+        (1, one.sum),
+    )
+    best = 0.0
+    for tensors, work in works:
+        found = measure(stopwatch(work, synchronise=synchronise), task)
+        best = max(best, tensors * count * setup.itemsize / found.median)
+    return best

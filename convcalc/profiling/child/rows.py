@@ -1,0 +1,291 @@
+"""The rows of a plan, one after another: prepared, examined, timed hot and cold, watched, told."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from convcalc.errors import ConvcalcError
+from convcalc.profiling import cache, noise
+from convcalc.profiling.child import peaks
+from convcalc.profiling.child.backends.cpu import Place
+from convcalc.profiling.child.backends.cuda import Accelerator
+from convcalc.profiling.child.check import check
+from convcalc.profiling.child.devices import describe, pick_device, synchronise, versions
+from convcalc.profiling.child.kernels import backend
+from convcalc.profiling.child.prepare import Prepared, prepare, subnormals
+from convcalc.profiling.machine import cores
+from convcalc.profiling.observation import NOT_ASKED, Kernel, Seen
+from convcalc.profiling.plan import Job, Plan, Setup, Task, recorded
+from convcalc.profiling.roofline import FILE, from_dict, key
+from convcalc.profiling.sampling import Block, clock_cost, interleaved, measure
+from convcalc.profiling.status import MOVED
+
+Tell = Callable[..., None]
+YARDSTICK_S = 0.05
+RUNS = 5
+"""How many calls are asked what ran in them, where there is time."""
+COLD_SHARE, LEAST_COLD_S, LEAST_COLD = 0.3, 0.02, 5
+"""How much of a row's time its cold variant gets."""
+LIMITS = tuple(f"{whose}{name}" for name in ("recompile_limit", "cache_size_limit") for whose in ("", "accumulated_"))
+MANY = 2**12
+"""Past its limits torch runs what it was to compile as it is, and says so to nobody."""
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "DefaultCPUAllocator", "Invalid buffer size")
+
+
+def run(plan: Plan, tell: Tell) -> None:
+    """Carry a plan out. Raises UnavailableError where the device is not there."""
+    device = pick_device(plan.device)
+    torch.set_num_threads(plan.threads)
+    if not plan.keep_denormals:
+        torch.set_flush_denormal(True)
+    place = Place(device) if device.type == "cpu" else Accelerator(device)
+    with place.modes():
+        tell("ready", machine=_machine(device, plan, place))
+        for setup in plan.peaks:
+            _peaks(replace(setup, device=device.type), plan.refresh, tell)
+        torch.set_num_threads(plan.threads)
+        _groups(plan, device, place, tell)
+
+
+def _machine(device: torch.device, plan: Plan, place: Place) -> dict[str, Any]:
+    import os
+
+    return {
+        "device": device.type,
+        "name": describe(device),
+        **versions(device),
+        "threads": plan.threads,
+        "cores": cores(),
+        "environment": recorded(dict(os.environ)),
+        **noise.conditions(),
+        **place.state(),
+    }
+
+
+def _peaks(setup: Setup, refresh: bool, tell: Tell) -> None:
+    """Tell the machine's roofs: kept ones, or measured now, outside of the plan's time."""
+    device = torch.device(setup.device)
+    torch.set_num_threads(setup.threads)
+    tf32 = device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32
+    name = key(describe(device), str(versions(device)["torch"]), setup.threads, setup.dtype, tf32)
+    kept = None if refresh else from_dict(cache.read(FILE, name))
+    if kept is not None:
+        tell("peaks", dtype=setup.dtype, threads=setup.threads, peaks=kept.as_dict(), took_s=None, unkept="")
+        return
+    tell("outside", what="measuring this machine's peaks")
+    start = time.perf_counter()
+    found = peaks.measure_peaks(setup, synchronise=lambda: synchronise(device))
+    unkept = cache.write(FILE, name, found.as_dict())
+    tell(
+        "peaks",
+        dtype=setup.dtype,
+        threads=setup.threads,
+        peaks=found.as_dict(),
+        took_s=time.perf_counter() - start,
+        unkept=unkept,
+    )
+
+
+def _groups(plan: Plan, device: torch.device, place: Place, tell: Tell) -> None:
+    end = time.perf_counter() + plan.seconds
+    done, total = 0, sum(len(group) for group in plan.groups)
+    for number, group in enumerate(plan.groups):
+        share = max(end - time.perf_counter(), 0.0) * len(group) / (total - done)
+        jobs = [replace(job, setup=replace(job.setup, device=device.type)) for job in group]
+        tell("begin", group=number, seconds=share)
+        torch.manual_seed(0)
+        end += _fresh_compiler(jobs, tell)
+        found = _group(jobs, plan, share, place, tell)
+        end += sum(one.compile_s or 0.0 for one in found)  # compiling is told apart, and takes nothing from the others
+        tell("row", group=number, seen=[one.as_dict() for one in found])
+        done += len(group)
+        gc.collect()
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+@dataclass(slots=True)
+class _Entrant:
+    """One row on its way: what is timed, and what was seen so far."""
+
+    job: Job
+    made: Prepared | None = None
+    seen: Seen = field(default_factory=Seen)
+    block: Block = field(default=lambda calls: 0.0)
+
+
+def _fresh_compiler(jobs: Sequence[Job], tell: Tell) -> float:
+    """Load the compiler and forget what it has compiled for other groups, which counts against a limit; the seconds."""
+    if all(job.setup.mode != "compile" for job in jobs):
+        return 0.0
+    start = time.perf_counter()
+    tell("outside", what="loading the compiler")
+    torch._dynamo.reset()
+    for limit in LIMITS:
+        if hasattr(torch._dynamo.config, limit):
+            setattr(torch._dynamo.config, limit, MANY)
+    tell("inside")
+    return time.perf_counter() - start
+
+
+def _group(jobs: Sequence[Job], plan: Plan, share: float, place: Place, tell: Tell) -> list[Seen]:
+    """Time jobs whose blocks take turns; one that fails leaves the others."""
+    begin = time.perf_counter()
+    entrants = [_Entrant(job) for job in jobs]
+    for entrant in entrants:
+        _guarded(entrant, lambda one: _ready(one, plan, share / len(jobs), place, tell))
+    compiled = sum(one.seen.compile_s or 0.0 for one in entrants)
+    alive = [entrant for entrant in entrants if not entrant.seen.failed]
+    if alive:
+        left = share - (time.perf_counter() - begin - compiled)
+        try:
+            with _quietly(jobs):
+                _time(alive, plan, left, share, place)
+        except Exception as error:
+            for entrant in alive:
+                entrant.seen = Seen(failed=reason(error))
+    return [entrant.seen for entrant in entrants]
+
+
+def _guarded(entrant: _Entrant, work: Callable[[_Entrant], None]) -> None:
+    try:
+        work(entrant)
+    except Exception as error:
+        entrant.made = None
+        entrant.seen = Seen(failed=reason(error), compile_s=entrant.seen.compile_s)
+
+
+def reason(error: Exception) -> str:
+    """Return why a row failed, in one line."""
+    lines = str(error).strip().splitlines()
+    if isinstance(error, ConvcalcError):
+        return str(error)
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(word in str(error) for word in OUT_OF_MEMORY):
+        return "it does not fit into memory: use a smaller input or batch"
+    return f"torch refuses it: {lines[0]}" if lines else f"torch refuses it: {type(error).__name__}"
+
+
+def _quietly(jobs: Sequence[Job]) -> AbstractContextManager[Any]:
+    """Without gradients for a forward; compiled code was compiled without them, but not in inference mode."""
+    if jobs[0].setup.direction != "forward":
+        return nullcontext()
+    return torch.no_grad() if any(job.setup.mode == "compile" for job in jobs) else torch.inference_mode()
+
+
+def _ready(entrant: _Entrant, plan: Plan, share: float, place: Place, tell: Tell) -> None:
+    """Prepare a row, call it once, and ask in calls that are not timed what ran and whether it is right.
+
+    Asking takes at most about half of the row's share; where one call is too long for that, nothing is asked.
+    """
+    setup, graph = entrant.job.setup, entrant.job.graph
+    begin = time.perf_counter()
+    with place.settings(setup):
+        made = entrant.made = _made(entrant.job, tell)
+        block = place.block(made.call)
+        entrant.block = place.under(setup, block)
+        begin += made.compile_s or 0.0
+        with _quietly([entrant.job]):
+            first = block(1)
+            found = Seen(compile_s=made.compile_s, first_s=first)
+            if time.perf_counter() - begin < share / 4:
+                named = _kernels(made.call, block, share / 4, place)
+                found = replace(found, kernels=tuple(named), backend=backend(made, graph, setup))
+        if time.perf_counter() - begin < share / 2 and first < share / 8:
+            with torch.no_grad() if setup.direction == "forward" else nullcontext():
+                found = replace(found, check=check(made, graph, setup), subnormals=subnormals(made))
+    entrant.seen = found
+
+
+def _made(job: Job, tell: Tell) -> Prepared:
+    """Prepare a row; what is compiled is compiled outside of its time, in the mode it is timed in."""
+    if job.setup.mode != "compile":
+        return prepare(job.graph, job.setup)
+    tell("outside", what=f"compiling {job.name}")
+    with _quietly([job]):
+        made = prepare(job.graph, job.setup)
+        made.call()
+    tell("inside")
+    return made
+
+
+def _kernels(call: Callable[[], Any], block: Block, seconds: float, place: Place) -> list[Kernel]:
+    """What ran in a call that is warm; nothing where there is no time to ask."""
+    runs = min(RUNS, int(seconds / max(block(1), 1e-9) / 3))
+    if not runs:
+        return []
+    block(runs)
+    return place.kernels(call, runs)
+
+
+def _time(entrants: Sequence[_Entrant], plan: Plan, left: float, share: float, place: Place) -> None:
+    """Time what is ready: hot in turns between two looks at a yardstick, once more if the machine moved; then cold."""
+    end = time.perf_counter() + left
+    yardstick = place.yardstick(entrants[0].job.setup)
+    look = min(YARDSTICK_S, share / 40)
+    wants_cold = plan.cold and len(entrants) == 1
+    task = replace(plan.task, block_s=max(plan.task.block_s, 1000 * clock_cost()))
+    each = (left - 3 * look) / len(entrants) * ((1 - COLD_SHARE) if wants_cold else 1.0)
+    retried = False
+    place.throttled()  # gives clocks that are low a moment to rise
+    while True:
+        before = yardstick(look)
+        counters = noise.read()
+        measured = interleaved([one.block for one in entrants], task.within(each))
+        during = noise.between(counters, noise.read(), plan.threads)
+        moved = yardstick(look) / before
+        took = sum(sum(one.times) * one.calls for one in measured)
+        room = end - time.perf_counter() > 1.5 * took
+        if retried or not room or 1 / (1 + MOVED) <= moved <= 1 + MOVED:
+            break
+        retried = True
+    for one, hot in zip(entrants, measured, strict=True):
+        one.seen = replace(
+            one.seen, hot=hot, quiet=during, sentinel=moved, yardstick_s=before, retried=retried,
+            faults=_faults(one, hot.median, end), throttled=place.throttled(),
+            device=tuple({**place.state(), **_extras(one, place, end)}.items()),
+        )  # fmt: skip
+    if wants_cold:
+        _cold(entrants[0], task, end - time.perf_counter(), place)
+    else:
+        entrants[0].seen = replace(entrants[0].seen, cold_note=NOT_ASKED)
+
+
+def _extras(entrant: _Entrant, place: Place, end: float) -> dict[str, Any]:
+    made = entrant.made
+    left = end - time.perf_counter()
+    return place.extras(made.call, left / 2) if made is not None and left > 0 else {}
+
+
+def _faults(entrant: _Entrant, each: float, end: float) -> float | None:
+    """Page faults per call, over a few calls that are not timed."""
+    if time.perf_counter() + 3 * each > end:
+        return None
+    entrant.block(1)  # the yardstick has been between
+    before = noise.read().faults
+    entrant.block(2)
+    after = noise.read().faults
+    return None if before is None or after is None else (after - before) / 2
+
+
+def _cold(entrant: _Entrant, task: Task, left: float, place: Place) -> None:
+    """The same with weights out of cache: copies that take turns on the CPU, a GPU's cache overwritten."""
+    made = entrant.made
+    assert made is not None
+    if left < LEAST_COLD_S:
+        entrant.seen = replace(entrant.seen, cold_note="no time was left")
+        return
+    end = time.perf_counter() + left
+    block, why = place.cold(made, entrant.job.setup)
+    if block is None:
+        entrant.seen = replace(entrant.seen, cold_note=why)
+        return
+    found = measure(place.under(entrant.job.setup, block), task.within(end - time.perf_counter()))
+    few = found.samples < LEAST_COLD
+    entrant.seen = replace(entrant.seen, cold=None if few else found, cold_note="no time was left" if few else "")

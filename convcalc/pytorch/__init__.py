@@ -1,0 +1,1 @@
+"""`GraphModule`, `trace` and `verify`: graphs that run as modules, and modules read as graphs."""

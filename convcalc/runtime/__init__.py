@@ -1,1 +1,0 @@
-"""The only floor that imports torch: graphs that run, models that are read, kernels that are timed."""

@@ -1,0 +1,177 @@
+"""The machine's roofs: arithmetic, what is kept and when it is measured again; the measuring itself on toys."""
+
+from __future__ import annotations
+
+import json
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from convcalc.cli.app import run
+from convcalc.cli.quantities import quantity
+from convcalc.errors import SpecError
+from convcalc.profiling import cache
+from convcalc.profiling.child import peaks, rows
+from convcalc.profiling.child.peaks import measure_peaks
+from convcalc.profiling.machine import cpu_name, torch_version
+from convcalc.profiling.plan import Plan, Setup
+from convcalc.profiling.roofline import key
+from tests.profiling.samples import PEAKS
+
+
+@pytest.fixture(autouse=True)
+def kept(in_process: list[Plan], toy_peaks: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("COLUMNS", "200")
+    return toy_peaks
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[Setup]:
+    calls: list[Setup] = []
+
+    def fake(setup: Setup, **_: Any) -> Any:
+        calls.append(setup)
+        return PEAKS
+
+    monkeypatch.setattr(rows.peaks, "measure_peaks", fake)
+    return calls
+
+
+def test_a_second_run_measures_nothing(counted: list[Setup], kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["machine", "--threads", "1"]) == 0
+    printed = capsys.readouterr()
+    assert "100.0 GFLOP/s" in printed.out and "20.00 GB/s" in printed.out
+    assert "below 5.000 FLOPs per byte" in printed.out and "512 x 512 products in torch.mm" in printed.out
+    assert "measured this machine's peaks in" in printed.err
+    assert json.loads(kept.read_text())["entries"]
+    assert run(["machine", "--threads", "1"]) == 0
+    assert not capsys.readouterr().err and len(counted) == 1
+    assert run(["machine", "--threads", "1", "--refresh"]) == 0
+    assert len(counted) == 2
+    assert run(["machine", "--threads", "2"]) == 0
+    assert run(["machine", "--threads", "1", "--dtype", "bf16"]) == 0
+    assert len(counted) == 4 and len(json.loads(kept.read_text())["entries"]) == 3
+
+
+def test_figures_given_by_hand_are_labelled_and_not_kept(
+    counted: list[Setup], kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["machine", "--threads", "1", "--peak-flops", "989T", "--peak-bw", "3.35T", "--format", "json"]
+    assert run(argv) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["flops_per_s"], found["bytes_per_s"]) == (989e12, 3.35e12)
+    assert (found["flops_from"], found["bytes_from"]) == ("given", "given")
+    (entry,) = json.loads(kept.read_text())["entries"].values()
+    assert entry["flops_from"] == "measured" and len(counted) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["", "nonsense", "[]", '{"schema_version": 1}', '{"schema_version": 1, "entries": {}}']
+)
+def test_a_file_that_cannot_be_read_is_measured_anew(
+    text: str, counted: list[Setup], kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept.parent.mkdir(parents=True)
+    kept.write_text(text)
+    assert run(["machine", "--threads", "1"]) == 0
+    capsys.readouterr()
+    assert len(counted) == 1 and len(json.loads(kept.read_text())["entries"]) == 1
+
+
+def test_an_entry_of_another_version_is_measured_anew(counted: list[Setup], kept: Path) -> None:
+    assert cache.write("peaks.json", key(cpu_name(), torch_version(), 1, "fp32"), {"gflops": 3}) == ""
+    assert run(["machine", "--threads", "1"]) == 0
+    assert len(counted) == 1
+
+
+def test_a_cache_that_cannot_be_written_is_one_line_and_no_failure(
+    counted: list[Setup], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert run(["machine", "--threads", "1"]) == 0
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "they are not kept" in err and "cannot be written" in err
+
+
+def test_where_caches_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "/home/someone")
+    for platform, end in (("linux", ".cache/convcalc"), ("darwin", "Library/Caches/convcalc")):
+        monkeypatch.setattr(sys, "platform", platform)
+        assert str(cache.folder()).endswith(end)
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", "/local")
+    assert cache.folder() == Path("/local/convcalc")
+
+
+def test_other_entries_stay(kept: Path) -> None:
+    assert cache.write("peaks.json", "a", {"n": 1}) == cache.write("peaks.json", "b", {"n": 2}) == ""
+    assert cache.read("peaks.json", "a") == {"n": 1} and cache.read("peaks.json", "c") is None
+    assert [path.name for path in kept.parent.iterdir()] == ["peaks.json"]  # nothing half written is left behind
+
+
+def test_toys_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peaks, "SIDES", (32, 64))
+    monkeypatch.setattr(peaks, "LEAST_BYTES", 2**20)
+    monkeypatch.setattr(peaks, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(peaks, "cache_bytes", lambda: None)
+    found = measure_peaks(Setup())
+    assert found.flops_per_s > 0 and found.bytes_per_s > 0
+    assert found.near_bytes_per_s is None and found.gemm_side in (32, 64)
+    assert (found.flops_from, found.bytes_from) == ("measured", "measured")
+
+
+def test_rates_count_2n3_operations_and_each_tensors_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Once:
+        median = 0.5
+
+    def runs(block: Any, *_: Any, **__: Any) -> Once:
+        block(1)
+        return Once()
+
+    monkeypatch.setattr(peaks, "measure", runs)
+    monkeypatch.setattr(peaks, "SIDES", (16,))
+    monkeypatch.setattr(peaks, "LEAST_BYTES", 4 * 5000)
+    monkeypatch.setattr(peaks, "MOST_BYTES", 4 * 5000)
+    monkeypatch.setattr(peaks, "cache_bytes", lambda: None)
+    found = measure_peaks(Setup())
+    assert found.flops_per_s == 2 * 16**3 / 0.5
+    assert found.bytes_per_s == 3 * 5000 * 4 / 0.5  # the triad moves three arrays of 5,000 floats
+
+
+def test_the_faster_library_is_the_roof(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = torch.randn(8, 8), torch.randn(8, 8)
+    found = peaks._libraries(one, two)
+    assert "torch.mm" in found
+    for work in found.values():
+        work()
+    monkeypatch.setattr(torch.Tensor, "to_mkldnn", lambda self: (_ for _ in ()).throw(RuntimeError("no oneDNN")))
+    assert set(peaks._libraries(one, two)) == {"torch.mm"}
+
+
+def test_quantities() -> None:
+    assert quantity("300M", "--x") == 300 * 10**6 and quantity("1.5Gi", "--x") == Fraction(3, 2) * 2**30
+    assert quantity("2e3", "--x") == 2000 and quantity("5K", "--x") == 5000 and quantity(".5T", "--x") == 5 * 10**11
+    for text in ("", "x", "3x", "-1", "0", "3m", "1e9999", "M"):
+        with pytest.raises(SpecError, match="--x"):
+            quantity(text, "--x")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--peak-bw", "3x"], "--peak-bw is a number with a suffix"),
+        (["--peak-flops", "0"], "--peak-flops must be above 0"),
+        (["--threads", "-1"], "'-1'"),
+        (["--threads", "1,2"], "one --dtype and one number of --threads"),
+        (["--device", "gpu"], "--device takes auto, cpu, cuda"),
+    ],
+)
+def test_what_cannot_be_given(argv: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["machine", *argv]) == 2
+    assert message in capsys.readouterr().err

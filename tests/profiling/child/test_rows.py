@@ -1,0 +1,179 @@
+"""The rows of a plan in this process: what is seen of each, and what disturbs them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from convcalc.errors import ShapeError
+from convcalc.profiling.child import prepare as preparing
+from convcalc.profiling.child import rows
+from convcalc.profiling.observation import Seen, from_dict
+from convcalc.profiling.plan import Job, Plan, Setup, Task
+from tests.profiling.samples import graph
+
+QUICK = Task(warmup_s=0.0, min_s=0.0, max_s=0.05, samples=5)
+
+
+def job(spec: str = "conv2d c=4 k=3", size: str = "3x8x8", **setup: Any) -> Job:
+    return Job(name="0", text=spec, graph=graph(spec, size), setup=Setup(**setup))
+
+
+def told(*groups: tuple[Job, ...], **more: Any) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = []
+    plan = replace(Plan(device="cpu", threads=1, groups=groups, task=QUICK, seconds=5.0), **more)
+    threads = torch.get_num_threads()
+    try:
+        rows.run(plan, lambda event, **rest: events.append({"event": event, **rest}))
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)
+    return events
+
+
+def seen(*groups: tuple[Job, ...], **more: Any) -> list[list[Seen]]:
+    return [[from_dict(one) for one in event["seen"]] for event in told(*groups, **more) if event["event"] == "row"]
+
+
+def test_a_row_is_timed_examined_checked_and_watched() -> None:
+    ((one,),) = seen((job("conv2d c=64 k=3 p=1", "64x14x14"),))
+    assert one.hot is not None and one.hot.median > 0 and one.first_s is not None and one.first_s > 0
+    assert one.cold is not None and one.kernels and one.check is not None and one.check.verdict == "agrees"
+    assert one.quiet is not None and one.sentinel is not None and one.yardstick_s
+    assert one.faults is None or one.faults >= 0
+
+
+def test_less_can_be_asked() -> None:
+    ((one,),) = seen((job(),), cold=False)
+    assert one.hot is not None and one.cold is None and one.cold_note == "not asked for"
+
+
+def test_rows_share_what_time_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = told((job(),), (job("relu"),), (job("relu"), job("relu")), seconds=4.0)
+    shares = [event["seconds"] for event in events if event["event"] == "begin"]
+    assert shares[0] == pytest.approx(1.0, rel=0.05)
+    assert shares[1] >= 1.0 and shares[2] >= 2.0  # what the first leaves is the others'
+
+
+def test_a_group_takes_turns_and_one_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = job("relu", "3x8x8", layout="prepacked")
+    ((one, failed, two),) = seen((job("relu"), odd, job("relu", "3x16x16")))
+    assert "no convolution whose weights can be packed" in failed.failed and failed.hot is None
+    assert one.hot is not None and two.hot is not None and one.hot.samples == two.hot.samples
+    assert one.quiet == two.quiet
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"), "does not fit into memory"),
+        (MemoryError(), "does not fit into memory"),
+        (torch.OutOfMemoryError("CUDA out of memory."), "does not fit into memory"),
+        (RuntimeError("kernel says no\nwith a long trace"), "torch refuses it: kernel says no"),
+        (NotImplementedError(""), "torch refuses it: NotImplementedError"),
+        (ShapeError("as we say it"), "as we say it"),
+    ],
+)  # fmt: skip
+def test_why_a_row_failed_is_one_line(error: Exception, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+
+    def fails(*_: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        raise error
+
+    monkeypatch.setattr(rows, "prepare", fails)
+    ((one,),) = seen((job(),))
+    assert reason in one.failed and "\n" not in one.failed and calls == 1
+
+
+def test_a_call_that_raises_while_it_is_timed_fails_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = preparing.prepare
+
+    def sometimes(graph_: Any, setup: Setup) -> Any:
+        made = real(graph_, setup)
+        count = 0
+        call = made.call
+
+        def counted() -> Any:
+            nonlocal count
+            count += 1
+            if count > 20:
+                raise RuntimeError("tired")
+            return call()
+
+        made.call = counted
+        return made
+
+    monkeypatch.setattr(rows, "prepare", sometimes)
+    ((one,), (two,)) = seen((job(),), (job("relu"),))
+    assert one.failed == two.failed == "torch refuses it: tired"
+
+
+def test_a_machine_that_moves_is_given_a_second_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = iter([1.0, 1.3, 1.0, 1.01])
+    monkeypatch.setattr(rows.Place, "yardstick", lambda self, setup: lambda seconds: next(readings))
+    ((one,),) = seen((job(),), cold=False)
+    assert one.retried and one.sentinel == pytest.approx(1.01)
+
+
+def test_threads_of_a_variant_are_set_for_its_blocks_only() -> None:
+    before = torch.get_num_threads()
+    ((one, two),) = seen((job(threads=1), job(threads=2)), threads=2)
+    assert one.hot is not None and two.hot is not None
+    assert torch.get_num_threads() == before
+
+
+def test_subnormals_are_flushed_unless_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[float] = []
+    if not torch.set_flush_denormal(True):
+        pytest.skip("this processor flushes nothing")
+
+    def halves(one: Any, *_: Any) -> Any:
+        made.append(float((torch.tensor([2e-38]) / 4)[0]))
+        raise ShapeError("enough")
+
+    monkeypatch.setattr(rows, "_ready", halves)
+    seen((job("relu"),))
+    seen((job("relu"),), keep_denormals=True)
+    assert made[0] == 0.0 and made[1] == pytest.approx(5e-39)
+
+
+def test_roofs_come_first_and_are_kept(toy_peaks: Any) -> None:
+    first = told((job(),), peaks=(Setup(),))
+    assert [event["event"] for event in first] == ["ready", "outside", "peaks", "begin", "row"]
+    assert first[2]["took_s"] > 0 and not first[2]["unkept"] and toy_peaks.exists()
+    second = told((job(),), peaks=(Setup(),))
+    assert [event["event"] for event in second] == ["ready", "peaks", "begin", "row"]
+    assert second[1]["took_s"] is None and second[1]["peaks"] == first[2]["peaks"]
+    assert [event["event"] for event in told(peaks=(Setup(),), refresh=True)] == ["ready", "outside", "peaks"]
+
+
+@pytest.mark.skipif(not hasattr(torch, "compile"), reason="needs torch.compile")
+@pytest.mark.skipif(not hasattr(torch, "compile"), reason="needs torch.compile")
+def test_variants_are_compiled_with_their_own_threads_and_within_torchs_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[int] = []
+
+    def compiles(module: Any, dynamic: bool) -> Any:
+        def call(*inputs: Any) -> Any:
+            compiled.append(torch.get_num_threads())
+            return module(*inputs)
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", compiles)
+    ((one, two),) = seen((job(mode="compile", threads=1), job(mode="compile", threads=2)), threads=2)
+    assert one.compile_s is not None and two.compile_s is not None
+    assert compiled[0] == 1 and 2 in compiled
+    limits = [getattr(torch._dynamo.config, name) for name in rows.LIMITS if hasattr(torch._dynamo.config, name)]
+    assert limits and min(limits) >= 4096
+
+
+def test_compiling_is_outside_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda module, dynamic: module)
+    events = told((job(mode="compile"),))
+    assert [event["event"] for event in events] == ["ready", "begin", *["outside", "inside"] * 2, "row"]
+    assert from_dict(events[-1]["seen"][0]).compile_s is not None

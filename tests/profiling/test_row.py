@@ -1,0 +1,96 @@
+"""Rows under the roofs: counts by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from convcalc.profiling.observation import Kernel, Seen, explained, reorder_share
+from convcalc.profiling.roofline import Peaks, from_dict, key, point
+from convcalc.profiling.row import implementation, record
+from tests.profiling.samples import PEAKS, hot, job, row, seen
+
+
+def test_a_row_of_the_issue() -> None:
+    """64 to 64 channels, 3x3 on 56x56: 115,605,504 MACs; 4 (200704 + 36864 + 200704) bytes."""
+    found = row()
+    assert found["macs"] == 115_605_504 and found["flops"] == 231_211_008
+    assert found["bytes"] == 4 * (200_704 + 36_864 + 200_704)
+    assert found["intensity"] == pytest.approx(231_211_008 / 1_753_088)
+    assert found["attainable_flops_per_s"] == 1e11 and found["bound"] == "compute"
+    assert found["flops_per_s"] == pytest.approx(231_211_008 / found["median_s"])
+    assert found["fraction_of_attainable"] == pytest.approx(found["flops_per_s"] / 1e11)
+    assert found["macs_useful"] == 64 * 64 * (3 * 56 - 2) ** 2  # the taps on padding left out
+    assert found["useful_flops_per_s"] == pytest.approx(2 * found["macs_useful"] / found["median_s"])
+    wanted = {
+        "name", "spec", "implementation", "status", "median_s", "p20_s", "p80_s", "samples", "macs", "flops_per_s",
+        "bytes", "intensity", "attainable_flops_per_s", "fraction_of_attainable",
+    }  # fmt: skip
+    assert wanted <= set(found)
+
+
+def test_a_depthwise_row_is_bound_by_memory() -> None:
+    found = row("depthwise k=3 p=1 bias=false")
+    assert found["macs"] == 64 * 9 * 3136
+    assert found["bytes"] == 4 * (200_704 + 576 + 200_704)
+    assert found["bound"] == "memory"
+    assert found["attainable_flops_per_s"] == pytest.approx(found["intensity"] * 2e10)
+
+
+@pytest.mark.parametrize(("direction", "macs", "moved"), [("backward", 2, (2, 2, 1)), ("both", 3, (3, 3, 2))])
+def test_passes_do_and_move_more(direction: str, macs: int, moved: tuple[int, int, int]) -> None:
+    found = row(setup={"direction": direction})
+    assert found["flops"] == macs * 231_211_008
+    x, w, y = moved
+    assert found["bytes"] == 4 * (x * 200_704 + w * 36_864 + y * 200_704)
+
+
+def test_half_the_bytes_in_half_precision() -> None:
+    assert row(setup={"dtype": "bf16"})["bytes"] * 2 == row()["bytes"]
+
+
+def test_without_roofs_or_time_the_rest_is_still_told() -> None:
+    bare = row(peaks=None)
+    assert bare["attainable_flops_per_s"] is None and bare["bound"] is None and bare["flops_per_s"]
+    failed = record(job(), Seen(failed="no"), PEAKS)
+    assert failed["median_s"] is None and failed["flops_per_s"] is None and failed["macs"] == 115_605_504
+    assert failed["status"] == "failed" and failed["reasons"] == ["no"]
+
+
+def test_a_row_without_multiply_adds_is_judged_by_its_bytes() -> None:
+    found = row("relu", median=0.001)
+    assert found["flops_per_s"] is None and found["bound"] == "memory"
+    assert found["fraction_of_attainable"] == pytest.approx(found["bytes"] / found["median_s"] / 2e10)
+
+
+def test_what_a_row_ran_in() -> None:
+    conv = Kernel("convolution", "jit:avx512_core", "", 0.9)
+    move = Kernel("reorder", "jit:uni", "", 2.0, reorder=True)
+    slow = Kernel("aten::_slow_conv2d_forward", "aten::_slow_conv2d_forward", "", 0.5)
+    assert implementation((conv, move)) == "jit:avx512_core"
+    assert implementation((conv, slow)) == "jit:avx512_core +1"
+    assert implementation((slow,), "Slow2d") == "torch:Slow2d"
+    assert implementation((slow,)) == "torch:slow_conv2d_forward"
+    assert implementation((move,)) == "jit:uni"
+    assert implementation((), "Mkldnn") == "Mkldnn"
+    assert explained((conv,), 0.5) is None  # asked in another state than it was timed in
+    assert reorder_share((conv, move)) == pytest.approx(2.0 / 2.9) and reorder_share(()) is None
+    assert explained((conv,), 1.0) == pytest.approx(0.9) and explained((), 1.0) is None
+
+
+def test_the_roof_is_the_lower_of_two() -> None:
+    assert PEAKS.ridge == 5
+    assert [PEAKS.attainable(intensity) for intensity in (0.5, 5, 50)] == [1e10, 1e11, 1e11]
+    assert point(1e9, 1e9, 0.1, PEAKS)[2:] == (1e10, 1.0, 2e10, 0.5, "memory")
+
+
+def test_kept_peaks_are_read_or_refused() -> None:
+    assert from_dict(PEAKS.as_dict()) == PEAKS
+    for wrong in (None, {}, {"gflops": 1}, {**PEAKS.as_dict(), "flops_per_s": 0}, {**PEAKS.as_dict(), "gemm_in": ""}):
+        assert from_dict(wrong) is None
+    assert key("a CPU", "2.13", 2, "fp32") != key("a CPU", "2.13", 2, "fp32", tf32=True)
+    assert isinstance(PEAKS.given(2.0, None), Peaks) and PEAKS.given(2.0, None).flops_from == "given"
+
+
+def test_cold_and_hot_stand_side_by_side() -> None:
+    found = record(job(), seen(cold=hot(0.002)), PEAKS)
+    assert found["cold_median_s"] == pytest.approx(0.002, rel=0.1) and found["cold_interval_s"]
