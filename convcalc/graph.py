@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from convcalc.ops import Input, Op
-
-if TYPE_CHECKING:
-    from convcalc.sizes import Shape, Size
+from convcalc.sizes import Shape, Size
 
 Path: TypeAlias = tuple[str, ...]
 

@@ -13,8 +13,9 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
+from convcalc.profiling.environment import environment, recorded
 from convcalc.profiling.machine import cores
-from convcalc.profiling.plan import Plan, environment, recorded
+from convcalc.profiling.plan import Plan
 
 quiet = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 same = bool(os.environ.get("CI"))  # the same examples on every CI run; new ones on a developer's machine
@@ -61,5 +62,5 @@ def in_process(monkeypatch: pytest.MonkeyPatch, toy_peaks: Path) -> list[Plan]:
 
     monkeypatch.setattr("convcalc.profiling.session.run", run)
     monkeypatch.setattr("convcalc.profiling.child.prepare.cache_bytes", lambda: 2**18)
-    monkeypatch.setattr("convcalc.profiling.child.rows.YARDSTICK_S", 0.002)
+    monkeypatch.setattr("convcalc.profiling.child.rows.REFERENCE_S", 0.002)
     return plans

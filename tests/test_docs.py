@@ -13,7 +13,9 @@ import pytest
 from convcalc.cli.app import COMMANDS, run
 from convcalc.kinds import all_kinds
 from convcalc.profiling import store
+from convcalc.profiling.fields import columns
 from convcalc.profiling.plan import Plan
+from convcalc.profiling.row import Row
 from tests.profiling.samples import MACHINE, row
 
 ROOT = Path(__file__).parents[1]
@@ -117,3 +119,8 @@ def test_exit_codes_are_documented() -> None:
 
     for code in (app.ANSWERED, app.FAILED, app.MISUSED, app.UNAVAILABLE, app.BUG, app.INTERRUPTED):
         assert f"| {code} |" in README
+
+
+def test_the_readme_lists_the_keys_of_a_row_as_they_are_declared() -> None:
+    keys = ", ".join(f"`{tag}`" for tag in columns(Row))
+    assert f"A row has {keys}" in " ".join(README.split())

@@ -110,7 +110,7 @@ def test_the_test_above_can_fail() -> None:
 
 def test_help_imports_no_command() -> None:
     loaded = modules_after(RUN.format(argv=["--help"]))
-    assert "convcalc.cli.shape" not in loaded and "convcalc.kinds" not in loaded and "rich" not in loaded
+    assert "convcalc.cli.commands.shape" not in loaded and "convcalc.kinds" not in loaded and "rich" not in loaded
 
 
 GATES = {

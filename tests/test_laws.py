@@ -19,7 +19,7 @@ from convcalc.analyses.memory import bytes_of, held, memory, storages
 from convcalc.analyses.params import Params, params
 from convcalc.analyses.paths import paths, reached
 from convcalc.analyses.reach import Reach
-from convcalc.analyses.report import rows
+from convcalc.analyses.segments import segments
 from convcalc.analyses.training import kept, needs_gradient, training
 from convcalc.arguments import REQUIRED
 from convcalc.builder import Builder
@@ -399,7 +399,7 @@ def test_json_gives_back_the_document(name: str, data: st.DataObject) -> None:
 def test_rows_by_scope_add_up_to_the_total(name: str, data: st.DataObject, depth: int) -> None:
     inputs, arguments = data.draw(cases(name))
     graph = built(name, inputs, arguments)
-    found = rows(graph, depth)
+    found = segments(graph, depth)
     assert sum((params(row.nodes) for row in found), Params()) == params(graph)
     assert sum(macs(row.nodes) for row in found) == macs(graph)
     summed: dict[str, int] = {}
@@ -416,7 +416,7 @@ def test_two_stacked_kinds_add_up_as_well() -> None:
         y = b.conv(x, 8, 3, bias=True)
     with b.scope("1"):
         z = b.relu(b.batch_norm(y))
-    found = rows(b.graph(z))
+    found = segments(b.graph(z))
     assert [row.name for row in found] == ["0", "1"]
     assert [params(row.nodes).total for row in found] == [4 * 8 * 9 + 8, 16]
     assert found[0].outputs == (y,) and found[1].inputs == (y,)

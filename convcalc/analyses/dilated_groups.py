@@ -8,6 +8,7 @@ resize or any other merge ends it; where that merge joins branches of one fork, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,8 +20,6 @@ from convcalc.analyses.transparent import moved, spread_out, whole
 from convcalc.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from convcalc.graph import Graph, Node, Value
     from convcalc.window import Window
 

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from convcalc import ops
 from convcalc.analyses.macs import macs_of
 from convcalc.analyses.memory import held
-from convcalc.sizes import largest, product, smallest
+from convcalc.sizes import Size, largest, product, smallest
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node, Value
-    from convcalc.sizes import Size
     from convcalc.window import Window
 
 KEEP_ZERO = frozenset(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 from typer.core import TyperGroup
 
+from convcalc.cli.exits import ANSWERED, BUG, INTERRUPTED, MISUSED, UNAVAILABLE
 from convcalc.errors import ConvcalcError, ShapeError, SpecError, Spot, UnavailableError
 
 if TYPE_CHECKING:
@@ -48,7 +49,6 @@ COMMANDS: Final[dict[str, str]] = {
     "examples": "The spec files that come with convcalc.",
     "completion": "A completion script for your shell.",
 }
-ANSWERED, FAILED, MISUSED, UNAVAILABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 CARET_WIDTH = 100
 COMPLETE = "_CONVCALC_COMPLETE"
 
@@ -64,7 +64,7 @@ class CommandGroup(TyperGroup):
         """Import one command and return it."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"convcalc.cli.{cmd_name.replace('-', '_')}")
+        module = importlib.import_module(f"convcalc.cli.commands.{cmd_name.replace('-', '_')}")
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
         context = {"help_option_names": ["-h", "--help"], **getattr(module, "CONTEXT", {})}
         single.command(cmd_name, context_settings=context)(module.command)
@@ -204,7 +204,3 @@ def _print(message: str, spot: Spot | None) -> None:
         piece = spot.line[start : start + CARET_WIDTH].replace("\t", " ")
         width = max(1, min(spot.end, start + CARET_WIDTH) - spot.start)
         print(f"  {piece}\n  {' ' * (spot.start - start)}{'^' * width}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    main()

@@ -7,14 +7,16 @@ from typing import Any, NamedTuple
 
 from convcalc.analyses.field import fields
 from convcalc.analyses.macs import at_least
-from convcalc.cli.contest import as_dict, contest, interval
 from convcalc.cli.fields import field_of, seen_by, sized
 from convcalc.cli.report import lines, shape_of, shapes, totals
-from convcalc.cli.timed import Limits
+from convcalc.cli.views.comparison import ratio_text
+from convcalc.cli.views.progress import bar
 from convcalc.errors import UnsupportedError
+from convcalc.profiling.compare import compare_interleaved
+from convcalc.profiling.fields import to_json
 from convcalc.profiling.machine import cores
 from convcalc.profiling.plan import Job, Setup
-from convcalc.profiling.status import FAILED
+from convcalc.profiling.run import Limits
 from convcalc.render.table import Column
 from convcalc.sizes import product, total
 from convcalc.spec.assemble import Stack
@@ -120,15 +122,17 @@ def add_times(entries: Sequence[Entry], rows: list[dict[str, Any]], limit: float
     setup = Setup(device="auto", threads=cores())
     group = [Job(name=entry.name, text=entry.name, graph=entry.stack.graph, setup=setup) for entry in entries]
     seconds_each = Limits(budget=2 * limit * len(group) + 5, row=limit, cold=False, roofs=False)
-    run, groups = contest([group], seconds_each)
+    with bar() as progress:
+        run, results = compare_interleaved([group], seconds_each, progress)
     told = []
-    for row, one in zip(rows, groups[0], strict=True):
-        row["median_s"] = one.row["median_s"]
-        row["samples"] = one.row["samples"]
-        row["status"] = one.row["status"]
-        row |= {**as_dict(one), "time_ratio": 1.0 if one is groups[0][0] else as_dict(one)["time_ratio"]}
-        row["time_shown"] = interval(one.ratio)
-        told += [f"{row['name']} failed: {reason}" for reason in one.row["reasons"] if row["status"] == FAILED]
+    for row, timed in zip(rows, results[0], strict=True):
+        row["median_s"] = timed.timing.median_s
+        row["samples"] = timed.timing.samples
+        row["status"] = timed.status
+        row.update(to_json(timed.comparison))
+        row["time_ratio"] = 1.0 if timed is results[0][0] else row["time_ratio"]
+        row["time_shown"] = ratio_text(timed.comparison.interval if timed.comparison else None)
+        told += [f"{row['name']} failed: {reason}" for reason in timed.reasons if timed.failed]
     machine = run.machine
     where = {"machine": machine["name"], "device": machine["device"], "threads": setup.threads, "dtype": "fp32"}
     return where, told

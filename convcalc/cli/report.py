@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from convcalc.analyses import macs as work
 from convcalc.analyses.params import Params, params
-from convcalc.analyses.report import Row, rows
+from convcalc.analyses.segments import Segment, segments
 from convcalc.cli.options import InputLayout
 from convcalc.documents import plain
 from convcalc.errors import UnsupportedError
@@ -26,7 +26,7 @@ AXIS_NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "wi
 class Line(NamedTuple):
     """One row of a report with its counts."""
 
-    row: Row
+    row: Segment
     params: Params
     macs: Size
     other: dict[str, Size]
@@ -102,7 +102,7 @@ def folded_foot(totals_: dict[str, Any]) -> list[str]:
 def lines(stack: Stack, depth: int = 1) -> list[Line]:
     """Return the rows of a stack with their counts; a layer whose outputs have names gives all of them."""
     made = []
-    for row in rows(stack.graph, depth):
+    for row in segments(stack.graph, depth):
         named = tuple(node.output for node in row.nodes if node.output.index in stack.names)
         whole = row._replace(outputs=named) if len(named) > 1 else row
         made.append(Line(whole, params(row.nodes), work.macs(row.nodes), work.other(row.nodes)))

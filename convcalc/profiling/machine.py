@@ -1,4 +1,4 @@
-"""What this machine is, as far as can be told without torch: its processor, cores, caches, versions."""
+"""`cpu_name`, `cores` and `cache_bytes`: what this machine is, as far as it says so without torch."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def cores() -> int:
 
 
 def _siblings(cpu: int) -> str:
-    return _word(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list") or str(cpu)
+    return read_word(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list") or str(cpu)
 
 
 def _quota() -> int | None:
     """The container's CPU time in whole cores; None where it is not limited or not told."""
-    both = (_word("/sys/fs/cgroup/cpu.max") or "").split()
+    both = (read_word("/sys/fs/cgroup/cpu.max") or "").split()
     if len(both) != 2:
         old = "/sys/fs/cgroup/cpu/cpu.cfs"
-        both = [_word(f"{old}_{name}_us") or "" for name in ("quota", "period")]
+        both = [read_word(f"{old}_{name}_us") or "" for name in ("quota", "period")]
     quota, period = both
     if not quota.isdecimal() or not period.isdecimal() or int(period) == 0:
         return None
@@ -55,7 +55,7 @@ def cache_bytes() -> int | None:
     """Return the size of the last-level cache, or None where the system does not say."""
     sizes = []
     for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
-        text = _word(str(path)) or ""
+        text = read_word(str(path)) or ""
         factor = {"K": 2**10, "M": 2**20, "G": 2**30}.get(text[-1:], 1)
         digits = text.rstrip("KMG")
         if digits.isdecimal():
@@ -63,7 +63,8 @@ def cache_bytes() -> int | None:
     return max(sizes, default=None)
 
 
-def _word(path: str) -> str | None:
+def read_word(path: str) -> str | None:
+    """Return what a file of one line says, without white space; None where it cannot be read."""
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What the operating system did during a measurement: waiting for a core, page faults, preemptions, stolen time.
+"""`SystemNoise`: waiting for a core, page faults, preemptions and stolen time during a measurement.
 
 Where a platform does not tell, the value is None: "not recorded here".
 """
@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from convcalc.profiling.machine import read_word
+
 
 class Counters(NamedTuple):
     """Readings at one moment: seconds, and counts since the process or the machine began."""
@@ -22,7 +24,7 @@ class Counters(NamedTuple):
     stolen_s: float | None
 
 
-class Quiet(NamedTuple):
+class SystemNoise(NamedTuple):
     """What happened between two readings.
 
     `run_queue_delay` is the share of the time that a thread of this process was ready and had no core, `steal` the
@@ -42,10 +44,10 @@ def read() -> Counters:
     return Counters(time.perf_counter(), _waited(), faults, switches, _stolen())
 
 
-def between(first: Counters, last: Counters, threads: int = 1) -> Quiet:
+def between(first: Counters, last: Counters, threads: int = 1) -> SystemNoise:
     """Return what happened from one reading to another to a process that computes with so many threads."""
     wall = max(last.wall_s - first.wall_s, 1e-9)
-    return Quiet(
+    return SystemNoise(
         wall,
         _share(first.waited_s, last.waited_s, wall * threads),
         None if first.faults is None or last.faults is None else last.faults - first.faults,
@@ -99,13 +101,6 @@ def conditions() -> dict[str, Any]:
     cpu = "/sys/devices/system/cpu"
     return {
         "load": load,
-        "governor": _word(f"{cpu}/cpu0/cpufreq/scaling_governor"),
-        "boost": _word(f"{cpu}/cpufreq/boost"),
+        "governor": read_word(f"{cpu}/cpu0/cpufreq/scaling_governor"),
+        "boost": read_word(f"{cpu}/cpufreq/boost"),
     }
-
-
-def _word(path: str) -> str | None:
-    try:
-        return Path(path).read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        return None

@@ -1,18 +1,19 @@
-"""What a child has seen of one row, as it travels to the parent: samples, counters, kernels, a check of the output."""
+"""`Observation`: what a child saw of one row, as it travels to the parent; samples, counters, kernels, a check."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convcalc.profiling.noise import Quiet
+from convcalc.profiling.noise import SystemNoise
 from convcalc.profiling.sampling import Measurement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-UNLIKE = 1.25
+MAX_KERNEL_SHARE = 1.25
+"""Past this the kernels took so much longer when they were asked than when they were timed that they say nothing."""
 NOT_ASKED = "not asked for"
 
 
@@ -40,65 +41,42 @@ class Check(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """One row of one child. `hot` is None where the row failed: `failed` says why.
+class Observation:
+    """One row of one child. `warm_cache` is None where the row failed: `failure` says why.
 
-    `sentinel` is the time of a matrix product after the row over that before it; `faults` are page faults per call.
+    `first_s`, `compile_s` and `reference_matmul_s` are seconds; `drift_ratio` is the time of a matrix product after
+    the row over that before it; `page_faults` are those of one call; `device_state` is readings of the device.
     """
 
-    hot: Measurement | None = None
-    cold: Measurement | None = None
+    warm_cache: Measurement | None = None
+    cold_cache: Measurement | None = None
     cold_note: str = ""
-    quiet: Quiet | None = None
+    noise: SystemNoise | None = None
     first_s: float | None = None
-    faults: float | None = None
-    sentinel: float | None = None
-    yardstick_s: float | None = None
+    page_faults: float | None = None
+    drift_ratio: float | None = None
+    reference_matmul_s: float | None = None
     backend: str = ""
     kernels: tuple[Kernel, ...] = ()
     check: Check | None = None
     subnormals: int = 0
     compile_s: float | None = None
-    failed: str = ""
-    throttled: str = ""
-    device: tuple[tuple[str, Any], ...] = ()
+    failure: str = ""
+    throttling: str = ""
+    device_state: tuple[tuple[str, Any], ...] = ()
     retried: bool = False
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON carries them."""
-        found = asdict(self)
-        for name in ("quiet", "check"):
-            value = getattr(self, name)
-            found[name] = None if value is None else value._asdict()
-        found["kernels"] = [kernel._asdict() for kernel in self.kernels]
-        return found
-
-
-def from_dict(found: dict[str, Any]) -> Seen:
-    """Return what `as_dict` wrote."""
-    rest = dict(found)
-    for name in ("hot", "cold"):
-        if rest.get(name) is not None:
-            rest[name] = Measurement(**{**rest[name], "times": tuple(rest[name]["times"])})
-    if rest.get("quiet") is not None:
-        rest["quiet"] = Quiet(**rest["quiet"])
-    if rest.get("check") is not None:
-        rest["check"] = Check(**rest["check"])
-    rest["kernels"] = tuple(Kernel(**kernel) for kernel in rest.get("kernels", ()))
-    rest["device"] = tuple((name, value) for name, value in rest.get("device", ()))
-    return Seen(**rest)
 
 
 def reorder_share(kernels: Sequence[Kernel]) -> float | None:
-    """Return the share of the kernels' time that only lays tensors out anew; None where no kernel was told."""
-    whole = sum(one.seconds for one in kernels)
-    return sum(one.seconds for one in kernels if one.reorder) / whole if whole else None
+    """Return the share of the kernels' time that only lays tensors out anew; None where no kernel is known."""
+    total = sum(kernel.seconds for kernel in kernels)
+    return sum(kernel.seconds for kernel in kernels if kernel.reorder) / total if total else None
 
 
-def explained(kernels: Sequence[Kernel], seconds: float) -> float | None:
+def kernel_share(kernels: Sequence[Kernel], seconds: float) -> float | None:
     """Return the time of all kernels over that of the call.
 
-    None where no kernel was told, or where they took so much longer when they were asked that they say nothing.
+    None where no kernel is known, or where they took so much longer when they were asked that they say nothing.
     """
-    found = sum(one.seconds for one in kernels) / seconds
-    return found if 0 < found <= UNLIKE else None
+    share = sum(kernel.seconds for kernel in kernels) / seconds
+    return share if 0 < share <= MAX_KERNEL_SHARE else None

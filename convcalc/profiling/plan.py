@@ -1,16 +1,16 @@
-"""The circumstances of a run, and the work it is to do: plain words and graphs, so that a parent can send them."""
+"""`Setup`, `Job`, `Task` and `Plan`: what a measuring child is asked, picklable and without torch."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from convcalc.graph import Graph
 from convcalc.ops import Conv
+from convcalc.profiling.fields import column
 from convcalc.units import plural
 
 if TYPE_CHECKING:
-    from convcalc.graph import Graph
     from convcalc.ops import Op
 
 ITEMSIZES = {"fp32": 4, "bf16": 2, "fp16": 2}
@@ -39,7 +39,7 @@ class Setup:
     threads: int = 1
     layout: str = "nchw"
     mode: str = "eager"
-    direction: str = "forward"
+    direction: str = column("forward, backward or both", key="pass", default="forward")
     allocator: str = "keep"
     keep_denormals: bool = False
 
@@ -59,7 +59,7 @@ class Setup:
     def _each(self) -> tuple[str, ...]:
         return self.device, self.dtype, plural(self.threads, "thread"), self.layout, self.mode, self.direction
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """Return the whole setup in words."""
         where = f"{self.device}, {plural(self.threads, 'thread')}" if self.device == "cpu" else self.device
         mode = "" if self.mode == "eager" else f", {self.mode}"
@@ -127,66 +127,6 @@ class Plan:
     keep_denormals: bool = False
 
 
-KEPT = ("OMP_WAIT_POLICY", "OMP_PROC_BIND", "OMP_PLACES", "KMP_AFFINITY", "KMP_BLOCKTIME", "GOMP_SPINCOUNT")
-"""Variables that are the user's to set; where they are not set, ours are."""
-RECORDED = (
-    *KEPT,
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "LD_PRELOAD",
-    "MALLOC_ARENA_MAX",
-    "MALLOC_MMAP_MAX_",
-    "MALLOC_MMAP_THRESHOLD_",
-    "MALLOC_TRIM_THRESHOLD_",
-    "MALLOC_TOP_PAD_",
-    "GLIBC_TUNABLES",
-    "PYTORCH_CUDA_ALLOC_CONF",
-    "CUDA_VISIBLE_DEVICES",
-    "NVIDIA_TF32_OVERRIDE",
-    "ONEDNN_MAX_CPU_ISA",
-    "DNNL_MAX_CPU_ISA",
-    "ATEN_CPU_CAPABILITY",
-)
-"""Variables that change what a kernel takes: they are told with every run."""
-
-
-KEEP, SYSTEM = "keep", "system"
-ALLOCATORS = (KEEP, SYSTEM)
-"""Whether freed pages stay with the process, or go back to the system when its allocator sees fit."""
-KEEPING = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40), "MALLOC_TOP_PAD_": str(2**26)}
-
-
-def environment(threads: int, cores: int, allocator: str = KEEP, given: dict[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a child that computes with so many threads on so many cores.
-
-    Threads are bound to cores only when they take all of them: a thread bound to a core that is busy waits for it,
-    one that is not bound moves away. Waiting threads spin, as back-to-back kernels see them. Freed pages are kept:
-    whether glibc gives them back depends on what was allocated before, and makes one layer eight times slower or not.
-    """
-    made = dict(os.environ if given is None else given)
-    bound = threads >= cores
-    ours = {
-        "OMP_WAIT_POLICY": "ACTIVE",
-        "OMP_PROC_BIND": "close" if bound else "false",
-        "KMP_AFFINITY": "granularity=fine,compact,1,0" if bound else "disabled",
-        "KMP_BLOCKTIME": "1",
-        "TORCHINDUCTOR_COMPILE_THREADS": "1",  # a pool of compilers would run beside what is timed
-        **({"OMP_PLACES": "cores"} if bound else {}),
-        **(KEEPING if allocator == KEEP else {}),
-    }
-    for name, value in ours.items():
-        made.setdefault(name, value)
-    made["OMP_NUM_THREADS"] = made["MKL_NUM_THREADS"] = str(threads)
-    made.pop("ONEDNN_VERBOSE", None)  # lines for a log are no samples
-    made.pop("DNNL_VERBOSE", None)
-    return made
-
-
-def recorded(variables: dict[str, str]) -> dict[str, str]:
-    """Return what of an environment changes a kernel's time."""
-    return {name: variables[name] for name in RECORDED if variables.get(name)}
-
-
 def packable(op: Op) -> bool:
     """Whether a step is a convolution whose weights torch can lay out once for oneDNN: in 2-D and 3-D, padded evenly.
 
@@ -195,20 +135,15 @@ def packable(op: Op) -> bool:
     return isinstance(op, Conv) and len(op.windows) in (2, 3) and all(window.symmetric for window in op.windows)
 
 
-def as_dict(setup: Setup) -> dict[str, Any]:
-    """Return a setup as JSON holds it."""
-    return {
-        "device": setup.device,
-        "dtype": setup.dtype,
-        "threads": setup.threads,
-        "layout": setup.layout,
-        "mode": setup.mode,
-        "pass": setup.direction,
-        "allocator": setup.allocator,
-        "keep_denormals": setup.keep_denormals,
-    }
+def can_prepack(graph: Graph, setup: Setup) -> str | None:
+    """Return why no weights can be laid out once for this graph under this setup, or None where they can.
 
-
-def from_dict(told: dict[str, Any]) -> Setup:
-    """Return what `as_dict` wrote."""
-    return Setup(**{"direction" if name == "pass" else name: value for name, value in told.items()})
+    The one rule of the parent that plans variants, of the row that lists other layouts, and of the child that packs.
+    """
+    if setup.device not in ("auto", "cpu"):
+        return "prepacked weights are oneDNN's: they are for the CPU"
+    if setup.direction != "forward" or setup.mode != "eager":
+        return "prepacked weights are for the eager forward: gradients and compilers take plain ones"
+    if not any(packable(node.op) for node in graph.nodes):
+        return "it has no convolution whose weights can be packed: use --layout channels_last"
+    return None

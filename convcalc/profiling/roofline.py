@@ -1,4 +1,4 @@
-"""What this machine can do at most, and where a kernel stands below it.
+"""`Peaks` and `RooflinePoint`: what this machine can do at most, and where a kernel stands below it.
 
 Source: Williams, Waterman, Patterson, "Roofline", CACM 2009; STREAM counts bytes as here (a copy reads and writes N:
 2N; the traffic of write-allocate is not counted).
@@ -6,10 +6,12 @@ Source: Williams, Waterman, Patterson, "Roofline", CACM 2009; STREAM counts byte
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
+from convcalc.errors import SpecError
 from convcalc.profiling import cache
+from convcalc.profiling.fields import column, from_json
 
 FILE = "peaks.json"
 MEASURED, GIVEN = "measured", "given"
@@ -23,8 +25,8 @@ class Peaks:
     `gemm_in` are the size and the library of the fastest matrix product.
     """
 
-    flops_per_s: float
-    bytes_per_s: float
+    flops_per_s: float = column("compute roof", "FLOP/s", positive=True)
+    bytes_per_s: float = column("memory roof", "B/s", positive=True)
     near_bytes_per_s: float | None
     flops_from: str = MEASURED
     bytes_from: str = MEASURED
@@ -45,52 +47,56 @@ class Peaks:
         found = self if flops is None else replace(self, flops_per_s=flops, flops_from=GIVEN)
         return found if bandwidth is None else replace(found, bytes_per_s=bandwidth, bytes_from=GIVEN)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields by name, as JSON holds them."""
-        return asdict(self)
-
 
 def key(device: str, torch: str, threads: int, dtype: str, tf32: bool = False) -> str:
     """Return what peaks are kept under: the device's name, torch's version, threads, dtype, and whether TF32 is on."""
     return " | ".join((device, torch, f"{threads} threads", dtype, f"tf32 {tf32}"))
 
 
-def from_dict(kept: dict[str, Any] | None) -> Peaks | None:
-    """Return peaks as they were kept; None for what another version wrote, or what is no positive number."""
+def read_peaks(document: Any) -> Peaks | None:
+    """Return peaks as they were kept; None for what another version wrote, or what is not a positive number."""
     try:
-        found = Peaks(**(kept or {}))
-        valid = found.flops_per_s > 0 and found.bytes_per_s > 0 and bool(found.gemm_in)
-    except TypeError:
+        peaks = from_json(Peaks, document)
+    except SpecError:
         return None
-    return found if valid else None
+    return peaks if peaks.gemm_in else None
 
 
 def kept(device: str, torch: str, threads: int, dtype: str) -> Peaks | None:
     """Return the peaks that were measured before for a device by its name, and are still kept; else None."""
-    return from_dict(cache.read(FILE, key(device, torch, threads, dtype)))
+    return read_peaks(cache.read(FILE, key(device, torch, threads, dtype)))
 
 
-class Point(NamedTuple):
-    """A kernel under the roofs: operations (2 x MACs), compulsory bytes, and what it reached."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RooflinePoint:
+    """A kernel under the roofs: what it reached, its intensity, and the roof above it."""
 
-    flops: float
-    moved: float
-    flops_per_s: float | None
-    intensity: float
-    attainable: float | None
-    fraction: float | None
-    bound: str | None
+    flops_per_s: float | None = column("operations a second", "FLOP/s", "GFLOP/s")
+    intensity: float = column("FLOPs per compulsory byte", "FLOP/B", "FLOP/B")
+    attainable_flops_per_s: float | None = column("the lower of the two roofs", "FLOP/s", "roof")
+    fraction_of_attainable: float | None = column("how much of it is reached", "share", "of roof")
+    bound: str | None = column("compute or memory", heading="bound")
 
 
-def point(flops: float, moved: float, seconds: float | None, peaks: Peaks | None) -> Point:
-    """Place a kernel under the roofs; a row without operations is judged by its bytes per second alone."""
+def point(flops: float, moved: float, seconds: float | None, peaks: Peaks | None) -> RooflinePoint:
+    """Place a kernel of so many operations (2 x MACs) and compulsory bytes under the roofs.
+
+    A row without operations is judged by its bytes per second alone.
+    """
     intensity = flops / moved if moved else 0.0
     rate = flops / seconds if seconds and flops else None
-    if peaks is None:
-        return Point(flops, moved, rate, intensity, None, None, None)
-    bound = "compute" if intensity >= peaks.ridge else "memory"
-    if not flops:
+    attainable = fraction = bound = None
+    if peaks is not None and not flops:
         fraction = moved / seconds / peaks.bytes_per_s if seconds and moved else None
-        return Point(flops, moved, None, intensity, None, fraction, "memory")
-    attainable = peaks.attainable(intensity)
-    return Point(flops, moved, rate, intensity, attainable, rate / attainable if rate else None, bound)
+        bound = "memory"
+    elif peaks is not None:
+        attainable = peaks.attainable(intensity)
+        fraction = rate / attainable if rate else None
+        bound = "compute" if intensity >= peaks.ridge else "memory"
+    return RooflinePoint(
+        flops_per_s=rate,
+        intensity=intensity,
+        attainable_flops_per_s=attainable,
+        fraction_of_attainable=fraction,
+        bound=bound,
+    )

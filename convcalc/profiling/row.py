@@ -1,172 +1,195 @@
-"""One row as it is told: the numbers of JSON, of saved lines and of tables, from a job and what was seen of it."""
+"""`Row`: one timed layer, its fields the keys of JSON and of saved lines, and the columns of tables."""
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, Any
+import json
+from dataclasses import dataclass, replace
+from typing import Any
 
-from convcalc.analyses.macs import macs
-from convcalc.analyses.steps import SILENT
-from convcalc.analyses.traffic import compulsory
-from convcalc.analyses.useful import useful
-from convcalc.documents import plain
-from convcalc.errors import ConvcalcError
-from convcalc.ops import Conv
-from convcalc.profiling import repro
-from convcalc.profiling.intervals import median_interval
-from convcalc.profiling.observation import Kernel, explained, reorder_share
-from convcalc.profiling.plan import LAYOUTS, PASSES, as_dict, packable
-from convcalc.profiling.roofline import point
-from convcalc.profiling.status import judge
+from convcalc.errors import SpecError
+from convcalc.profiling.fields import column, from_json, inline, to_json
+from convcalc.profiling.intervals import Interval
+from convcalc.profiling.observation import Check, Kernel
+from convcalc.profiling.plan import Setup
+from convcalc.profiling.roofline import Peaks, RooflinePoint, point
+from convcalc.profiling.status import FAILED
 from convcalc.shapes import show
-from convcalc.sizes import total
-
-if TYPE_CHECKING:
-    from convcalc.graph import Graph
-    from convcalc.profiling.observation import Seen
-    from convcalc.profiling.plan import Job
-    from convcalc.profiling.roofline import Peaks
-
-Record = dict[str, Any]
 
 
-def identity(job: Job) -> dict[str, Any]:
-    """Return what tells one row from all others: its name and words, its input, and its setup."""
-    return {
-        "name": job.name,
-        "spec": job.text,
-        "graph": _digest(job.graph),
-        "input": [plain(value.shape) for value in job.graph.inputs],
-        "setup": as_dict(job.setup),
-        **({"block": job.block} if job.block else {}),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What tells one row from all others."""
+
+    name: str = column("number or name of the layer", heading="#")
+    spec: str = column("its words", heading="layer")
+    graph: str = column("digest of its steps, shapes and wiring")
+    input: tuple[tuple[int, ...], ...] = column("shapes that go in", heading="input")
+    setup: Setup = column("device, dtype, threads, layout, mode, pass, allocator, keep_denormals")
+    block: int = column("which of several blocks", optional=True, default=0)
+
+    @property
+    def key(self) -> str:
+        """What a saved row is looked up by."""
+        parts = [getattr(self, name) for name in ("name", "spec", "graph", "input", "setup")]
+        return json.dumps([*map(to_json, parts), self.block or None], sort_keys=True)
 
 
-def record(job: Job, seen: Seen, peaks: Peaks | None) -> Record:
-    """Return one row: seconds, operations and bytes in base units; what was not measured is None."""
-    work, moved = macs(job.graph), compulsory(job.graph, job.setup.itemsize, job.setup.direction)
-    real = _useful(job.graph)
-    factor = 2 * PASSES[job.setup.direction]
-    judged = judge(seen)
-    hot, cold = seen.hot, seen.cold
-    median = hot.median if hot else None
-    row = {
-        **identity(job),
-        "output": [plain(value.shape) for value in job.graph.outputs],
-        "whole": job.whole,
-        "other_layouts": _layouts(job),
-        "packing": _packing(job.graph),
-        "times": job.times,
-        "status": judged.status,
-        "reasons": list(judged.reasons),
-        "advice": list(judged.advice),
-        "implementation": implementation(seen.kernels, seen.backend) or None,
-        "backend": seen.backend or None,
-        "median_s": median,
-        "interval_s": list(hot.interval) if hot else None,
-        "p20_s": hot.percentile(0.2) if hot else None,
-        "p80_s": hot.percentile(0.8) if hot else None,
-        "min_s": min(hot.times) if hot else None,
-        "iqr_s": hot.iqr if hot else None,
-        "samples": hot.samples if hot else 0,
-        "calls": hot.calls if hot else 0,
-        "outliers": hot.outliers if hot else 0,
-        "settled": hot.settled if hot else False,
-        "first_s": seen.first_s,
-        "cold_median_s": cold.median if cold else None,
-        "cold_interval_s": list(median_interval(cold.times)[1:]) if cold else None,
-        "cold_note": seen.cold_note or None,
-        "compile_s": seen.compile_s,
-        "macs": work,
-        "macs_useful": real,
-        "flops": factor * work,
-        "useful_flops_per_s": factor * real / median if real is not None and work and median else None,
-        "bytes": moved,
-        "kernels": [kernel._asdict() for kernel in seen.kernels],
-        "reorder_share": reorder_share(seen.kernels),
-        "kernel_share": explained(seen.kernels, median) if median else None,
-        "page_faults_per_call": seen.faults,
-        "run_queue_delay": seen.quiet.run_queue_delay if seen.quiet else None,
-        "preemptions": seen.quiet.preemptions if seen.quiet else None,
-        "steal": seen.quiet.steal if seen.quiet else None,
-        "yardstick_s": seen.yardstick_s,
-        "yardstick_after_over_before": seen.sentinel,
-        "retried": seen.retried,
-        "subnormals": seen.subnormals,
-        "check": seen.check._asdict() if seen.check else None,
-        "device_state": dict(seen.device) or None,
-        "repro": repro.commands(job.graph, job.setup),
-    }
-    return roofed(row, peaks)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Seconds of one call over samples of `calls` calls; None where the row failed or nothing was measured."""
+
+    median_s: float | None = column("median of the samples", "s", "median")
+    interval_s: tuple[float, float] | None = column("its 95% interval", "s")
+    p20_s: float | None = column("20th percentile", "s", "p20", hidden=True)
+    p80_s: float | None = column("80th percentile", "s", "p80", hidden=True)
+    min_s: float | None = column("least sample", "s", "least", hidden=True)
+    iqr_s: float | None = column("distance between the quartiles", "s", positive=False)
+    samples: int = column("blocks of calls that were timed", "count", "samples", hidden=True)
+    calls: int = column("calls of a sample", "count", "calls each", hidden=True)
+    outliers: int = column("samples far from the rest", "count", "far off", hidden=True)
+    settled: bool = column("whether the median is known to 1%")
+    first_s: float | None = column("the first call", "s", "first call", hidden=True)
+    cold_median_s: float | None = column("median with weights in no cache", "s", "cold")
+    cold_interval_s: tuple[float, float] | None = column("its 95% interval", "s")
+    cold_note: str | None = column("why there is no cold time")
+    compile_s: float | None = column("what compiling took", "s")
+
+    @property
+    def interval(self) -> Interval | None:
+        """The median with its interval; None where the row failed."""
+        if self.median_s is None or self.interval_s is None:
+            return None
+        return Interval(self.median_s, *self.interval_s)
 
 
-def roofed(row: Record, peaks: Peaks | None) -> Record:
-    """Return a row under other roofs."""
-    place = point(float(row["flops"]), float(row["bytes"]), row["median_s"], peaks)
-    return {
-        **row,
-        "flops_per_s": place.flops_per_s,
-        "intensity": place.intensity,
-        "attainable_flops_per_s": place.attainable,
-        "fraction_of_attainable": place.fraction,
-        "bound": place.bound,
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Operations and compulsory bytes of one call."""
+
+    macs: int = column("multiply-adds of the forward", "count", "MACs")
+    macs_useful: int | None = column("those on real input; null where a step cannot say", "count")
+    flops: int = column("2 x MACs of the pass that was timed", "count", "FLOPs")
+    useful_flops_per_s: float | None = column("operations on real input a second", "FLOP/s", "useful")
+    bytes: int = column("input, weights and output, each moved once", "B", "bytes")
 
 
-def _layouts(job: Job) -> list[str]:
-    """The layouts that the row could have and has not."""
-    deep = any(len(value.shape) >= 4 for value in job.graph.inputs)
-    packs = job.setup.direction == "forward" and job.setup.mode == "eager" and job.setup.device == "cpu"
-    there = {"channels_last": deep, "prepacked": packs and any(packable(node.op) for node in job.graph.nodes)}
-    now = LAYOUTS.index(job.setup.layout)
-    return [name for name, able in there.items() if able and LAYOUTS.index(name) > now]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernels:
+    """What ran in a call."""
+
+    kernels: tuple[Kernel, ...] = column("name, implementation, layouts, seconds, reorder and repro of each")
+    reorder_share: float | None = column(
+        "part of their time that only lays tensors out", "share", "reorders", hidden=True
+    )
+    kernel_share: float | None = column("their time over the call's", "share", "kernels", hidden=True)
 
 
-def _packing(graph: Graph) -> dict[str, Any] | None:
-    """The numbers with which a row that is one convolution is packed; None for any other row."""
-    op, *others = (node.op for node in graph.nodes if not isinstance(node.op, SILENT))
-    if others or not isinstance(op, Conv) or not packable(op):
-        return None
-    return {
-        "padding": [window.before for window in op.windows],
-        "stride": [window.stride for window in op.windows],
-        "dilation": [window.dilation for window in op.windows],
-        "groups": op.groups,
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """What disturbed the measurement; None where the platform does not tell."""
+
+    page_faults_per_call: float | None = column("page faults of a call", "number", "page faults", hidden=True)
+    run_queue_delay: float | None = column(
+        "part of the time that threads waited for a core", "share", "waited", hidden=True
+    )
+    preemptions: int | None = column("times another process took the core", "count", "preempted", hidden=True)
+    steal: float | None = column("part of a core that another machine took", "share", "stolen", hidden=True)
+    yardstick_s: float | None = column("a matrix product before the row", "s")
+    yardstick_after_over_before: float | None = column(
+        "its time after the row over before", "number", "drift", hidden=True
+    )
+    retried: bool = column("whether it was timed twice, as the machine moved")
+    subnormals: int = column("subnormal numbers in its tensors", "count")
 
 
-def _digest(graph: Graph) -> str:
-    """What tells graphs apart that are called alike: their steps, shapes and wiring."""
-    steps = [(node.op, [value.index for value in node.inputs], node.output.shape) for node in graph.nodes]
-    return hashlib.sha256(repr(steps).encode()).hexdigest()[:12]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """A row's part of its variant's layers, all copies counted; None of a whole."""
+
+    share: float | None = column("part of the time of all layers", "share", "of time")
+    macs_share: float | None = column("part of the multiply-adds of all layers", "share", "of MACs")
 
 
-def _useful(graph: Graph) -> int | None:
-    """The multiply-adds on real input; None where a step cannot say."""
-    try:
-        found: int = total(useful(graph).values())
-    except ConvcalcError:
-        return None
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The time over the first variant's, which it took turns with."""
+
+    time_ratio: float | None = column("its time over the first's", "ratio", "of A")
+    time_ratio_interval: tuple[float, float] | None = column("its 95% interval", "ratio")
+    verdict: str | None = column("FASTER, SLOWER, SAME or AMBIGUOUS", heading="B is")
+
+    @property
+    def interval(self) -> Interval | None:
+        """The ratio with its interval; None for the first, and beside a row that failed."""
+        if self.time_ratio is None or self.time_ratio_interval is None:
+            return None
+        return Interval(self.time_ratio, *self.time_ratio_interval)
 
 
-def implementation(kernels: tuple[Kernel, ...], backend: str = "") -> str:
-    """Return what a row ran in: the implementation of its longest kernel that is no reorder, and how many more.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One timed layer: seconds, operations and bytes in base units; what was not measured is None."""
 
-    A kernel of torch's own is named with the backend that chose it.
-    """
-    own = [kernel for kernel in kernels if not kernel.reorder] or list(kernels)
-    if not own:
-        return backend
-    first = max(own, key=lambda kernel: kernel.seconds)
-    name = first.implementation
-    if name.startswith("aten::"):
-        operator = name.removeprefix("aten::").lstrip("_")
-        name = f"torch:{backend if backend not in ('', 'Mkldnn') else operator}"
-    others = {kernel.implementation for kernel in own} - {first.implementation}
-    return f"{name} +{len(others)}" if others else name
+    identity: Identity = inline()
+    output: tuple[tuple[int, ...], ...] = column("shapes that come out")
+    whole: bool = column("whether it is a whole stack")
+    other_layouts: tuple[str, ...] = column("layouts it could have and has not")
+    packing: dict[str, Any] | None = column("padding, stride, dilation and groups with which one convolution is packed")
+    times: int = column("how often it stands in the network", "count", positive=True)
+    status: str = column("ok, noisy, contended, drift, throttled, mistrusted or failed", heading="status")
+    reasons: tuple[str, ...] = column("why it is not ok")
+    advice: tuple[str, ...] = column("what to do about it")
+    implementation: str | None = column("the kernel that took longest", heading="kernel")
+    backend: str | None = column("torch's name for the way to it")
+    timing: Timing = inline()
+    work: Work = inline()
+    kernels: Kernels = inline()
+    noise: Noise = inline()
+    check: Check | None = column("verdict, against what, error and allowed error of the output")
+    device_state: dict[str, Any] | None = column("readings of the device")
+    repro: dict[str, Any] = column("commands that run the same convolution in benchdnn, miopen, cutlass")
+    roofline: RooflinePoint = inline()
+    variant: str | None = column("how its setup differs from the first", heading="variant", optional=True)
+    shares: Shares | None = inline(optional=True)
+    explanation: tuple[str, ...] | None = column("why it takes the time it takes", optional=True)
+    comparison: Comparison | None = inline(optional=True)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was not timed at all."""
+        return self.status == FAILED
+
+    @property
+    def label(self) -> str:
+        """Its name, with the block's number where that does not say it; nothing for a whole."""
+        identity = self.identity
+        name = "" if self.whole else identity.name
+        return f"{identity.block}:{name}" if identity.block and name != str(identity.block) else name
+
+    @property
+    def title(self) -> str:
+        """Its name and words."""
+        return f"{self.label} {self.identity.spec}".strip()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row by the keys of its columns."""
+        document: dict[str, Any] = to_json(self)
+        return document
+
+    @staticmethod
+    def from_json(document: Any) -> Row:
+        """Return what `to_json` wrote. Raises SpecError naming what does not fit."""
+        row = from_json(Row, document)
+        if (row.timing.interval_s is None) != (row.timing.median_s is None):
+            raise SpecError("interval_s and median_s go together")
+        return row
+
+    def on_roofs(self, peaks: Peaks | None) -> Row:
+        """Return the row under other roofs."""
+        work = self.work
+        return replace(self, roofline=point(float(work.flops), float(work.bytes), self.timing.median_s, peaks))
 
 
-def shape_text(row: Record) -> str:
+def shape_text(row: Row) -> str:
     """Return a row's input without its batch, as tables show it."""
-    return " + ".join(show(tuple(shape[1:])) for shape in row["input"])
+    return " + ".join(show(shape[1:]) for shape in row.identity.input)

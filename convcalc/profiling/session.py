@@ -17,12 +17,15 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from convcalc import errors
+from convcalc.profiling.environment import environment
+from convcalc.profiling.fields import to_json
 from convcalc.profiling.machine import cores
-from convcalc.profiling.observation import Seen
-from convcalc.profiling.plan import Plan, environment
+from convcalc.profiling.observation import Observation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from convcalc.profiling.plan import Plan
 
 CHILD = "convcalc.profiling.child.worker"
 """The module that measures: named, never imported here, since it loads torch."""
@@ -64,7 +67,7 @@ def run(plan: Plan, deadline: Deadline | None = None) -> Iterator[Event]:
             yield {
                 "event": "row",
                 "group": number + offset,
-                "seen": [Seen(failed=why).as_dict()] * len(plan.groups[number]),
+                "observations": [to_json(Observation(failure=why))] * len(plan.groups[number]),
             }
         offset += lost
         plan = replace(plan, groups=plan.groups[lost:], seconds=deadline.left(), peaks=())

@@ -1,87 +1,158 @@
-"""What a row is worth: a status, the reasons for it, and advice that fits."""
+"""`judge`: what a row is worth, by small rules; a status, the reasons for it, and advice that fits."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from convcalc.profiling.observation import Seen
-    from convcalc.profiling.sampling import Measurement
+    from collections.abc import Callable
 
-OK, NOISY, CONTENDED, DRIFT, THROTTLED, MISTRUSTED, FAILED = (
-    "ok", "noisy", "contended", "drift", "throttled", "mistrusted", "failed",
-)  # fmt: skip
-STATUSES = (FAILED, MISTRUSTED, THROTTLED, CONTENDED, DRIFT, NOISY, OK)
-"""The gravest first: a row has the first that applies, and the reasons of all."""
-DELAY = 0.02
+    from convcalc.profiling.observation import Observation
+
+
+class Status(StrEnum):
+    """What a row is worth, the gravest first: a row has the first that applies, and the reasons of all."""
+
+    FAILED = "failed"
+    MISTRUSTED = "mistrusted"
+    THROTTLED = "throttled"
+    CONTENDED = "contended"
+    DRIFT = "drift"
+    NOISY = "noisy"
+    OK = "ok"
+
+
+FAILED, OK, MISTRUSTED = Status.FAILED, Status.OK, Status.MISTRUSTED
+MAX_RUN_QUEUE_DELAY: Final = 0.02
 """Share of the time that threads may wait for a core; past it the scheduler's slices are what is measured."""
-MOVED = 0.05
+MAX_DRIFT: Final = 0.05
 """How far a matrix product may differ before and after a row."""
-STOLEN = 0.02
-FAULTS = 10.0
+MAX_STEAL: Final = 0.02
+MAX_PAGE_FAULTS: Final = 10.0
 """Page faults a call past which the allocator is part of what is measured."""
+
+
+class Reason(NamedTuple):
+    """One thing that is wrong with a row: the status it gives, a sentence with its numbers, and what to do."""
+
+    status: Status
+    text: str
+    advice: str
 
 
 class Judgement(NamedTuple):
     """A status, why, and what to do about it."""
 
-    status: str
+    status: Status
     reasons: tuple[str, ...]
     advice: tuple[str, ...]
 
 
-def judge(seen: Seen) -> Judgement:
+def judge(observation: Observation) -> Judgement:
     """Judge one row by what was seen."""
-    if seen.hot is None:
-        return Judgement(FAILED, (seen.failed,), ())
-    found: list[tuple[str, str, str]] = []
-    check, quiet = seen.check, seen.quiet
-    if check is not None and check.verdict == "differs":
-        off = f"{check.error:.2g}" if check.error is not None else "not a number"
-        found.append(
-            (MISTRUSTED, f"its output is off by {off} of {check.against} (at most {check.allowed:.2g})",
-             "do not use this configuration: report it with the lines of --details")
-        )  # fmt: skip
-    if seen.throttled:
-        found.append((THROTTLED, seen.throttled, "let the GPU cool, or lock its clocks"))
-    if quiet is not None and (quiet.run_queue_delay or 0.0) > DELAY:
-        share = f"{100 * (quiet.run_queue_delay or 0.0):.0f}%"
-        found.append(
-            (CONTENDED, f"its threads waited for a core {share} of the time",
-             "stop what else runs here, or take fewer --threads")
-        )  # fmt: skip
-    if quiet is not None and (quiet.steal or 0.0) > STOLEN:
-        found.append(
-            (CONTENDED, f"another machine took {100 * (quiet.steal or 0.0):.0f}% of a core",
-             "this virtual machine shares its cores: repeat, and compare only with --vs")
-        )  # fmt: skip
-    if seen.sentinel is not None and not 1 / (1 + MOVED) <= seen.sentinel <= 1 + MOVED:
-        percent = 100 * abs(seen.sentinel - 1)
-        way = "slower" if seen.sentinel > 1 else "faster"
-        found.append(
-            (DRIFT, f"the machine was {percent:.0f}% {way} after it than before",
-             "repeat, and compare only with --vs, which takes turns")
-        )  # fmt: skip
-    if not seen.hot.settled:
-        found.append((NOISY, _noise(seen.hot), "give more --time or --budget"))
-    if seen.subnormals:
-        found.append(
-            (OK, f"{seen.subnormals} subnormal numbers are in its tensors, which can slow it many times",
-             "leave out --keep-denormals")
-        )  # fmt: skip
-    if (seen.faults or 0.0) > FAULTS:
-        found.append(
-            (OK, f"each call has {seen.faults:.0f} page faults, as the system's allocator gives its pages back",
-             "--allocator keep leaves them out")
-        )  # fmt: skip
-    reasons = tuple(reason for _, reason, _ in found)
-    statuses = [status for status, _, _ in found]
-    status = next((one for one in STATUSES if one in statuses), OK)
-    return Judgement(status, reasons, tuple(dict.fromkeys(advice for _, _, advice in found)))
+    if observation.warm_cache is None:
+        return Judgement(Status.FAILED, (observation.failure,), ())
+    reasons = [reason for rule in RULES if (reason := rule(observation)) is not None]
+    statuses = {reason.status for reason in reasons}
+    status = next((status for status in Status if status in statuses), Status.OK)
+    advice = tuple(dict.fromkeys(reason.advice for reason in reasons))
+    return Judgement(status, tuple(reason.text for reason in reasons), advice)
 
 
-def _noise(hot: Measurement) -> str:
-    low, high = hot.interval
-    if hot.samples < 3:
-        return f"only {hot.samples} sample{'s' if hot.samples > 1 else ''} in the time given"
-    return f"its median is known to {50 * (high - low) / hot.median:.1f}% only"
+def wrong_output(observation: Observation) -> Reason | None:
+    """The output is not that of double precision."""
+    check = observation.check
+    if check is None or check.verdict != "differs":
+        return None
+    off = f"{check.error:.2g}" if check.error is not None else "not a number"
+    return Reason(
+        Status.MISTRUSTED,
+        f"its output is off by {off} of {check.against} (at most {check.allowed:.2g})",
+        "do not use this configuration: report it with the lines of --details",
+    )
+
+
+def low_clocks(observation: Observation) -> Reason | None:
+    """A GPU's clocks stayed low."""
+    if not observation.throttling:
+        return None
+    return Reason(Status.THROTTLED, observation.throttling, "let the GPU cool, or lock its clocks")
+
+
+def waiting_threads(observation: Observation) -> Reason | None:
+    """Threads were ready and had no core."""
+    delay = observation.noise.run_queue_delay if observation.noise else None
+    if (delay or 0.0) <= MAX_RUN_QUEUE_DELAY:
+        return None
+    return Reason(
+        Status.CONTENDED,
+        f"its threads waited for a core {100 * (delay or 0.0):.0f}% of the time",
+        "stop what else runs here, or take fewer --threads",
+    )
+
+
+def stolen_cores(observation: Observation) -> Reason | None:
+    """A hypervisor gave the core to another machine."""
+    steal = observation.noise.steal if observation.noise else None
+    if (steal or 0.0) <= MAX_STEAL:
+        return None
+    return Reason(
+        Status.CONTENDED,
+        f"another machine took {100 * (steal or 0.0):.0f}% of a core",
+        "this virtual machine shares its cores: repeat, and compare only with --vs",
+    )
+
+
+def drift(observation: Observation) -> Reason | None:
+    """The machine was faster or slower after the row than before."""
+    ratio = observation.drift_ratio
+    if ratio is None or 1 / (1 + MAX_DRIFT) <= ratio <= 1 + MAX_DRIFT:
+        return None
+    way = "slower" if ratio > 1 else "faster"
+    return Reason(
+        Status.DRIFT,
+        f"the machine was {100 * abs(ratio - 1):.0f}% {way} after it than before",
+        "repeat, and compare only with --vs, which takes turns",
+    )
+
+
+def wide_interval(observation: Observation) -> Reason | None:
+    """The median is not known well enough."""
+    timing = observation.warm_cache
+    if timing is None or timing.settled:
+        return None
+    low, high = timing.interval
+    if timing.samples < 3:
+        text = f"only {timing.samples} sample{'s' if timing.samples > 1 else ''} in the time given"
+    else:
+        text = f"its median is known to {50 * (high - low) / timing.median:.1f}% only"
+    return Reason(Status.NOISY, text, "give more --time or --budget")
+
+
+def subnormal_numbers(observation: Observation) -> Reason | None:
+    """Its tensors hold subnormal numbers, which many processors compute slowly."""
+    if not observation.subnormals:
+        return None
+    return Reason(
+        Status.OK,
+        f"{observation.subnormals} subnormal numbers are in its tensors, which can slow it many times",
+        "leave out --keep-denormals",
+    )
+
+
+def page_faults(observation: Observation) -> Reason | None:
+    """The system's allocator gives pages back and takes them again."""
+    if (observation.page_faults or 0.0) <= MAX_PAGE_FAULTS:
+        return None
+    return Reason(
+        Status.OK,
+        f"each call has {observation.page_faults:.0f} page faults, as the system's allocator gives its pages back",
+        "--allocator keep leaves them out",
+    )
+
+
+RULES: Final[tuple[Callable[[Observation], Reason | None], ...]] = (
+    wrong_output, low_clocks, waiting_threads, stolen_cores, drift, wide_interval, subnormal_numbers, page_faults,
+)  # fmt: skip
+"""Each says what is wrong with a row, or nothing; reasons are told in this order."""

@@ -1,49 +1,43 @@
-"""Rows in a file: one JSON object a line, appended whole, read again to go on or to compare."""
+"""`RowStore`, `append` and `read`: rows in a file, one JSON object a line, read again to go on or to compare."""
 
 from __future__ import annotations
 
 import json
-import math
 import os
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convcalc.documents import SCHEMA_VERSION, envelope
 from convcalc.errors import ConvcalcError, SpecError
+from convcalc.profiling.environment import environment, recorded
+from convcalc.profiling.machine import cores, cpu_name, torch_version
+from convcalc.profiling.observation import NOT_ASKED
+from convcalc.profiling.results import identity
+from convcalc.profiling.row import Row
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from convcalc.profiling.plan import Job
 
-    from convcalc.profiling.row import Record
-from convcalc.profiling.plan import Setup, as_dict
-
-COMPARED = ("device", "name", "torch", "cores", "cuda", "cudnn", "cpu_capability")
+COMPARED_KEYS = ("device", "name", "torch", "cores", "cuda", "cudnn", "cpu_capability")
 """What of a machine must be the same for two runs to be compared."""
-BEGINNING = '{"schema_version": '
-WORDS = ("name", "spec", "graph", "status")
-LISTS = ("input", "output", "reasons", "advice", "kernels", "other_layouts")
-COUNTS = ("macs", "flops", "bytes", "times", "samples", "calls", "outliers")
-SECONDS = ("median_s", "p20_s", "p80_s", "min_s", "first_s", "cold_median_s", "compile_s", "yardstick_s")
-OTHERS = (
-    "whole", "implementation", "flops_per_s", "useful_flops_per_s", "macs_useful", "intensity", "bound",
-    "attainable_flops_per_s",
-    "fraction_of_attainable", "reorder_share", "kernel_share", "page_faults_per_call", "run_queue_delay",
-    "preemptions", "steal", "yardstick_after_over_before", "check", "repro", "cold_note",
-)  # fmt: skip
-"""What is read of a row: text, lists, whole numbers, positive seconds (or null), and what may be anything else."""
-IDENTITY = ("name", "spec", "graph", "input", "setup", "block")
+LINE_BEGINNING = '{"schema_version": '
 
 
-def key(row: Record) -> str:
-    """Return what a row is found under: its name, words, input and setup."""
-    return json.dumps([row.get(name) for name in IDENTITY], sort_keys=True)
+@dataclass(frozen=True, slots=True)
+class SavedRow:
+    """A row and the machine its child saw."""
+
+    row: Row
+    machine: dict[str, Any]
 
 
-def append(path: Path, row: Record, machine: dict[str, Any]) -> None:
+def append(path: Path, row: Row, machine: dict[str, Any]) -> None:
     """Append one row with its machine, in one write that either all arrives or is taken back.
 
     Raises ConvcalcError where the file cannot be written, or the disk is full.
     """
-    line = json.dumps(envelope("profile", {"machine": machine, **row})) + "\n"
+    line = json.dumps(envelope("profile", {"machine": machine, **row.to_json()})) + "\n"
     data = line.encode()
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -65,22 +59,22 @@ def append(path: Path, row: Record, machine: dict[str, Any]) -> None:
         raise ConvcalcError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
-def read(path: Path) -> list[Record]:
+def read(path: Path) -> list[SavedRow]:
     """Return the rows of a file; of rows with one key the last. Raises SpecError for a file of something else."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from None
-    found: dict[str, Record] = {}
+    rows: dict[str, SavedRow] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
-        row = _row(line)
-        if row is None and not _cut(line):
+        saved = _row(line)
+        if saved is None and not _cut(line):
             raise SpecError(f"{path}, line {number}: this is no row of convcalc profile --save")
-        if row is not None:
-            found[key(row)] = row
-    return list(found.values())
+        if saved is not None:
+            rows[saved.row.identity.key] = saved
+    return list(rows.values())
 
 
 def _ends_a_line(path: Path) -> bool:
@@ -91,54 +85,27 @@ def _ends_a_line(path: Path) -> bool:
 
 def _cut(line: str) -> bool:
     """Whether a line is the beginning of a row whose rest was never written."""
-    return line.startswith(BEGINNING[: len(line)]) and not line.endswith("}")
+    return line.startswith(LINE_BEGINNING[: len(line)]) and not line.endswith("}")
 
 
-def _row(line: str) -> Record | None:
+def _row(line: str) -> SavedRow | None:
+    """The row of a line; None where the line is something else."""
     try:
-        row = json.loads(line)
-    except ValueError:
+        document = json.loads(line)
+        row = Row.from_json(document)
+        machine = document["machine"]
+    except (ValueError, KeyError, SpecError):
         return None
-    return row if isinstance(row, dict) and _fits(row) else None
-
-
-def _fits(row: Record) -> bool:
-    """Whether a line has all that is read of a row, each of the right kind."""
-    machine, setup, interval = row.get("machine"), row.get("setup"), row.get("interval_s")
-    return (
-        row.get("command") == "profile"
-        and row.get("schema_version") == SCHEMA_VERSION
-        and isinstance(machine, dict)
-        and isinstance(machine.get("environment", {}), dict)
-        and isinstance(setup, dict)
-        and set(setup) == set(as_dict(Setup()))
-        and all(isinstance(row.get(name), str) for name in WORDS)
-        and all(isinstance(row.get(name), list) for name in LISTS)
-        and all(_counts(row.get(name)) for name in COUNTS)
-        and all(name in row and (row[name] is None or _positive(row[name])) for name in SECONDS)
-        and (interval is None) == (row["median_s"] is None)
-        and (interval is None or (isinstance(interval, list) and len(interval) == 2 and all(map(_positive, interval))))
-        and all(name in row for name in OTHERS)
-    )
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _positive(value: Any) -> bool:
-    return _number(value) and value > 0
-
-
-def _counts(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    ours = document.get("command") == "profile" and document.get("schema_version") == SCHEMA_VERSION
+    known = isinstance(machine, dict) and isinstance(machine.get("environment", {}), dict)
+    return SavedRow(row, machine) if ours and known else None
 
 
 def differences(one: dict[str, Any], other: dict[str, Any], first: str = "before", second: str = "after") -> list[str]:
     """Return what of two machines is not the same, in words."""
     found = [
         f"{name} is {one.get(name)} {first} and {other.get(name)} {second}"
-        for name in COMPARED
+        for name in COMPARED_KEYS
         if one.get(name) != other.get(name)
     ]
     mine, its = one.get("environment", {}), other.get("environment", {})
@@ -147,3 +114,56 @@ def differences(one: dict[str, Any], other: dict[str, Any], first: str = "before
         for name in sorted({*mine, *its})
         if mine.get(name) != its.get(name) and not name.endswith("_NUM_THREADS")
     ]
+
+
+class RowStore:
+    """Rows in a file: those that are there already, and each new one as soon as it is done.
+
+    A file that can no longer be written ends the keeping, not the run: `failure` says why.
+    """
+
+    def __init__(self, path: str | None = None, *, resume: bool = False) -> None:
+        self.path = Path(path) if path else None
+        self.rows: dict[str, SavedRow] = {}
+        self.failure = ""
+        if self.path is not None and resume and self.path.exists():
+            self.rows = {saved.row.identity.key: saved for saved in read(self.path) if not saved.row.failed}
+            circumstances = {}
+            for saved in self.rows.values():
+                setup = saved.row.identity.setup
+                circumstances[repr((saved.machine, setup.threads, setup.allocator))] = saved
+            for saved in circumstances.values():
+                self._same_machine(saved)
+
+    def _same_machine(self, saved: SavedRow) -> None:
+        """Refuse rows of another machine, torch or environment, which would stand beside rows of this one."""
+        setup = saved.row.identity.setup
+        variables = recorded(environment(setup.threads, cores(), setup.allocator))
+        here = {**saved.machine, "torch": torch_version(), "environment": variables}
+        if saved.machine.get("device") == "cpu":
+            here["name"] = cpu_name()
+        unlike = differences(saved.machine, here, "there", "here")
+        if unlike:
+            raise SpecError(f"{self.path} holds rows of another run: {unlike[0]}: --save to another file")
+
+    def find(self, job: Job, *, cold: bool) -> SavedRow | None:
+        """Return the row of a job where it was saved before; `auto` is whatever device it ran on.
+
+        A row that was timed without cold weights is none where they are asked for.
+        """
+        devices = {job.setup.device}
+        if job.setup.device == "auto":
+            devices = {saved.row.identity.setup.device for saved in self.rows.values()}
+        for device in devices:
+            saved = self.rows.get(identity(replace(job, setup=replace(job.setup, device=device))).key)
+            if saved is not None and not (cold and saved.row.timing.cold_note == NOT_ASKED):
+                return saved
+        return None
+
+    def keep(self, row: Row, machine: dict[str, Any]) -> None:
+        """Append a row."""
+        if self.path is not None and not self.failure:
+            try:
+                append(self.path, row, machine)
+            except ConvcalcError as error:
+                self.failure = str(error)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from convcalc.profiling.roofline import Peaks
+    from convcalc.profiling.row import Row
 
 KINDS = (".svg", ".png", ".pdf")
 WIDE, HIGH = 64, 16
@@ -33,17 +34,19 @@ class Spot(NamedTuple):
     share: float
 
 
-def points(rows: Sequence[dict[str, Any]]) -> list[Spot]:
+def points(rows: Sequence[Row]) -> list[Spot]:
     """Return the rows that have multiply-adds and were timed."""
-    several = len({row["variant"] for row in rows}) > 1
-    found = []
+    several = len({row.variant for row in rows}) > 1
+    points = []
     for row in rows:
-        if row["flops_per_s"] and row["intensity"]:
-            name = "W" if row["whole"] else row["name"]
-            label = f"{row['spec']} ({row['variant']})" if several else row["spec"]
-            kernel = (row["implementation"] or "").partition(" +")[0]
-            found.append(Spot(name, label, kernel, row["intensity"], row["flops_per_s"], row.get("share") or 0.0))
-    return found
+        point = row.roofline
+        if point.flops_per_s and point.intensity:
+            name = "W" if row.whole else row.identity.name
+            label = f"{row.identity.spec} ({row.variant})" if several else row.identity.spec
+            kernel = (row.implementation or "").partition(" +")[0]
+            share = row.shares.share if row.shares else None
+            points.append(Spot(name, label, kernel, point.intensity, point.flops_per_s, share or 0.0))
+    return points
 
 
 class _Axes(NamedTuple):

@@ -12,6 +12,7 @@ from convcalc.analyses.lint.rules import RULES, lint
 from convcalc.analyses.lint.subject import Finding
 from convcalc.cli.app import run
 from convcalc.profiling import cache
+from convcalc.profiling.fields import to_json
 from convcalc.profiling.machine import cores, cpu_name, torch_version
 from convcalc.profiling.roofline import key
 from convcalc.spec.assemble import assemble
@@ -181,7 +182,7 @@ def test_the_ridge_is_the_measured_one_or_given(capsys: pytest.CaptureFixture[st
     assert one["numbers"] == {"intensity": pytest.approx(2 * 73_728 / (4 * (2 * 8192 + 72 + 8))), "ridge": 2.5}
     assert asked(capsys, *words, "--ridge", "2", code=0)["findings"] == []
     name = key(cpu_name(), torch_version(), cores(), "fp32")
-    assert cache.write("peaks.json", name, PEAKS.as_dict()) == ""
+    assert cache.write("peaks.json", name, to_json(PEAKS)) == ""
     (one,) = asked(capsys, *words, code=0)["findings"]  # told, but no failure for what another machine does not have
     assert one["code"] == "CC113" and one["numbers"]["ridge"] == PEAKS.ridge
     assert len(asked(capsys, *words, "--select", "CC113", code=1)["findings"]) == 1

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from convcalc.analyses.matrix import Matrix, matrix
 from convcalc.analyses.useful import useful
 from convcalc.cli.app import run
-from convcalc.cli.matrix import turned
+from convcalc.cli.commands.matrix import turned
 from convcalc.errors import ConvcalcError
 from convcalc.graph import Graph
 from convcalc.kinds import find

@@ -19,8 +19,9 @@ from torch.utils.benchmark import Timer
 from convcalc.profiling import session
 from convcalc.profiling.child import kernels
 from convcalc.profiling.child.prepare import prepare
+from convcalc.profiling.fields import from_json
 from convcalc.profiling.intervals import AMBIGUOUS, SAME, SLOWER, ratio, verdict
-from convcalc.profiling.observation import from_dict
+from convcalc.profiling.observation import Observation
 from convcalc.profiling.plan import Job, Plan, Setup, Task
 from convcalc.profiling.sampling import interleaved, stopwatch
 from tests.profiling.samples import graph
@@ -101,7 +102,7 @@ def verdicts(plan: Plan) -> list[str]:
     found = []
     for event in session.run(plan):
         if event["event"] == "row":
-            one, two = (from_dict(seen).hot for seen in event["seen"])
+            one, two = (from_json(Observation, seen).warm_cache for seen in event["observations"])
             assert one is not None and two is not None
             seen = ratio(two.times, one.times)
             found.append(verdict(seen))

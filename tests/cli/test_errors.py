@@ -252,7 +252,7 @@ def test_an_unavailable_device_is_exit_3(
 def test_our_own_bug_is_exit_70_and_debug_shows_where(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from convcalc.cli import shape
+    from convcalc.cli.commands import shape
 
     def breaks(*_: object, **__: object) -> object:
         raise ZeroDivisionError("oops")
@@ -266,7 +266,7 @@ def test_our_own_bug_is_exit_70_and_debug_shows_where(
 
 
 def test_an_interrupt_is_exit_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    from convcalc.cli import shape
+    from convcalc.cli.commands import shape
 
     def interrupted(*_: object, **__: object) -> object:
         raise KeyboardInterrupt

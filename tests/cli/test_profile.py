@@ -13,9 +13,11 @@ import pytest
 
 from convcalc.cli.app import run
 from convcalc.profiling import session
+from convcalc.profiling.best import code
+from convcalc.profiling.fields import to_json
 from convcalc.profiling.machine import cores
-from convcalc.profiling.plan import Plan
-from tests.profiling.samples import MACHINE, seen
+from convcalc.profiling.plan import Plan, Setup
+from tests.profiling.samples import MACHINE, observation, row
 
 CONV = ["-i", "2x3x16x16", "conv2d", "c=4", "k=3", "--threads", "1"]
 QUICK = ["--time", "20ms"]
@@ -293,15 +295,12 @@ def test_the_fastest_variant_with_its_code(capsys: pytest.CaptureFixture[str]) -
 
 @pytest.mark.parametrize("spec", ["spatially_separable c=8 k=5 p=2", "resnet_basic c=8"])
 def test_a_block_of_several_steps_has_no_code_of_one_convolution(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
-    from convcalc.cli.best import code
-    from convcalc.profiling.plan import Setup
-    from tests.profiling.samples import row
-
     made = row(spec, "8x12x12")
-    assert made["packing"] is None
-    assert code(Setup(layout="prepacked"), Setup(), made)[-1].startswith("# and each convolution in it packed")
+    assert made.packing is None
+    assert code(Setup(layout="prepacked"), made)[-1].startswith("# and each convolution in it packed")
     circular = row("conv2d c=8 k=3 p=1 padding_mode=circular", "8x12x12")
-    assert circular["packing"] is None and row("conv2d c=8 k=3 p=1", "8x12x12")["packing"]["padding"] == [1, 1]
+    plain = row("conv2d c=8 k=3 p=1", "8x12x12").packing
+    assert circular.packing is None and plain is not None and plain["padding"] == [1, 1]
     asked(capsys, "-i", "8x12x12", *spec.split(), *QUICK, "--best", "--threads", "1")
 
 
@@ -309,26 +308,22 @@ def test_the_code_of_a_variant_runs() -> None:
     """The lines `--best` prints are Python that does what it says, on a layer and its input."""
     import torch
 
-    from convcalc.cli.best import code
-    from convcalc.profiling.plan import Setup
-
-    packing = {"padding": [1, 1], "stride": [1, 1], "dilation": [1, 1], "groups": 1}
-    row = {"input": [[1, 4, 9, 9]], "packing": packing}
+    spec, size = "conv2d c=8 k=3 p=1", "4x9x9"
     layer, x = torch.nn.Conv2d(4, 8, 3, padding="same"), torch.randn(1, 4, 9, 9)
     with torch.inference_mode():
         wanted = layer(x)
         scope = {"torch": torch, "layer": layer, "x": x}
-        for line in code(Setup(layout="prepacked"), Setup(), row):
+        for line in code(Setup(layout="prepacked"), row(spec, size)):
             exec(line, scope)
         assert torch.allclose(scope["y"], wanted, atol=1e-5)  # type: ignore[arg-type]
-    assert code(Setup(threads=1, mode="compile", dtype="bf16"), Setup(threads=2), row) == [
+    assert code(Setup(threads=1, mode="compile", dtype="bf16"), row(spec, size, setup={"threads": 2})) == [
         "torch.set_num_threads(1)",
         "layer, x = layer.to(torch.bfloat16), x.to(torch.bfloat16)",
         "layer = torch.compile(layer)",
     ]
-    (back,) = code(Setup(), Setup(layout="channels_last"), row)
+    (back,) = code(Setup(), row(spec, size, setup={"layout": "channels_last"}))
     assert "torch.contiguous_format" in back
-    assert code(Setup(dtype="fp32"), Setup(dtype="bf16"), row) == [
+    assert code(Setup(dtype="fp32"), row(spec, size, setup={"dtype": "bf16"})) == [
         "layer, x = layer.to(torch.float32), x.to(torch.float32)"
     ]
 
@@ -337,7 +332,7 @@ def test_an_interrupt_prints_what_is_done(capsys: pytest.CaptureFixture[str], mo
     def stops(plan: Plan, *_: Any) -> Iterator[dict[str, Any]]:
         yield {"event": "ready", "machine": dict(MACHINE)}
         yield {"event": "begin", "group": 0, "seconds": 1.0}
-        yield {"event": "row", "group": 0, "seen": [seen().as_dict()]}
+        yield {"event": "row", "group": 0, "observations": [to_json(observation())]}
         yield {"event": "begin", "group": 1, "seconds": 1.0}
         raise KeyboardInterrupt
 
@@ -354,7 +349,7 @@ def test_compiling_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     def told(plan: Plan, *_: Any) -> Iterator[dict[str, Any]]:
         yield {"event": "ready", "machine": dict(MACHINE)}
         for number in range(3):
-            yield {"event": "row", "group": number, "seen": [seen(compile_s=1.5).as_dict()]}
+            yield {"event": "row", "group": number, "observations": [to_json(observation(compile_s=1.5))]}
 
     monkeypatch.setattr(session, "run", told)
     assert run(["profile", *TWO, "--mode", "compile"]) == 0
@@ -362,13 +357,13 @@ def test_compiling_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
 
 
 def test_statuses_come_with_advice(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from convcalc.profiling.noise import Quiet
+    from convcalc.profiling.noise import SystemNoise
 
     def told(plan: Plan, *_: Any) -> Iterator[dict[str, Any]]:
         yield {"event": "ready", "machine": dict(MACHINE)}
-        worried = seen(quiet=Quiet(1.0, 0.3, 0, 0, 0.0))
+        worried = observation(noise=SystemNoise(1.0, 0.3, 0, 0, 0.0))
         for number in range(3):
-            yield {"event": "row", "group": number, "seen": [(worried if number else seen()).as_dict()]}
+            yield {"event": "row", "group": number, "observations": [to_json(worried if number else observation())]}
 
     monkeypatch.setattr(session, "run", told)
     assert run(["profile", *TWO]) == 0

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from convcalc.graph import Graph
-from convcalc.profiling.noise import Quiet
-from convcalc.profiling.observation import Check, Kernel, Seen
+from convcalc.profiling.noise import SystemNoise
+from convcalc.profiling.observation import Check, Kernel, Observation
 from convcalc.profiling.plan import Job, Setup
+from convcalc.profiling.results import to_row
 from convcalc.profiling.roofline import Peaks
-from convcalc.profiling.row import Record, record
+from convcalc.profiling.row import Row
 from convcalc.profiling.sampling import Measurement
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
@@ -24,7 +25,7 @@ MACHINE: dict[str, Any] = {
     "cores": 4,
     "environment": {},
 }
-CALM = Quiet(1.0, 0.0, 0, 0, 0.0)
+CALM = SystemNoise(1.0, 0.0, 0, 0, 0.0)
 
 
 def graph(spec: str, *sizes: str) -> Graph:
@@ -36,13 +37,13 @@ def hot(median: float = 0.001, spread: float = 0.0, samples: int = 20, settled: 
     return Measurement(times=tuple(times), calls=1, settled=settled)
 
 
-def seen(median: float = 0.001, **more: Any) -> Seen:
-    made = Seen(
-        hot=hot(median), first_s=0.01, quiet=CALM, sentinel=1.0, yardstick_s=0.001, faults=0.0,
+def observation(median: float = 0.001, **more: Any) -> Observation:
+    calm = Observation(
+        warm_cache=hot(median), first_s=0.01, noise=CALM, drift_ratio=1.0, reference_matmul_s=0.001, page_faults=0.0,
         kernels=(Kernel("convolution", "jit:avx512_core", "src aBcd16b", 0.9 * median),),
         check=Check("agrees", "float64's root mean square", 1e-6, 2e-4),
     )  # fmt: skip
-    return replace(made, **more)
+    return replace(calm, **more)
 
 
 def job(spec: str = "conv2d c=64 k=3 p=1 bias=false", size: str = "64x56x56", **setup: Any) -> Job:
@@ -51,6 +52,6 @@ def job(spec: str = "conv2d c=64 k=3 p=1 bias=false", size: str = "64x56x56", **
 
 def row(
     spec: str = "conv2d c=64 k=3 p=1 bias=false", size: str = "64x56x56", peaks: Peaks | None = PEAKS, **more: Any
-) -> Record:
+) -> Row:
     setup = more.pop("setup", {})
-    return record(job(spec, size, **setup), seen(**more), peaks)
+    return to_row(job(spec, size, **setup), observation(**more), peaks)

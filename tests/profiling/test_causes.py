@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from convcalc.profiling.causes import explain, explain_pair
-from convcalc.profiling.observation import Kernel
-from tests.profiling.samples import PEAKS, hot, row
+from convcalc.profiling.observation import Kernel, Observation
+from convcalc.profiling.results import to_row
+from tests.profiling.samples import PEAKS, hot, job, row
 
 CONV = Kernel("convolution", "jit:avx512_core", "", 0.0009)
 
@@ -43,8 +44,8 @@ def test_reorders_and_how_to_spare_them() -> None:
 
 def test_padding_cold_weights_faults_and_slow_kernels() -> None:
     assert "of its multiply-adds are on padding" in said(spec="conv2d c=64 k=3 p=8 d=8", size="64x14x14", median=0.01)
-    assert "With its weights out of cache" in said(median=0.0025, cold=hot(0.005))
-    assert "500 page faults" in said(median=0.0025, faults=500.0, kernels=(CONV,))
+    assert "With its weights out of cache" in said(median=0.0025, cold_cache=hot(0.005))
+    assert "500 page faults" in said(median=0.0025, page_faults=500.0, kernels=(CONV,))
     slow = Kernel("aten::_slow_conv2d_forward", "aten::_slow_conv2d_forward", "", 0.0024)
     assert "--layout prepacked takes oneDNN instead" in said(median=0.0025, kernels=(slow,))
     assert "oneDNN is not asked" in said(spec="conv_transpose c=8 k=3", size="8x9x9", median=0.0025, kernels=(slow,))
@@ -55,7 +56,7 @@ def test_time_between_kernels() -> None:
 
 
 def test_a_row_without_numbers_says_nothing_false() -> None:
-    assert explain({**row(), "median_s": None}, PEAKS) == []
+    assert explain(to_row(job(), Observation(failure="no"), PEAKS), PEAKS) == []
     assert "nothing recorded says why" in explain(row(peaks=None, kernels=(CONV,)), None)[0]
 
 

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 from convcalc.profiling import machine
-from convcalc.profiling.plan import ITEMSIZES, PASSES, Setup, as_dict, environment, from_dict, recorded
+from convcalc.profiling.environment import environment, recorded
+from convcalc.profiling.fields import from_json, to_json
+from convcalc.profiling.plan import ITEMSIZES, PASSES, Setup
 
 
 def test_a_setup_in_words() -> None:
-    assert Setup().words() == "cpu, 1 thread, fp32, nchw, forward pass"
-    assert Setup(device="cuda", mode="search").words() == "cuda, fp32, nchw, forward pass, search"
+    assert Setup().describe() == "cpu, 1 thread, fp32, nchw, forward pass"
+    assert Setup(device="cuda", mode="search").describe() == "cuda, fp32, nchw, forward pass, search"
     assert Setup(dtype="bf16", mode="compile").differs(Setup()) == "bf16, compile"
     assert Setup().differs(Setup()) == ""
-    assert as_dict(Setup(direction="both"))["pass"] == "both"
+    assert to_json(Setup(direction="both"))["pass"] == "both"
     assert {Setup(dtype=name).itemsize for name in ITEMSIZES} == {2, 4} and PASSES["both"] == 3
 
 
@@ -66,7 +68,7 @@ def test_cores_are_physical_allowed_and_within_the_quota(
     files: dict[str, str], cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
-    monkeypatch.setattr(machine, "_word", files.get)
+    monkeypatch.setattr(machine, "read_word", files.get)
     assert machine.cores() == cores
 
 
@@ -92,4 +94,4 @@ def test_freed_pages_are_kept_unless_the_system_is_to_decide() -> None:
 
 def test_a_setup_travels_in_json() -> None:
     one = Setup(direction="both", allocator="system", keep_denormals=True, threads=3)
-    assert from_dict(as_dict(one)) == one
+    assert from_json(Setup, to_json(one)) == one

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from convcalc.profiling.observation import Kernel, Seen, explained, reorder_share
-from convcalc.profiling.roofline import Peaks, from_dict, key, point
-from convcalc.profiling.row import implementation, record
-from tests.profiling.samples import PEAKS, hot, job, row, seen
+from convcalc.cli.views.profile import DETAILS, PAIR, ROOF, TIME
+from convcalc.errors import SpecError
+from convcalc.profiling.fields import columns, to_json
+from convcalc.profiling.observation import Kernel, Observation, kernel_share, reorder_share
+from convcalc.profiling.results import implementation, to_row
+from convcalc.profiling.roofline import Peaks, RooflinePoint, key, point, read_peaks
+from convcalc.profiling.row import Comparison, Row, Shares
+from tests.profiling.samples import PEAKS, hot, job, observation, row
 
 
 def test_a_row_of_the_issue() -> None:
     """64 to 64 channels, 3x3 on 56x56: 115,605,504 MACs; 4 (200704 + 36864 + 200704) bytes."""
-    found = row()
+    found = row().to_json()
     assert found["macs"] == 115_605_504 and found["flops"] == 231_211_008
     assert found["bytes"] == 4 * (200_704 + 36_864 + 200_704)
     assert found["intensity"] == pytest.approx(231_211_008 / 1_753_088)
@@ -29,7 +38,7 @@ def test_a_row_of_the_issue() -> None:
 
 
 def test_a_depthwise_row_is_bound_by_memory() -> None:
-    found = row("depthwise k=3 p=1 bias=false")
+    found = row("depthwise k=3 p=1 bias=false").to_json()
     assert found["macs"] == 64 * 9 * 3136
     assert found["bytes"] == 4 * (200_704 + 576 + 200_704)
     assert found["bound"] == "memory"
@@ -38,26 +47,26 @@ def test_a_depthwise_row_is_bound_by_memory() -> None:
 
 @pytest.mark.parametrize(("direction", "macs", "moved"), [("backward", 2, (2, 2, 1)), ("both", 3, (3, 3, 2))])
 def test_passes_do_and_move_more(direction: str, macs: int, moved: tuple[int, int, int]) -> None:
-    found = row(setup={"direction": direction})
+    found = row(setup={"direction": direction}).to_json()
     assert found["flops"] == macs * 231_211_008
     x, w, y = moved
     assert found["bytes"] == 4 * (x * 200_704 + w * 36_864 + y * 200_704)
 
 
 def test_half_the_bytes_in_half_precision() -> None:
-    assert row(setup={"dtype": "bf16"})["bytes"] * 2 == row()["bytes"]
+    assert row(setup={"dtype": "bf16"}).work.bytes * 2 == row().work.bytes
 
 
 def test_without_roofs_or_time_the_rest_is_still_told() -> None:
-    bare = row(peaks=None)
+    bare = row(peaks=None).to_json()
     assert bare["attainable_flops_per_s"] is None and bare["bound"] is None and bare["flops_per_s"]
-    failed = record(job(), Seen(failed="no"), PEAKS)
+    failed = to_row(job(), Observation(failure="no"), PEAKS).to_json()
     assert failed["median_s"] is None and failed["flops_per_s"] is None and failed["macs"] == 115_605_504
     assert failed["status"] == "failed" and failed["reasons"] == ["no"]
 
 
 def test_a_row_without_multiply_adds_is_judged_by_its_bytes() -> None:
-    found = row("relu", median=0.001)
+    found = row("relu", median=0.001).to_json()
     assert found["flops_per_s"] is None and found["bound"] == "memory"
     assert found["fraction_of_attainable"] == pytest.approx(found["bytes"] / found["median_s"] / 2e10)
 
@@ -72,25 +81,74 @@ def test_what_a_row_ran_in() -> None:
     assert implementation((slow,)) == "torch:slow_conv2d_forward"
     assert implementation((move,)) == "jit:uni"
     assert implementation((), "Mkldnn") == "Mkldnn"
-    assert explained((conv,), 0.5) is None  # asked in another state than it was timed in
+    assert kernel_share((conv,), 0.5) is None  # asked in another state than it was timed in
     assert reorder_share((conv, move)) == pytest.approx(2.0 / 2.9) and reorder_share(()) is None
-    assert explained((conv,), 1.0) == pytest.approx(0.9) and explained((), 1.0) is None
+    assert kernel_share((conv,), 1.0) == pytest.approx(0.9) and kernel_share((), 1.0) is None
 
 
 def test_the_roof_is_the_lower_of_two() -> None:
     assert PEAKS.ridge == 5
     assert [PEAKS.attainable(intensity) for intensity in (0.5, 5, 50)] == [1e10, 1e11, 1e11]
-    assert point(1e9, 1e9, 0.1, PEAKS)[2:] == (1e10, 1.0, 2e10, 0.5, "memory")
+    assert point(1e9, 1e9, 0.1, PEAKS) == RooflinePoint(
+        flops_per_s=1e10, intensity=1.0, attainable_flops_per_s=2e10, fraction_of_attainable=0.5, bound="memory"
+    )
 
 
 def test_kept_peaks_are_read_or_refused() -> None:
-    assert from_dict(PEAKS.as_dict()) == PEAKS
-    for wrong in (None, {}, {"gflops": 1}, {**PEAKS.as_dict(), "flops_per_s": 0}, {**PEAKS.as_dict(), "gemm_in": ""}):
-        assert from_dict(wrong) is None
+    assert read_peaks(to_json(PEAKS)) == PEAKS
+    for wrong in (None, {}, {"gflops": 1}, {**to_json(PEAKS), "flops_per_s": 0}, {**to_json(PEAKS), "gemm_in": ""}):
+        assert read_peaks(wrong) is None
     assert key("a CPU", "2.13", 2, "fp32") != key("a CPU", "2.13", 2, "fp32", tf32=True)
     assert isinstance(PEAKS.given(2.0, None), Peaks) and PEAKS.given(2.0, None).flops_from == "given"
 
 
 def test_cold_and_hot_stand_side_by_side() -> None:
-    found = record(job(), seen(cold=hot(0.002)), PEAKS)
+    found = to_row(job(), observation(cold_cache=hot(0.002)), PEAKS).to_json()
     assert found["cold_median_s"] == pytest.approx(0.002, rel=0.1) and found["cold_interval_s"]
+
+
+def test_a_row_comes_back_from_json_whole() -> None:
+    plain = row(cold_cache=hot(0.002), compile_s=1.5)
+    full = replace(
+        plain,
+        variant="bf16",
+        shares=Shares(share=0.5, macs_share=None),
+        explanation=(),
+        comparison=Comparison(time_ratio=2.0, time_ratio_interval=(1.9, 2.1), verdict="SLOWER"),
+    )
+    for one in (plain, full, to_row(job(), Observation(failure="no"), None)):
+        document = json.loads(json.dumps(one.to_json()))
+        assert Row.from_json(document) == one
+        assert list(document) == [tag for tag in columns(Row) if tag in document]
+    optional = {"block", "variant", "share", "macs_share", "explanation", *to_json(full.comparison)}
+    assert set(columns(Row)) - set(plain.to_json()) == optional
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"median_s": "fast"}, "median_s is not a number"),
+        ({"median_s": 0}, "median_s is not above 0"),
+        ({"median_s": True}, "median_s is not a number"),
+        ({"median_s": float("inf")}, "median_s is not a number"),
+        ({"median_s": None}, "interval_s and median_s go together"),
+        ({"interval_s": [1.0]}, "interval_s has 1 entries, not 2"),
+        ({"macs": -1}, "macs is not a count"),
+        ({"setup": {"device": "cpu"}}, "dtype is missing"),
+        ({"kernels": [{"name": "x"}]}, "kernels has no implementation"),
+        ({"input": 3}, "input is not a list"),
+        ({"reasons": [1]}, "reasons is not a str"),
+    ],
+)
+def test_what_is_not_a_row_says_which_key(change: dict[str, Any], reason: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(reason)):
+        Row.from_json({**row().to_json(), **change})
+
+
+def test_every_column_is_described_and_each_with_a_heading_is_in_a_table() -> None:
+    known = columns(Row)
+    assert all(column.description for column in known.values())
+    shown = {column.key for table in (TIME, ROOF, DETAILS, PAIR) for column in table}
+    lead = {"name", "spec", "input", "variant", "status"}
+    assert {tag for tag, column in known.items() if column.heading} == (shown | lead) - {"spread", "checked"}
+    assert {tag for tag, column in known.items() if column.hidden} == {c.key for c in DETAILS} - {"checked"}

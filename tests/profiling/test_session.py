@@ -15,7 +15,8 @@ import pytest
 
 from convcalc.errors import ConvcalcError, UnavailableError
 from convcalc.profiling import session
-from convcalc.profiling.observation import from_dict
+from convcalc.profiling.fields import from_json, to_json
+from convcalc.profiling.observation import Observation
 from convcalc.profiling.plan import Job, Plan, Setup, Task
 from tests.profiling.samples import graph
 
@@ -36,15 +37,17 @@ def test_a_child_tells_of_its_machine_and_each_row() -> None:
     assert [event["event"] for event in events] == ["ready", "begin", "row", "begin", "row"]
     machine = events[0]["machine"]
     assert machine["threads"] == 1 and machine["torch"] and machine["environment"]["OMP_NUM_THREADS"] == "1"
-    seen = [from_dict(event["seen"][0]) for event in events if event["event"] == "row"]
-    assert all(one.hot is not None and one.hot.median > 0 and not one.failed for one in seen)
+    seen = [from_json(Observation, event["observations"][0]) for event in events if event["event"] == "row"]
+    assert all(one.warm_cache is not None and one.warm_cache.median > 0 and not one.failure for one in seen)
 
 
 def test_a_row_that_cannot_be_leaves_the_others() -> None:
     huge = job("1", "conv2d c=64 k=3", "4096x3x4000x4000")
     odd = job("2", "conv2d c=4 k=3", layout="prepacked", direction="backward")
     rows = [
-        event["seen"][0]["failed"] for event in session.run(plan(job(), huge, odd, job("3"))) if event["event"] == "row"
+        event["observations"][0]["failure"]
+        for event in session.run(plan(job(), huge, odd, job("3")))
+        if event["event"] == "row"
     ]
     assert rows[0] == rows[3] == ""
     assert "needs about" in rows[1] and "free" in rows[1]
@@ -62,13 +65,13 @@ def fake(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
         "import json, os, pickle, signal, sys, time; sys.path[:] = json.loads(sys.argv[1])\n"
         "plan = pickle.load(sys.stdin.buffer); groups = len(plan.groups)\n"
         "def tell(**event): print(json.dumps(event), flush=True)\n"
-        "row = {'hot': None, 'failed': 'told'}\n"
+        f"row = json.loads({json.dumps(to_json(Observation(failure='told')))!r})\n"
     )
     monkeypatch.setattr(session, "START", head + code)
 
 
 def failures(found: list[session.Event]) -> list[tuple[int, str]]:
-    return [(event["group"], event["seen"][0]["failed"]) for event in found if event["event"] == "row"]
+    return [(event["group"], event["observations"][0]["failure"]) for event in found if event["event"] == "row"]
 
 
 def test_a_child_that_is_killed_costs_its_row_and_a_new_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +79,8 @@ def test_a_child_that_is_killed_costs_its_row_and_a_new_one_goes_on(monkeypatch:
         monkeypatch,
         "tell(event='begin', group=0, seconds=1)\n"
         "if groups == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "for n in range(groups): tell(event='begin', group=n, seconds=1); tell(event='row', group=n, seen=[row])\n"
+        "for n in range(groups):\n"
+        "    tell(event='begin', group=n, seconds=1); tell(event='row', group=n, observations=[row])\n"
         "tell(event='done')",
     )
     found = failures(list(session.run(plan(job(), job("1")))))
@@ -137,7 +141,7 @@ def test_what_is_outside_of_the_plans_time_does_not_count(monkeypatch: pytest.Mo
     fake(
         monkeypatch,
         "tell(event='begin', group=0, seconds=1); tell(event='outside', what='compiling'); time.sleep(1.5)\n"
-        "tell(event='inside'); tell(event='row', group=0, seen=[row]); tell(event='done')",
+        "tell(event='inside'); tell(event='row', group=0, observations=[row]); tell(event='done')",
     )
     assert failures(list(session.run(plan(job(), seconds=0.3)))) == [(0, "told")]
 

@@ -15,7 +15,7 @@ from convcalc.analyses.field import fields
 from convcalc.analyses.macs import at_least, macs
 from convcalc.analyses.params import params, unused
 from convcalc.analyses.reach import Reach
-from convcalc.analyses.report import rows
+from convcalc.analyses.segments import segments
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.pytorch.module import GraphModule
 from convcalc.pytorch.trace import trace
@@ -151,7 +151,7 @@ def test_a_model_of_everything_is_read_and_left_as_it_was() -> None:
     assert params(graph).total == sum(parameter.numel() for parameter in model.parameters())
     assert params(graph).norm == 8
     assert sum(node.output.shape[0] for node in unused(graph)) == 6  # idle's weight and bias
-    names = [row.name for row in rows(graph, 2)]
+    names = [row.name for row in segments(graph, 2)]
     assert "stem.0" in names and "shared" in names and "head" in names
 
 

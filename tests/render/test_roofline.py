@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from convcalc.errors import ConvcalcError, SpecError, UnavailableError
+from convcalc.profiling.row import Shares
 from convcalc.render import roofline
 from convcalc.render.roofline import HIGH, WIDE, Spot, check, drawing, points, save
 from tests.profiling.samples import PEAKS, row
@@ -55,10 +57,18 @@ def test_rows_on_one_spot_share_a_star() -> None:
 
 
 def test_points_are_rows_with_multiply_adds() -> None:
-    rows = [{**row(), "variant": "default", "share": 0.5}, {**row("relu"), "variant": "default"}]
+    rows = [
+        replace(row(), variant="default", shares=Shares(share=0.5, macs_share=1.0)),
+        replace(row("relu"), variant="default"),
+    ]
     (spot,) = points(rows)
-    assert spot.name == "0" and spot.kernel == "jit:avx512_core" and spot.intensity == rows[0]["intensity"]
-    two = points([rows[0], {**rows[0], "variant": "bf16"}])
+    assert (
+        spot.name == "0"
+        and spot.kernel == "jit:avx512_core"
+        and spot.intensity == rows[0].roofline.intensity
+        and spot.share == 0.5
+    )
+    two = points([rows[0], replace(rows[0], variant="bf16")])
     assert [one.label for one in two] == [
         "conv2d c=64 k=3 p=1 bias=false (default)",
         "conv2d c=64 k=3 p=1 bias=false (bf16)",

@@ -15,14 +15,13 @@ from convcalc.analyses.symbolic.extent import Extent, extents
 from convcalc.analyses.symbolic.relations import say, told
 from convcalc.analyses.symbolic.symbols import EXAMPLES, PLACES, Case, cases, input_shapes, letters, rules, symbol
 from convcalc.errors import UnsupportedError
-from convcalc.graph import Node, Value
+from convcalc.graph import Graph, Node, Value
 from convcalc.ops import Sample
 from convcalc.sizes import PerAxis, is_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from convcalc.graph import Graph
     from convcalc.registry import Kind
     from convcalc.sizes import Shape
 

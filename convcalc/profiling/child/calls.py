@@ -1,22 +1,26 @@
-"""A graph as a straight list of calls: what is timed, with as little of ours around the kernels as can be."""
+"""`CallList`: a graph as calls in a row, with as little of ours around the kernels as can be; `packed` convolutions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import Tensor
+
+from convcalc import ops
 from convcalc.analyses.steps import SILENT
+from convcalc.errors import UnsupportedError
+from convcalc.profiling.plan import packable
 from convcalc.pytorch.lower import bind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch import Tensor
-
     from convcalc.graph import Node
     from convcalc.pytorch.module import GraphModule
 
 
-class Straight:
+class CallList:
     """A module's graph as calls in a row; the tensors are the module's own, so that gradients reach them.
 
     `held` are the weights and buffers by slot: another list of the same length may stand in its place, with copies
@@ -56,3 +60,29 @@ class Straight:
             first: Tensor = values[self.made[0]]
             return first
         return tuple(values[place] for place in self.made)
+
+
+def packed(node: Node, held: list[Any]) -> Callable[..., Any] | None:
+    """Return a convolution as a function of its input only, or None for a step that has no packed form.
+
+    `held` are the step's inputs where they are known. It is what torch's own compiler does when it freezes, by calls
+    that are private to torch: raises UnsupportedError where this torch has them not.
+    """
+    op = node.op
+    if not isinstance(op, ops.Conv) or not packable(op) or not isinstance(held[1], Tensor):
+        return None
+    try:
+        reorder = getattr(torch._C._nn, f"mkldnn_reorder_conv{len(op.windows)}d_weight")
+        run: Any = torch.ops.mkldnn._convolution_pointwise.default
+    except (AttributeError, RuntimeError):
+        raise UnsupportedError(
+            "this torch has no call that packs weights for oneDNN: use --layout channels_last"
+        ) from None
+    padding = [window.before for window in op.windows]
+    stride = [window.stride for window in op.windows]
+    dilation = [window.dilation for window in op.windows]
+    groups = op.groups
+    weight = held[1].detach().contiguous().to_mkldnn()
+    ready = reorder(weight, padding, stride, dilation, groups, list(node.inputs[0].shape))
+    bias = held[2].detach() if len(held) > 2 else None
+    return lambda x: run(x, ready, bias, padding, stride, dilation, groups, "none", [], "")

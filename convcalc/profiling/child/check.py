@@ -11,7 +11,7 @@ from torch import Tensor
 from convcalc import ops
 from convcalc.analyses.macs import macs, macs_of
 from convcalc.analyses.steps import SILENT
-from convcalc.profiling.child.calls import Straight
+from convcalc.profiling.child.calls import CallList
 from convcalc.profiling.child.devices import DTYPES
 from convcalc.profiling.child.prepare import Prepared, outputs
 from convcalc.profiling.observation import Check
@@ -61,16 +61,16 @@ def _reference(made: Prepared, setup: Setup) -> list[Tensor | None]:
     inputs = [tensor.detach().cpu().double().contiguous() for tensor in made.inputs]
     for parameter in twin.parameters():
         parameter.data = parameter.data.contiguous()
-    straight = Straight(twin)
+    calls = CallList(twin)
     if setup.dtype != "fp32":
-        straight.steps = [(_rounded(step[0], DTYPES[setup.dtype]), *step[1:]) for step in straight.steps]
+        calls.steps = [(_rounded(step[0], DTYPES[setup.dtype]), *step[1:]) for step in calls.steps]
     if setup.direction == "forward":
         with torch.no_grad():
-            return list(outputs(straight(*inputs)))
+            return list(outputs(calls(*inputs)))
     leaves = [tensor.requires_grad_() for tensor in inputs]
     wanted = [*leaves, *(p for p in twin.parameters() if p.requires_grad)]
     given = [one.detach().cpu().double() for one in made.gradients]
-    return list(torch.autograd.grad(outputs(straight(*leaves)), wanted, given, allow_unused=True))
+    return list(torch.autograd.grad(outputs(calls(*leaves)), wanted, given, allow_unused=True))
 
 
 def _rounded(call: Callable[..., Tensor], dtype: torch.dtype) -> Callable[..., Tensor]:

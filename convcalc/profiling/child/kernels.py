@@ -40,7 +40,7 @@ def backend(made: Prepared, graph: Graph, setup: Setup) -> str:
     transposed = isinstance(op, ops.ConvTranspose)
     select = getattr(torch._C, "_select_conv_backend", None)
     slots = {node.output.index: place for place, node in enumerate(graph.nodes)}
-    held = [made.straight.held[slots[value.index]] for value in found[0].inputs[1:]]
+    held = [made.calls.held[slots[value.index]] for value in found[0].inputs[1:]]
     if select is None or not held or held[0] is None or not all(window.symmetric for window in op.windows):
         return ""
     extra = (op.output_padding if isinstance(op, ops.ConvTranspose) else ()) or tuple(0 for _ in op.windows)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from convcalc.profiling.child.devices import DTYPES, free_bytes
+from convcalc.profiling import cache
+from convcalc.profiling.child.devices import DTYPES, describe, free_bytes, synchronise, versions
+from convcalc.profiling.fields import to_json
 from convcalc.profiling.machine import cache_bytes
 from convcalc.profiling.plan import Task
-from convcalc.profiling.roofline import Peaks
+from convcalc.profiling.roofline import FILE, Peaks, key, read_peaks
 from convcalc.profiling.sampling import measure, stopwatch
 
 if TYPE_CHECKING:
@@ -103,3 +106,27 @@ def _traffic(size: int, setup: Setup, task: Task, synchronise: Callable[[], None
         found = measure(stopwatch(work, synchronise=synchronise), task)
         best = max(best, tensors * count * setup.itemsize / found.median)
     return best
+
+
+def tell_peaks(setup: Setup, refresh: bool, tell: Callable[..., None]) -> None:
+    """Tell the machine's roofs: kept ones, or measured now, outside of the plan's time."""
+    device = torch.device(setup.device)
+    torch.set_num_threads(setup.threads)
+    tf32 = device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32
+    name = key(describe(device), str(versions(device)["torch"]), setup.threads, setup.dtype, tf32)
+    kept = None if refresh else read_peaks(cache.read(FILE, name))
+    if kept is not None:
+        tell("peaks", dtype=setup.dtype, threads=setup.threads, peaks=to_json(kept), took_s=None, unkept="")
+        return
+    tell("outside", what="measuring this machine's peaks")
+    start = time.perf_counter()
+    found = measure_peaks(setup, synchronise=lambda: synchronise(device))
+    unkept = cache.write(FILE, name, to_json(found))
+    tell(
+        "peaks",
+        dtype=setup.dtype,
+        threads=setup.threads,
+        peaks=to_json(found),
+        took_s=time.perf_counter() - start,
+        unkept=unkept,
+    )

@@ -13,11 +13,10 @@ from torch import Tensor
 
 from convcalc.analyses.memory import memory
 from convcalc.errors import ShapeError, UnsupportedError
-from convcalc.profiling.child.calls import Straight
+from convcalc.profiling.child.calls import CallList, packed
 from convcalc.profiling.child.devices import DTYPES, free_bytes
-from convcalc.profiling.child.packed import packed
 from convcalc.profiling.machine import cache_bytes
-from convcalc.profiling.plan import packable
+from convcalc.profiling.plan import can_prepack
 from convcalc.pytorch.module import GraphModule
 from convcalc.units import size_of
 
@@ -43,7 +42,7 @@ class Prepared:
 
     call: Call
     module: GraphModule
-    straight: Straight
+    calls: CallList
     inputs: list[Tensor]
     gradients: tuple[Tensor, ...] = ()
     compile_s: float | None = None
@@ -79,14 +78,12 @@ def prepare(graph: Graph, setup: Setup) -> Prepared:
         for parameter in module.parameters():
             if parameter.dim() in CHANNELS_LAST:
                 parameter.data = parameter.data.contiguous(memory_format=CHANNELS_LAST[parameter.dim()])
-    if setup.layout == "prepacked" and (setup.direction != "forward" or setup.mode != "eager"):
-        raise UnsupportedError("prepacked weights are for the eager forward: gradients and compilers take plain ones")
-    if setup.layout == "prepacked" and not any(packable(node.op) for node in graph.nodes):
-        raise UnsupportedError("it has no convolution whose weights can be packed: use --layout channels_last")
-    straight = Straight(module, packed if setup.layout == "prepacked" else None)
-    made = Prepared(call=lambda: straight(*inputs), module=module, straight=straight, inputs=inputs)
+    if setup.layout == "prepacked" and (reason := can_prepack(graph, setup)) is not None:
+        raise UnsupportedError(reason)
+    calls = CallList(module, packed if setup.layout == "prepacked" else None)
+    made = Prepared(call=lambda: calls(*inputs), module=module, calls=calls, inputs=inputs)
     start = time.perf_counter()
-    run: Callable[..., Any] = straight
+    run: Callable[..., Any] = calls
     if setup.mode == "compile":
         run = torch.compile(module, dynamic=False)
         made.call = lambda: run(*inputs)
@@ -139,7 +136,7 @@ def cold(made: Prepared, setup: Setup) -> tuple[Call | None, str]:
     """
     if setup.direction != "forward" or setup.mode != "eager" or setup.layout == "prepacked":
         return None, "cold weights are measured for the eager forward, unpacked"
-    held = made.straight.held
+    held = made.calls.held
     places = [place for place, one in enumerate(held) if isinstance(one, Tensor)]
     sizes = [-(-held[place].numel() * held[place].element_size() // ALIGNED) * ALIGNED for place in places]
     each = sum(sizes)
@@ -155,8 +152,8 @@ def cold(made: Prepared, setup: Setup) -> tuple[Call | None, str]:
     turns = itertools.cycle(_copies(held, places, sizes, copies))
 
     def call() -> Any:
-        made.straight.held = next(turns)
-        return made.straight(*made.inputs)
+        made.calls.held = next(turns)
+        return made.calls(*made.inputs)
 
     return call, ""
 
@@ -184,9 +181,9 @@ def subnormals(made: Prepared) -> int:
 
     Half precision is left out: small numbers are subnormal there by nature, and cost nothing in fp32 registers.
     """
-    tensors = [*made.inputs, *(one for one in made.straight.held if isinstance(one, Tensor))]
+    tensors = [*made.inputs, *(one for one in made.calls.held if isinstance(one, Tensor))]
     with torch.no_grad():
-        tensors += outputs(made.straight(*made.inputs))
+        tensors += outputs(made.calls(*made.inputs))
         return sum(_subnormal(tensor.detach()) for tensor in tensors)
 
 

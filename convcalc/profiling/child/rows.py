@@ -1,4 +1,4 @@
-"""The rows of a plan, one after another: prepared, examined, timed hot and cold, watched, told."""
+"""`run`: a plan carried out in the child; builds each row, checks it, measures it and sends events."""
 
 from __future__ import annotations
 
@@ -7,35 +7,41 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from convcalc.errors import ConvcalcError
-from convcalc.profiling import cache, noise
-from convcalc.profiling.child import peaks
+from convcalc.profiling import noise
 from convcalc.profiling.child.backends.cpu import Place
 from convcalc.profiling.child.backends.cuda import Accelerator
 from convcalc.profiling.child.check import check
-from convcalc.profiling.child.devices import describe, pick_device, synchronise, versions
+from convcalc.profiling.child.devices import describe, pick_device, versions
 from convcalc.profiling.child.kernels import backend
+from convcalc.profiling.child.peaks import tell_peaks
 from convcalc.profiling.child.prepare import Prepared, prepare, subnormals
+from convcalc.profiling.environment import recorded
+from convcalc.profiling.fields import to_json
 from convcalc.profiling.machine import cores
-from convcalc.profiling.observation import NOT_ASKED, Kernel, Seen
-from convcalc.profiling.plan import Job, Plan, Setup, Task, recorded
-from convcalc.profiling.roofline import FILE, from_dict, key
+from convcalc.profiling.observation import NOT_ASKED, Kernel, Observation
+from convcalc.profiling.plan import Job
 from convcalc.profiling.sampling import Block, clock_cost, interleaved, measure
-from convcalc.profiling.status import MOVED
+from convcalc.profiling.status import MAX_DRIFT
+
+if TYPE_CHECKING:
+    from convcalc.profiling.plan import Plan, Task
 
 Tell = Callable[..., None]
-YARDSTICK_S = 0.05
+REFERENCE_S = 0.05
 RUNS = 5
 """How many calls are asked what ran in them, where there is time."""
-COLD_SHARE, LEAST_COLD_S, LEAST_COLD = 0.3, 0.02, 5
+COLD_SHARE, MIN_COLD_S, MIN_COLD_SAMPLES = 0.3, 0.02, 5
 """How much of a row's time its cold variant gets."""
-LIMITS = tuple(f"{whose}{name}" for name in ("recompile_limit", "cache_size_limit") for whose in ("", "accumulated_"))
-MANY = 2**12
-"""Past its limits torch runs what it was to compile as it is, and says so to nobody."""
+RECOMPILE_LIMITS = tuple(
+    f"{whose}{name}" for name in ("recompile_limit", "cache_size_limit") for whose in ("", "accumulated_")
+)
+MAX_RECOMPILES = 2**12
+"""Of each of these limits of torch's: past them it runs what it was to compile as it is, and says so to nobody."""
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "DefaultCPUAllocator", "Invalid buffer size")
 
 
@@ -49,7 +55,7 @@ def run(plan: Plan, tell: Tell) -> None:
     with place.modes():
         tell("ready", machine=_machine(device, plan, place))
         for setup in plan.peaks:
-            _peaks(replace(setup, device=device.type), plan.refresh, tell)
+            tell_peaks(replace(setup, device=device.type), plan.refresh, tell)
         torch.set_num_threads(plan.threads)
         _groups(plan, device, place, tell)
 
@@ -69,30 +75,6 @@ def _machine(device: torch.device, plan: Plan, place: Place) -> dict[str, Any]:
     }
 
 
-def _peaks(setup: Setup, refresh: bool, tell: Tell) -> None:
-    """Tell the machine's roofs: kept ones, or measured now, outside of the plan's time."""
-    device = torch.device(setup.device)
-    torch.set_num_threads(setup.threads)
-    tf32 = device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32
-    name = key(describe(device), str(versions(device)["torch"]), setup.threads, setup.dtype, tf32)
-    kept = None if refresh else from_dict(cache.read(FILE, name))
-    if kept is not None:
-        tell("peaks", dtype=setup.dtype, threads=setup.threads, peaks=kept.as_dict(), took_s=None, unkept="")
-        return
-    tell("outside", what="measuring this machine's peaks")
-    start = time.perf_counter()
-    found = peaks.measure_peaks(setup, synchronise=lambda: synchronise(device))
-    unkept = cache.write(FILE, name, found.as_dict())
-    tell(
-        "peaks",
-        dtype=setup.dtype,
-        threads=setup.threads,
-        peaks=found.as_dict(),
-        took_s=time.perf_counter() - start,
-        unkept=unkept,
-    )
-
-
 def _groups(plan: Plan, device: torch.device, place: Place, tell: Tell) -> None:
     end = time.perf_counter() + plan.seconds
     done, total = 0, sum(len(group) for group in plan.groups)
@@ -102,9 +84,11 @@ def _groups(plan: Plan, device: torch.device, place: Place, tell: Tell) -> None:
         tell("begin", group=number, seconds=share)
         torch.manual_seed(0)
         end += _fresh_compiler(jobs, tell)
-        found = _group(jobs, plan, share, place, tell)
-        end += sum(one.compile_s or 0.0 for one in found)  # compiling is told apart, and takes nothing from the others
-        tell("row", group=number, seen=[one.as_dict() for one in found])
+        observations = _group(jobs, plan, share, place, tell)
+        end += sum(
+            observation.compile_s or 0.0 for observation in observations
+        )  # compiling is told apart, and takes nothing from the others
+        tell("row", group=number, observations=[to_json(observation) for observation in observations])
         done += len(group)
         gc.collect()
         if device.type == "cuda":
@@ -117,7 +101,7 @@ class _Entrant:
 
     job: Job
     made: Prepared | None = None
-    seen: Seen = field(default_factory=Seen)
+    observation: Observation = field(default_factory=Observation)
     block: Block = field(default=lambda calls: 0.0)
 
 
@@ -128,21 +112,21 @@ def _fresh_compiler(jobs: Sequence[Job], tell: Tell) -> float:
     start = time.perf_counter()
     tell("outside", what="loading the compiler")
     torch._dynamo.reset()
-    for limit in LIMITS:
+    for limit in RECOMPILE_LIMITS:
         if hasattr(torch._dynamo.config, limit):
-            setattr(torch._dynamo.config, limit, MANY)
+            setattr(torch._dynamo.config, limit, MAX_RECOMPILES)
     tell("inside")
     return time.perf_counter() - start
 
 
-def _group(jobs: Sequence[Job], plan: Plan, share: float, place: Place, tell: Tell) -> list[Seen]:
+def _group(jobs: Sequence[Job], plan: Plan, share: float, place: Place, tell: Tell) -> list[Observation]:
     """Time jobs whose blocks take turns; one that fails leaves the others."""
     begin = time.perf_counter()
     entrants = [_Entrant(job) for job in jobs]
     for entrant in entrants:
         _guarded(entrant, lambda one: _ready(one, plan, share / len(jobs), place, tell))
-    compiled = sum(one.seen.compile_s or 0.0 for one in entrants)
-    alive = [entrant for entrant in entrants if not entrant.seen.failed]
+    compiled = sum(one.observation.compile_s or 0.0 for one in entrants)
+    alive = [entrant for entrant in entrants if not entrant.observation.failure]
     if alive:
         left = share - (time.perf_counter() - begin - compiled)
         try:
@@ -150,8 +134,8 @@ def _group(jobs: Sequence[Job], plan: Plan, share: float, place: Place, tell: Te
                 _time(alive, plan, left, share, place)
         except Exception as error:
             for entrant in alive:
-                entrant.seen = Seen(failed=reason(error))
-    return [entrant.seen for entrant in entrants]
+                entrant.observation = Observation(failure=reason(error))
+    return [entrant.observation for entrant in entrants]
 
 
 def _guarded(entrant: _Entrant, work: Callable[[_Entrant], None]) -> None:
@@ -159,7 +143,7 @@ def _guarded(entrant: _Entrant, work: Callable[[_Entrant], None]) -> None:
         work(entrant)
     except Exception as error:
         entrant.made = None
-        entrant.seen = Seen(failed=reason(error), compile_s=entrant.seen.compile_s)
+        entrant.observation = Observation(failure=reason(error), compile_s=entrant.observation.compile_s)
 
 
 def reason(error: Exception) -> str:
@@ -193,14 +177,14 @@ def _ready(entrant: _Entrant, plan: Plan, share: float, place: Place, tell: Tell
         begin += made.compile_s or 0.0
         with _quietly([entrant.job]):
             first = block(1)
-            found = Seen(compile_s=made.compile_s, first_s=first)
+            found = Observation(compile_s=made.compile_s, first_s=first)
             if time.perf_counter() - begin < share / 4:
                 named = _kernels(made.call, block, share / 4, place)
                 found = replace(found, kernels=tuple(named), backend=backend(made, graph, setup))
         if time.perf_counter() - begin < share / 2 and first < share / 8:
             with torch.no_grad() if setup.direction == "forward" else nullcontext():
                 found = replace(found, check=check(made, graph, setup), subnormals=subnormals(made))
-    entrant.seen = found
+    entrant.observation = found
 
 
 def _made(job: Job, tell: Tell) -> Prepared:
@@ -228,7 +212,7 @@ def _time(entrants: Sequence[_Entrant], plan: Plan, left: float, share: float, p
     """Time what is ready: hot in turns between two looks at a yardstick, once more if the machine moved; then cold."""
     end = time.perf_counter() + left
     yardstick = place.yardstick(entrants[0].job.setup)
-    look = min(YARDSTICK_S, share / 40)
+    look = min(REFERENCE_S, share / 40)
     wants_cold = plan.cold and len(entrants) == 1
     task = replace(plan.task, block_s=max(plan.task.block_s, 1000 * clock_cost()))
     each = (left - 3 * look) / len(entrants) * ((1 - COLD_SHARE) if wants_cold else 1.0)
@@ -242,19 +226,19 @@ def _time(entrants: Sequence[_Entrant], plan: Plan, left: float, share: float, p
         moved = yardstick(look) / before
         took = sum(sum(one.times) * one.calls for one in measured)
         room = end - time.perf_counter() > 1.5 * took
-        if retried or not room or 1 / (1 + MOVED) <= moved <= 1 + MOVED:
+        if retried or not room or 1 / (1 + MAX_DRIFT) <= moved <= 1 + MAX_DRIFT:
             break
         retried = True
-    for one, hot in zip(entrants, measured, strict=True):
-        one.seen = replace(
-            one.seen, hot=hot, quiet=during, sentinel=moved, yardstick_s=before, retried=retried,
-            faults=_faults(one, hot.median, end), throttled=place.throttled(),
-            device=tuple({**place.state(), **_extras(one, place, end)}.items()),
+    for one, timing in zip(entrants, measured, strict=True):
+        one.observation = replace(
+            one.observation, warm_cache=timing, noise=during, drift_ratio=moved, reference_matmul_s=before,
+            retried=retried, page_faults=_faults(one, timing.median, end), throttling=place.throttled(),
+            device_state=tuple({**place.state(), **_extras(one, place, end)}.items()),
         )  # fmt: skip
     if wants_cold:
         _cold(entrants[0], task, end - time.perf_counter(), place)
     else:
-        entrants[0].seen = replace(entrants[0].seen, cold_note=NOT_ASKED)
+        entrants[0].observation = replace(entrants[0].observation, cold_note=NOT_ASKED)
 
 
 def _extras(entrant: _Entrant, place: Place, end: float) -> dict[str, Any]:
@@ -278,14 +262,16 @@ def _cold(entrant: _Entrant, task: Task, left: float, place: Place) -> None:
     """The same with weights out of cache: copies that take turns on the CPU, a GPU's cache overwritten."""
     made = entrant.made
     assert made is not None
-    if left < LEAST_COLD_S:
-        entrant.seen = replace(entrant.seen, cold_note="no time was left")
+    if left < MIN_COLD_S:
+        entrant.observation = replace(entrant.observation, cold_note="no time was left")
         return
     end = time.perf_counter() + left
     block, why = place.cold(made, entrant.job.setup)
     if block is None:
-        entrant.seen = replace(entrant.seen, cold_note=why)
+        entrant.observation = replace(entrant.observation, cold_note=why)
         return
     found = measure(place.under(entrant.job.setup, block), task.within(end - time.perf_counter()))
-    few = found.samples < LEAST_COLD
-    entrant.seen = replace(entrant.seen, cold=None if few else found, cold_note="no time was left" if few else "")
+    few = found.samples < MIN_COLD_SAMPLES
+    entrant.observation = replace(
+        entrant.observation, cold_cache=None if few else found, cold_note="no time was left" if few else ""
+    )

@@ -212,13 +212,14 @@ def test_a_device_without_events_is_timed_by_the_clock() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_times_a_convolution() -> None:
     from convcalc.profiling import session
-    from convcalc.profiling.observation import from_dict
+    from convcalc.profiling.fields import from_json
+    from convcalc.profiling.observation import Observation
     from convcalc.profiling.plan import Job, Plan, Setup
 
     setup = Setup(device="cuda")
     one = Job(name="0", text="conv", graph=graph("conv2d c=64 k=3 p=1", "8x64x56x56"), setup=setup)
     events = list(session.run(Plan(device="cuda", threads=1, groups=((one,),), seconds=10.0)))
-    (seen,) = [from_dict(event["seen"][0]) for event in events if event["event"] == "row"]
-    assert seen.hot is not None and seen.cold is not None and seen.kernels
+    (seen,) = [from_json(Observation, event["observations"][0]) for event in events if event["event"] == "row"]
+    assert seen.warm_cache is not None and seen.cold_cache is not None and seen.kernels
     assert seen.check is not None and seen.check.verdict == "agrees"
-    assert dict(seen.device)["launch_overhead_s"] >= 0
+    assert dict(seen.device_state)["launch_overhead_s"] >= 0

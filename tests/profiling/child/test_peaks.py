@@ -15,7 +15,7 @@ from convcalc.cli.app import run
 from convcalc.cli.quantities import quantity
 from convcalc.errors import SpecError
 from convcalc.profiling import cache
-from convcalc.profiling.child import peaks, rows
+from convcalc.profiling.child import peaks
 from convcalc.profiling.child.peaks import measure_peaks
 from convcalc.profiling.machine import cpu_name, torch_version
 from convcalc.profiling.plan import Plan, Setup
@@ -37,7 +37,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[Setup]:
         calls.append(setup)
         return PEAKS
 
-    monkeypatch.setattr(rows.peaks, "measure_peaks", fake)
+    monkeypatch.setattr(peaks, "measure_peaks", fake)
     return calls
 
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from convcalc.analyses.macs import macs
-from convcalc.analyses.report import rows, standalone
-from convcalc.cli.timed import work
+from convcalc.analyses.segments import segments, standalone
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.graph import Graph
 from convcalc.profiling.child import devices, prepare
-from convcalc.profiling.child.calls import Straight
+from convcalc.profiling.child.calls import CallList
 from convcalc.profiling.plan import PASSES, Setup
+from convcalc.profiling.run import computes
 from convcalc.pytorch.module import GraphModule
 from tests.profiling.samples import graph
 
@@ -24,11 +24,11 @@ def small() -> Graph:
 
 
 def test_each_row_is_a_graph_of_its_own_with_the_macs_of_its_layer() -> None:
-    parts = [(row, standalone(row)) for row in rows(small())]
+    parts = [(row, standalone(row)) for row in segments(small())]
     assert [row.name for row, _ in parts] == ["0", "1", "2", "3"]
     assert [len(own.inputs) for _, own in parts] == [1, 1, 1, 2]
     assert [macs(own) for _, own in parts] == [64 * 3 * 4 * 9, 0, 64 * 16, 0]
-    assert all(work(own) for _, own in parts)
+    assert all(computes(own) for _, own in parts)
 
 
 @pytest.mark.parametrize("direction", PASSES)
@@ -69,7 +69,7 @@ def test_a_straight_call_gives_what_the_module_gives(spec: str, size: str) -> No
     module = GraphModule(found).eval()
     inputs = [torch.randn(value.shape) for value in found.inputs]
     with torch.no_grad():
-        ours, wanted = prepare.outputs(Straight(module)(*inputs)), prepare.outputs(module(*inputs))
+        ours, wanted = prepare.outputs(CallList(module)(*inputs)), prepare.outputs(module(*inputs))
     assert all(torch.equal(one, other) for one, other in zip(ours, wanted, strict=True))
 
 
@@ -119,7 +119,7 @@ def test_cold_copies_are_the_weights_somewhere_else(layout: str, monkeypatch: py
         seen = []
         for _ in range(12):
             assert torch.allclose(call(), wanted, atol=1e-6)
-            seen += [one.data_ptr() for one in made.straight.held if one is not None]
+            seen += [one.data_ptr() for one in made.calls.held if one is not None]
             assert all(one.stride() == other.stride() for one, other in _weights(made))
     each = (16 * 8 * 9 + 16 + 8 * 16 * 9 + 8) * 4
     assert len(set(seen)) == 4 * min(12, -(-3 * 2**16 // each)) and all(place % 64 == 0 for place in seen)
@@ -127,7 +127,7 @@ def test_cold_copies_are_the_weights_somewhere_else(layout: str, monkeypatch: py
 
 def _weights(made: prepare.Prepared) -> list[tuple[torch.Tensor, torch.Tensor]]:
     own = list(made.module.tensors_held().values())
-    return list(zip([one for one in made.straight.held if one is not None], own, strict=True))
+    return list(zip([one for one in made.calls.held if one is not None], own, strict=True))
 
 
 def test_what_has_no_cold_variant_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

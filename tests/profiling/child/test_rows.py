@@ -11,7 +11,8 @@ import torch
 from convcalc.errors import ShapeError
 from convcalc.profiling.child import prepare as preparing
 from convcalc.profiling.child import rows
-from convcalc.profiling.observation import Seen, from_dict
+from convcalc.profiling.fields import from_json
+from convcalc.profiling.observation import Observation
 from convcalc.profiling.plan import Job, Plan, Setup, Task
 from tests.profiling.samples import graph
 
@@ -34,21 +35,25 @@ def told(*groups: tuple[Job, ...], **more: Any) -> list[dict[str, Any]]:
     return events
 
 
-def seen(*groups: tuple[Job, ...], **more: Any) -> list[list[Seen]]:
-    return [[from_dict(one) for one in event["seen"]] for event in told(*groups, **more) if event["event"] == "row"]
+def seen(*groups: tuple[Job, ...], **more: Any) -> list[list[Observation]]:
+    return [
+        [from_json(Observation, one) for one in event["observations"]]
+        for event in told(*groups, **more)
+        if event["event"] == "row"
+    ]
 
 
 def test_a_row_is_timed_examined_checked_and_watched() -> None:
     ((one,),) = seen((job("conv2d c=64 k=3 p=1", "64x14x14"),))
-    assert one.hot is not None and one.hot.median > 0 and one.first_s is not None and one.first_s > 0
-    assert one.cold is not None and one.kernels and one.check is not None and one.check.verdict == "agrees"
-    assert one.quiet is not None and one.sentinel is not None and one.yardstick_s
-    assert one.faults is None or one.faults >= 0
+    assert one.warm_cache is not None and one.warm_cache.median > 0 and one.first_s is not None and one.first_s > 0
+    assert one.cold_cache is not None and one.kernels and one.check is not None and one.check.verdict == "agrees"
+    assert one.noise is not None and one.drift_ratio is not None and one.reference_matmul_s
+    assert one.page_faults is None or one.page_faults >= 0
 
 
 def test_less_can_be_asked() -> None:
     ((one,),) = seen((job(),), cold=False)
-    assert one.hot is not None and one.cold is None and one.cold_note == "not asked for"
+    assert one.warm_cache is not None and one.cold_cache is None and one.cold_note == "not asked for"
 
 
 def test_rows_share_what_time_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,9 +66,11 @@ def test_rows_share_what_time_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_group_takes_turns_and_one_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     odd = job("relu", "3x8x8", layout="prepacked")
     ((one, failed, two),) = seen((job("relu"), odd, job("relu", "3x16x16")))
-    assert "no convolution whose weights can be packed" in failed.failed and failed.hot is None
-    assert one.hot is not None and two.hot is not None and one.hot.samples == two.hot.samples
-    assert one.quiet == two.quiet
+    assert "no convolution whose weights can be packed" in failed.failure and failed.warm_cache is None
+    assert (
+        one.warm_cache is not None and two.warm_cache is not None and one.warm_cache.samples == two.warm_cache.samples
+    )
+    assert one.noise == two.noise
 
 
 @pytest.mark.parametrize(
@@ -87,7 +94,7 @@ def test_why_a_row_failed_is_one_line(error: Exception, reason: str, monkeypatch
 
     monkeypatch.setattr(rows, "prepare", fails)
     ((one,),) = seen((job(),))
-    assert reason in one.failed and "\n" not in one.failed and calls == 1
+    assert reason in one.failure and "\n" not in one.failure and calls == 1
 
 
 def test_a_call_that_raises_while_it_is_timed_fails_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,20 +117,20 @@ def test_a_call_that_raises_while_it_is_timed_fails_its_row(monkeypatch: pytest.
 
     monkeypatch.setattr(rows, "prepare", sometimes)
     ((one,), (two,)) = seen((job(),), (job("relu"),))
-    assert one.failed == two.failed == "torch refuses it: tired"
+    assert one.failure == two.failure == "torch refuses it: tired"
 
 
 def test_a_machine_that_moves_is_given_a_second_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     readings = iter([1.0, 1.3, 1.0, 1.01])
     monkeypatch.setattr(rows.Place, "yardstick", lambda self, setup: lambda seconds: next(readings))
     ((one,),) = seen((job(),), cold=False)
-    assert one.retried and one.sentinel == pytest.approx(1.01)
+    assert one.retried and one.drift_ratio == pytest.approx(1.01)
 
 
 def test_threads_of_a_variant_are_set_for_its_blocks_only() -> None:
     before = torch.get_num_threads()
     ((one, two),) = seen((job(threads=1), job(threads=2)), threads=2)
-    assert one.hot is not None and two.hot is not None
+    assert one.warm_cache is not None and two.warm_cache is not None
     assert torch.get_num_threads() == before
 
 
@@ -168,7 +175,9 @@ def test_variants_are_compiled_with_their_own_threads_and_within_torchs_limits(m
     ((one, two),) = seen((job(mode="compile", threads=1), job(mode="compile", threads=2)), threads=2)
     assert one.compile_s is not None and two.compile_s is not None
     assert compiled[0] == 1 and 2 in compiled
-    limits = [getattr(torch._dynamo.config, name) for name in rows.LIMITS if hasattr(torch._dynamo.config, name)]
+    limits = [
+        getattr(torch._dynamo.config, name) for name in rows.RECOMPILE_LIMITS if hasattr(torch._dynamo.config, name)
+    ]
     assert limits and min(limits) >= 4096
 
 
@@ -176,4 +185,4 @@ def test_compiling_is_outside_of_the_time(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(torch, "compile", lambda module, dynamic: module)
     events = told((job(mode="compile"),))
     assert [event["event"] for event in events] == ["ready", "begin", *["outside", "inside"] * 2, "row"]
-    assert from_dict(events[-1]["seen"][0]).compile_s is not None
+    assert from_json(Observation, events[-1]["observations"][0]).compile_s is not None

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from convcalc.builder import Builder
-from convcalc.cli.compare import Limit, Timed
+from convcalc.cli.commands.compare import Limit, Timed
 from convcalc.cli.comparison import COLUMNS, TIMES, Entry, add_times, documents, rows_of, timed_on
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, emit
 from convcalc.cli.report import hints

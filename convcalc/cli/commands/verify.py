@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convcalc.analyses.report import standalone
+from convcalc.analyses.segments import standalone
 from convcalc.cli.options import (
     AsFormat,
     Format,

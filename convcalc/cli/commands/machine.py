@@ -8,14 +8,15 @@ import typer
 
 from convcalc.cli.options import AsFormat, DeviceName, Format, Out, PeakBandwidth, PeakFlops, check_output, emit
 from convcalc.cli.quantities import per_second
-from convcalc.cli.timed import Limits, measured
 from convcalc.cli.variants import setups, threads
+from convcalc.cli.views.progress import bar
 from convcalc.errors import SpecError
+from convcalc.profiling.fields import to_json
+from convcalc.profiling.run import measure_roofs
 from convcalc.render.table import Answer, Column, Table
 from convcalc.units import figures, plural
 
 if TYPE_CHECKING:
-    from convcalc.profiling.plan import Setup
     from convcalc.profiling.roofline import Peaks
 
 COLUMNS = (Column("what", "roof"), Column("peak", "peak", right=True), Column("source", "from"))
@@ -44,44 +45,39 @@ def command(
     if len(wanted) > 1:
         raise SpecError("machine takes one --dtype and one number of --threads")
     setup = wanted[0]
-    there, peaks, hints = roofs(setup, refresh=refresh)
-    found = peaks.given(*given)
+    with bar() as progress:
+        run, measured = measure_roofs(setup, refresh=refresh, progress=progress)
+    machine, peaks = run.machine, measured.given(*given)
     rows = [
-        {"what": "compute", "peak": f"{figures(found.flops_per_s / 1e9)} GFLOP/s", "source": _compute(found)},
-        {"what": "memory", "peak": f"{figures(found.bytes_per_s / 1e9)} GB/s", "source": found.bytes_from},
+        {"what": "compute", "peak": f"{figures(peaks.flops_per_s / 1e9)} GFLOP/s", "source": _compute(peaks)},
+        {"what": "memory", "peak": f"{figures(peaks.bytes_per_s / 1e9)} GB/s", "source": peaks.bytes_from},
     ]
-    if found.near_bytes_per_s is not None:
-        near = f"{figures(found.near_bytes_per_s / 1e9)} GB/s"
+    if peaks.near_bytes_per_s is not None:
+        near = f"{figures(peaks.near_bytes_per_s / 1e9)} GB/s"
         rows.append({"what": "last cache, half full", "peak": near, "source": "measured"})
-    head = [f"{there['name']}, {there['device']}, {plural(setup.threads, 'thread')}, {setup.dtype}"]
+    head = [f"{machine['name']}, {machine['device']}, {plural(setup.threads, 'thread')}, {setup.dtype}"]
     foot = [
-        f"ridge: a kernel below {figures(found.ridge)} FLOPs per byte is bound by memory, above it by compute",
+        f"ridge: a kernel below {figures(peaks.ridge)} FLOPs per byte is bound by memory, above it by compute",
         "bytes are counted as STREAM does; the traffic of write-allocate is not",
     ]
     document: dict[str, Any] = {
-        "device": there["device"],
-        "name": there["name"],
+        "device": machine["device"],
+        "name": machine["name"],
         "threads": setup.threads,
         "dtype": setup.dtype,
-        **found.as_dict(),
-        "ridge": found.ridge,
+        **to_json(peaks),
+        "ridge": peaks.ridge,
     }
     return emit(
-        Answer("machine", document, [Table(columns=COLUMNS, rows=rows, head=head, foot=foot)], hints=hints), form, out
+        Answer("machine", document, [Table(columns=COLUMNS, rows=rows, head=head, foot=foot)], hints=run.hints),
+        form,
+        out,
     )
 
 
-def _compute(found: Peaks) -> str:
+def _compute(peaks: Peaks) -> str:
     return (
-        f"measured, {found.gemm_side} x {found.gemm_side} products in {found.gemm_in}"
-        if found.flops_from == "measured"
+        f"measured, {peaks.gemm_side} x {peaks.gemm_side} products in {peaks.gemm_in}"
+        if peaks.flops_from == "measured"
         else "given"
     )
-
-
-def roofs(setup: Setup, *, refresh: bool = False) -> tuple[dict[str, Any], Peaks, list[str]]:
-    """Return the machine, its peaks, kept or measured now in a process of its own, and what to say on stderr."""
-    run = measured([], Limits(refresh=refresh), peaks=[setup])
-    if run.interrupted:
-        raise KeyboardInterrupt
-    return run.machine, run.peaks[setup.dtype, setup.threads], run.hints

@@ -1,4 +1,4 @@
-"""The rows of a table: the steps under one path, what they read and what they make."""
+"""`segments`: a graph cut by scope, one segment per layer, with what each reads and makes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from convcalc.graph import Graph, Node, Path, Scope, Value
 from convcalc.ops import Input
 
 
-class Row(NamedTuple):
+class Segment(NamedTuple):
     """One layer: its steps, the values it reads from outside and those read outside it (or given by the graph)."""
 
     scope: Scope
@@ -23,10 +23,10 @@ class Row(NamedTuple):
         return ".".join(self.scope.path) or "(outside any layer)"
 
 
-def rows(graph: Graph, depth: int = 1) -> list[Row]:
-    """Return one row per scope at `depth` (or less deep, where it has none), in the order of writing.
+def segments(graph: Graph, depth: int = 1) -> list[Segment]:
+    """Return one segment per scope at `depth` (or less deep, where it has none), in the order of writing.
 
-    Every step but the inputs is in exactly one row, so that rows add up to the total.
+    Every step but the inputs is in exactly one segment, so that they add up to the total.
     """
     scopes = {scope.path: scope for scope in graph.scopes}
     groups: dict[Path, list[Node]] = {}
@@ -37,8 +37,8 @@ def rows(graph: Graph, depth: int = 1) -> list[Row]:
         if not isinstance(node.op, Input):
             groups.setdefault(node.scope[:depth], []).append(node)
     readers = graph.readers()
-    given = {value.index for value in graph.outputs}
-    made = []
+    results = {value.index for value in graph.outputs}
+    parts = []
     for path, nodes in groups.items():
         if not nodes:
             continue
@@ -47,25 +47,25 @@ def rows(graph: Graph, depth: int = 1) -> list[Row]:
         outputs = tuple(
             node.output
             for node in nodes
-            if node.output.index in given
+            if node.output.index in results
             or any(path != reader.scope[:depth] for reader in readers.get(node.output.index, ()))
         )
         if not outputs:
             outputs = (nodes[-1].output,)
-        made.append(Row(scopes.get(path, Scope(path)), tuple(nodes), tuple(inputs.values()), outputs))
-    return made
+        parts.append(Segment(scopes.get(path, Scope(path)), tuple(nodes), tuple(inputs.values()), outputs))
+    return parts
 
 
-def standalone(row: Row) -> Graph:
-    """Return one row as a graph of its own: what it reads from outside becomes its inputs (weights stay weights)."""
+def standalone(segment: Segment) -> Graph:
+    """Return a segment as a graph of its own: what it reads from outside becomes its inputs, weights stay weights."""
     b = Builder()
-    moved: dict[int, Value] = {}
-    inside = {node.output.index for node in row.nodes}
-    for node in row.nodes:
+    values: dict[int, Value] = {}
+    inside = {node.output.index for node in segment.nodes}
+    for node in segment.nodes:
         for value in node.inputs:
-            if value.index not in inside and value.index not in moved:
-                moved[value.index] = b.input(value.shape, f"input_{len(moved)}" if moved else "input")
-    for node in row.nodes:
+            if value.index not in inside and value.index not in values:
+                values[value.index] = b.input(value.shape, f"input_{len(values)}" if values else "input")
+    for node in segment.nodes:
         with b.inside(node.scope):
-            moved[node.output.index] = b.write(node.op, *(moved[value.index] for value in node.inputs))
-    return b.graph(*(moved[value.index] for value in row.outputs))
+            values[node.output.index] = b.write(node.op, *(values[value.index] for value in node.inputs))
+    return b.graph(*(values[value.index] for value in segment.outputs))

@@ -1,0 +1,13 @@
+"""The exit codes of the program."""
+
+from typing import Final
+
+ANSWERED: Final = 0
+FAILED: Final = 1
+"""Something asked to hold does not."""
+MISUSED: Final = 2
+"""The caller can put it right."""
+UNAVAILABLE: Final = 3
+"""A device or a package is missing."""
+BUG: Final = 70
+INTERRUPTED: Final = 130

@@ -1,0 +1,240 @@
+"""`measure_groups`: jobs timed in children, one for each number of threads; `jobs` makes them of stacks of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from convcalc.analyses.segments import segments, standalone
+from convcalc.analyses.steps import SILENT
+from convcalc.profiling import session
+from convcalc.profiling.fields import from_json
+from convcalc.profiling.observation import Observation
+from convcalc.profiling.plan import WHOLE, Job, Plan, Setup, Task
+from convcalc.profiling.results import to_row
+from convcalc.profiling.roofline import GIVEN, Peaks, read_peaks
+from convcalc.units import seconds
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph
+    from convcalc.profiling.row import Row
+    from convcalc.profiling.session import Event
+
+Roofs = Mapping[tuple[str, int], Peaks]
+"""By dtype and number of threads."""
+
+
+class Progress(Protocol):
+    """What is shown while rows are measured."""
+
+    def begin(self, groups: int) -> None:
+        """Say how many groups there are."""
+
+    def show(self, text: str) -> None:
+        """Say what is being done now."""
+
+    def advance(self) -> None:
+        """Count one group as done."""
+
+
+class Silence:
+    """Progress that nobody watches."""
+
+    def begin(self, groups: int) -> None:
+        """Say nothing."""
+
+    def show(self, text: str) -> None:
+        """Say nothing."""
+
+    def advance(self) -> None:
+        """Count nothing."""
+
+
+@dataclass(slots=True)
+class Run:
+    """What came of a run so far: the machine, its roofs, each group's observations, and what to say on stderr.
+
+    `machines` has the machine as each child saw it, by its threads: their environments differ.
+    """
+
+    machine: dict[str, Any] = field(default_factory=dict)
+    machines: dict[int, dict[str, Any]] = field(default_factory=dict)
+    peaks: dict[tuple[str, int], Peaks] = field(default_factory=dict)
+    observations: dict[int, list[Observation]] = field(default_factory=dict)
+    hints: list[str] = field(default_factory=list)
+    interrupted: bool = False
+
+    def roofs(self, setup: Setup) -> Peaks | None:
+        """Return the roofs of a setup's dtype and threads, where there are any."""
+        return self.peaks.get((setup.dtype, setup.threads))
+
+    def setup_on_device(self, setup: Setup) -> Setup:
+        """Return a setup with the device that `auto` turned out to be."""
+        return replace(setup, device=self.machine.get("device", setup.device))
+
+    def row(self, job: Job, observation: Observation) -> Row:
+        """Return a job's row under the roofs of its dtype and threads, on the device that was there."""
+        return to_row(replace(job, setup=self.setup_on_device(job.setup)), observation, self.roofs(job.setup))
+
+    def headline(self, setup: Setup) -> str:
+        """Return what was measured on and how, in words."""
+        return f"{self.machine.get('name', '')}, {self.setup_on_device(setup).describe()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long: seconds for everything, and at most for the samples of one row; what is asked beside the time.
+
+    `flops` and `bandwidth` are roofs given by hand, FLOP/s and bytes/s.
+    """
+
+    budget: float = 60.0
+    row: float = 3.0
+    cold: bool = True
+    refresh: bool = False
+    flops: float | None = None
+    bandwidth: float | None = None
+    roofs: bool = True
+
+
+def computes(graph: Graph) -> bool:
+    """Whether a row computes anything at all (a row of parameters only does not)."""
+    return any(not isinstance(node.op, SILENT) for node in graph.nodes)
+
+
+def jobs(graphs: Sequence[Graph], depth: int, setup: Setup) -> list[Job]:
+    """Return a job for every layer that computes something, and one for each whole stack of several.
+
+    The only layer of a block is called by the block's number, where there are several blocks.
+    """
+    made: list[Job] = []
+    for block, graph in enumerate(graphs):
+        parts = [(segment, standalone(segment)) for segment in segments(graph, depth)]
+        working = [(segment, part) for segment, part in parts if computes(part)]
+        for segment, part in working:
+            text = segment.scope.text or ".".join(segment.scope.path[1:]) or segment.name
+            name = str(block) if len(working) == 1 and len(graphs) > 1 else segment.name
+            made.append(Job(name=name, text=text, graph=part, setup=setup, block=block, times=segment.scope.times))
+        if len(working) > 1:
+            made.append(Job(name=WHOLE, text="the whole", graph=graph, setup=setup, block=block, whole=True))
+    return made
+
+
+def measure_groups(
+    groups: Sequence[Sequence[Job]],
+    limits: Limits,
+    run: Run | None = None,
+    on_row: Callable[[Job, Observation], None] = lambda job, observation: None,
+    *,
+    peaks: Sequence[Setup] = (),
+    progress: Progress | None = None,
+) -> Run:
+    """Time groups of jobs, one child for each number of threads, and return what came of it, also when interrupted.
+
+    `on_row` is called with each job and what was seen of it, as soon as it is there; `peaks` are setups whose roofs
+    are wanted without any job. Raises UnavailableError without the device.
+    """
+    run, progress = run or Run(), progress or Silence()
+    progress.begin(len(groups))
+    take_given_roofs([job.setup for group in groups for job in group], limits, run)
+    by_threads: dict[int, list[int]] = {setup.threads: [] for setup in peaks}
+    for number, group in enumerate(groups):
+        by_threads.setdefault(max(job.setup.threads for job in group), []).append(number)
+    left, waiting = limits.budget, len(groups)
+    for threads, numbers in by_threads.items():
+        share = left * len(numbers) / max(1, waiting)
+        child = _Child(run, limits, {place: groups[number] for place, number in enumerate(numbers)}, numbers, on_row)
+        plan = _plan(list(child.groups.values()), threads, limits, share, peaks)
+        try:
+            left -= child.run_plan(plan, progress)
+        except KeyboardInterrupt:
+            run.interrupted = True
+            return run
+        waiting -= len(numbers)
+    return run
+
+
+@dataclass(slots=True)
+class _Child:
+    """One plan carried out, and where what it tells goes."""
+
+    run: Run
+    limits: Limits
+    groups: dict[int, Sequence[Job]]
+    numbers: Sequence[int]
+    on_row: Callable[[Job, Observation], None]
+
+    def run_plan(self, plan: Plan, progress: Progress) -> float:
+        """Hear a plan's children out, and return the seconds of the budget they took."""
+        deadline = session.Deadline(plan.seconds, len(plan.groups))
+        for event in session.run(plan, deadline):
+            self.hear(event, progress)
+        return plan.seconds - deadline.left()
+
+    def hear(self, event: Event, progress: Progress) -> None:
+        """Take in what a child tells, and show it."""
+        run = self.run
+        match event["event"]:
+            case "ready":
+                machine = event["machine"]
+                run.machines[machine["threads"]] = machine
+                run.machine = {**(run.machine or machine), "threads": max(run.machines)}
+            case "peaks":
+                self._peaks(event)
+            case "begin":
+                job = self.groups[event["group"]][0]
+                progress.show(f"{job.name} {job.text}")
+            case "outside":
+                progress.show(event["what"])
+            case "row":
+                observations = [from_json(Observation, document) for document in event["observations"]]
+                run.observations[self.numbers[event["group"]]] = observations
+                for job, observation in zip(self.groups[event["group"]], observations, strict=True):
+                    self.on_row(job, observation)
+                progress.advance()
+
+    def _peaks(self, event: Event) -> None:
+        peaks = read_peaks(event["peaks"])
+        if peaks is not None:
+            self.run.peaks[event["dtype"], event["threads"]] = peaks.given(self.limits.flops, self.limits.bandwidth)
+        if event["took_s"] is not None:
+            kept = f"they are not kept: {event['unkept']}" if event["unkept"] else "they are kept for the next run"
+            self.run.hints.append(f"measured this machine's peaks in {seconds(event['took_s'])}; {kept}")
+
+
+def _plan(groups: Sequence[Sequence[Job]], threads: int, limits: Limits, budget: float, peaks: Sequence[Setup]) -> Plan:
+    setups = {(setup.dtype, setup.threads): setup for setup in (*peaks, *(job.setup for g in groups for job in g))}
+    first = next(iter(setups.values()))
+    given = limits.flops is not None and limits.bandwidth is not None
+    return Plan(
+        device=first.device,
+        threads=threads,
+        groups=tuple(tuple(group) for group in groups),
+        task=Task(max_s=limits.row, min_s=min(0.5, limits.row)),
+        seconds=max(budget, 0.0),
+        cold=limits.cold,
+        allocator=first.allocator,
+        peaks=tuple(setups.values()) if limits.roofs and not given else (),
+        refresh=limits.refresh,
+        keep_denormals=first.keep_denormals,
+    )
+
+
+def take_given_roofs(setups: Sequence[Setup], limits: Limits, run: Run) -> None:
+    """Take roofs that were given both as they are; one that was given stands beside a measured one."""
+    if limits.flops is None or limits.bandwidth is None:
+        return
+    for setup in setups:
+        run.peaks[setup.dtype, setup.threads] = Peaks(
+            flops_per_s=limits.flops, bytes_per_s=limits.bandwidth, near_bytes_per_s=None,
+            flops_from=GIVEN, bytes_from=GIVEN,
+        )  # fmt: skip
+
+
+def measure_roofs(setup: Setup, *, refresh: bool = False, progress: Progress | None = None) -> tuple[Run, Peaks]:
+    """Return the roofs of a setup, kept or measured now in a process of its own, and the run that gave them."""
+    run = measure_groups([], Limits(refresh=refresh), peaks=[setup], progress=progress)
+    if run.interrupted:
+        raise KeyboardInterrupt
+    return run, run.peaks[setup.dtype, setup.threads]
