@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from convcalc import ops
 from convcalc.equations import linear_equation
-from convcalc.errors import ShapeError, UnsupportedError
+from convcalc.errors import ShapeError, UnsupportedError, nearest
 from convcalc.folding import folded
+from convcalc.functions import FUNCTIONS
 from convcalc.graph import Constraint, Graph, Node, Path, Scope, Value
 from convcalc.padding import Padding, windows
+from convcalc.patterns import arrangement
 from convcalc.shapes import axis_in, divided, output_shape, show
 from convcalc.sizes import Shape, Size, Sizes, is_array, is_symbol, known, per_axis
 from convcalc.window import Window
@@ -18,7 +20,8 @@ from convcalc.window import Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from convcalc.ops import Op, Role, Scalar
+    from convcalc.functions import Scalar
+    from convcalc.ops import Op, Role
 
 
 class Builder:
@@ -263,7 +266,12 @@ class Builder:
     # -- layers without weights --------------------------------------------------------------------------------
 
     def elementwise(self, function: str, *values: Value, axes: tuple[int, ...] = (), **settings: Scalar) -> Value:
-        """Apply a function position by position; sizes must be equal but for a literal 1."""
+        """Apply one of `FUNCTIONS` position by position; sizes must be equal but for a literal 1.
+
+        Raises UnsupportedError for a function that is not in the table.
+        """
+        if function not in FUNCTIONS:
+            raise UnsupportedError(f"there is no elementwise function {function!r}{nearest(function, FUNCTIONS)}")
         return self.write(ops.Elementwise(function=function, axes=axes, settings=tuple(settings.items())), *values)
 
     def relu(self, x: Value) -> Value:
@@ -362,13 +370,17 @@ class Builder:
             raise ShapeError(f"axis {axes} is named twice")
         return self.write(ops.Reduce(axes=found, function=function, keep=keep), x)
 
-    def rearrange(self, x: Value, split: tuple[Shape, ...], order: tuple[int, ...], merge: tuple[int, ...]) -> Value:
-        """Split each axis into factors, reorder them all, merge runs of them (reshape, permute, flatten)."""
+    def rearrange(self, x: Value, pattern: str, **sizes: Size) -> Value:
+        """Lay a tensor out by a pattern such as "b (c r) h w -> b c (h r) w"; `sizes` are those of factors."""
+        return self.write(arrangement(pattern, x.shape, sizes), x)
+
+    def permute(self, x: Value, split: tuple[Shape, ...], order: tuple[int, ...], merge: tuple[int, ...]) -> Value:
+        """Split each axis into factors, reorder them all, merge runs of them: what a pattern comes to."""
         return self.write(ops.Rearrange(split=split, order=order, merge=merge), x)
 
     def merge(self, x: Value, runs: tuple[int, ...]) -> Value:
         """Merge runs of axes, in order: (1, 2, 1) merges the second with the third."""
-        return self.rearrange(x, tuple((size,) for size in x.shape), tuple(range(len(x.shape))), runs)
+        return self.permute(x, tuple((size,) for size in x.shape), tuple(range(len(x.shape))), runs)
 
     def flatten(self, x: Value, start: int = 1, stop: int = -1) -> Value:
         """Merge the axes start..stop, both included."""
@@ -378,25 +390,20 @@ class Builder:
 
     def add_bias(self, x: Value, bias: Value) -> Value:
         """Add a bias (C) to every position of x (B, C, *S)."""
-        ones = tuple(1 for _ in x.spatial)
-        column = self.rearrange(bias, ((x.channels, *ones),), tuple(range(len(ones) + 1)), (1, *ones))
+        column = self.rearrange(bias, f"c -> c{' 1' * len(x.spatial)}")
         return self.elementwise("add_bias", x, column)
 
     def channel_shuffle(self, x: Value, groups: Size) -> Value:
         """out[j*g + i] = in[i*n + j] for n = C/g channels in each of g groups."""
         _rank(x)
         each = divided(x.channels, groups, self.require, "channels", "groups")
-        places = range(3, len(x.shape) + 1)
-        split = ((x.batch,), (groups, each), *((size,) for size in x.spatial))
-        return self.rearrange(x, split, (0, 2, 1, *places), (1, 2, *(1 for _ in places)))
+        return self.rearrange(x, "b (g n) ... -> b (n g) ...", g=groups, n=each)
 
     def pixel_shuffle(self, x: Value, factor: Size) -> Value:
         """(B, C r^2, H, W) -> (B, C, rH, rW)."""
-        height, width = x.spatial
         self.require(factor >= 1, "upscale_factor ({r}) must be at least 1", r=factor)
         channels = divided(x.channels, factor * factor, self.require, "channels", "upscale_factor squared")
-        split = ((x.batch,), (channels, factor, factor), (height,), (width,))
-        return self.rearrange(x, split, (0, 1, 4, 2, 5, 3), (1, 1, 2, 2))
+        return self.rearrange(x, "b (c r1 r2) h w -> b c (h r1) (w r2)", c=channels, r1=factor, r2=factor)
 
 
 def _open(holds: object) -> bool:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from convcalc.functions import FUNCTIONS
+
 if TYPE_CHECKING:
+    from convcalc.functions import Function, Scalar
     from convcalc.sizes import Shape, Size
     from convcalc.window import Window
 
 Role: TypeAlias = Literal["weight", "bias", "norm", "other"]
-Scalar: TypeAlias = int | float | bool | str | None
 
 
 class Input(NamedTuple):
@@ -139,12 +141,36 @@ class Slice(NamedTuple):
     step: Size = 1
 
 
+class Landing(NamedTuple):
+    """Where one factor of an input axis lands: its output axis, and the factors outside and inside of it there."""
+
+    axis: int
+    outer: Shape
+    inner: Shape
+
+
 class Rearrange(NamedTuple):
-    """Split each axis into factors, put all factors in `order`, and merge runs of `merge[k]` of them."""
+    """Split each axis into factors, put all factors in `order`, and merge runs of `merge[k]` of them.
+
+    Recipes write it as a pattern (`patterns.arrangement`).
+    """
 
     split: tuple[Shape, ...]
     order: tuple[int, ...]
     merge: tuple[int, ...]
+
+    def landings(self) -> tuple[Landing, ...]:
+        """Return for each factor of each input axis, in order, where it lands."""
+        flat = [factor for factors in self.split for factor in factors]
+        landings: dict[int, Landing] = {}
+        place = 0
+        for axis, count in enumerate(self.merge):
+            run = self.order[place : place + count]
+            place += count
+            for nth, factor in enumerate(run):
+                outer, inner = (tuple(flat[other] for other in part) for part in (run[:nth], run[nth + 1 :]))
+                landings[factor] = Landing(axis, outer, inner)
+        return tuple(landings[factor] for factor in range(len(flat)))
 
 
 class Elementwise(NamedTuple):
@@ -153,6 +179,11 @@ class Elementwise(NamedTuple):
     function: str
     axes: tuple[int, ...] = ()
     settings: tuple[tuple[str, Scalar], ...] = ()
+
+    @property
+    def about(self) -> Function:
+        """The function's row: what every analysis knows of it."""
+        return FUNCTIONS[self.function]
 
 
 class Opaque(NamedTuple):
@@ -184,7 +215,10 @@ Op: TypeAlias = (
 
 RANK_OF_MODE = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
 """Spatial axes of the interpolations that take one number of them only."""
-NORMS = frozenset({"batch_norm", "layer_norm", "group_norm", "instance_norm"})
-"""Elementwise functions that normalise their first input by statistics and per-channel parameters."""
-FIRST_INPUT_ONLY = NORMS | {"prelu", "put"}
-"""Elementwise functions that keep the first input's shape: the others are parameters, or are written into it."""
+CONVOLUTIONS = (Conv, ConvTranspose)
+CONTRACTIONS = (*CONVOLUTIONS, Einsum)
+"""What multiplies and sums: the ops whose multiply-adds count."""
+STORED = (Parameter, Constant)
+"""Tensors that are there from the start."""
+SOURCES = (Input, *STORED)
+"""Steps that compute nothing."""

@@ -5,20 +5,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, assert_never
 
 from convcalc import ops
-from convcalc.equations import letter_sizes
+from convcalc.equations import Require, letter_sizes
 from convcalc.errors import ShapeError
-from convcalc.ops import FIRST_INPUT_ONLY, Op
-from convcalc.sizes import UNKNOWN, Shape, Size, divides, equal, exact, known, largest, product, smallest, total
+from convcalc.limits import MAX_SIZE
+from convcalc.sizes import (
+    UNKNOWN,
+    Shape,
+    Size,
+    ceil_div,
+    divides,
+    equal,
+    exact,
+    known,
+    largest,
+    product,
+    smallest,
+    total,
+)
 
 if TYPE_CHECKING:
+    from convcalc.ops import Op
     from convcalc.window import Window
 
-WIDEST = 2**40
-Require = Callable[..., None]
 UNPADDED = "torch averages in 3-D only where the kernel ({k}) fits the input without padding ({size})"
 
 
@@ -41,7 +52,7 @@ def output_shape(op: Op, inputs: tuple[Shape, ...], require: Require) -> Shape:
         case ops.Resample():
             for size in op.size:
                 require(size >= 1, "the resized map would be {size} wide", size=size)
-                require(size <= WIDEST, "a map {size} wide is past any tensor", size=size)
+                require(size <= MAX_SIZE, "a map {size} wide is past any tensor", size=size)
             return (*inputs[0][:2], *op.size)
         case ops.Pad():
             return _pad(op, inputs[0], require)
@@ -57,7 +68,7 @@ def output_shape(op: Op, inputs: tuple[Shape, ...], require: Require) -> Shape:
         case ops.Rearrange():
             return _rearrange(op, inputs[0], require)
         case ops.Elementwise():
-            return inputs[0] if op.function in FIRST_INPUT_ONLY else broadcast(inputs, require)
+            return inputs[0] if op.about.shape_of_first else broadcast(inputs, require)
     assert_never(op)
 
 
@@ -241,7 +252,7 @@ def _slice(op: ops.Slice, x: Shape, require: Require) -> Shape:
         size=size,
     )
     single = isinstance(op.step, int) and op.step == 1
-    kept = op.stop - op.start if single else -(-(op.stop - op.start) // op.step)
+    kept = op.stop - op.start if single else ceil_div(op.stop - op.start, op.step)
     require(kept >= 1, "a slice from {start} to {stop} is empty", start=op.start, stop=op.stop)
     return (*x[: op.axis], kept, *x[op.axis + 1 :])
 
@@ -268,13 +279,8 @@ def broadcast(inputs: tuple[Shape, ...], require: Require) -> Shape:
     for axis, sizes in enumerate(zip(*shapes, strict=True)):
         wide = [size for size in sizes if not (isinstance(size, int) and size == 1)]
         for size in wide[1:]:
-            require(
-                equal(wide[0], size),
-                "{a} and {b} differ on axis {axis}",
-                a=show(inputs[0]),
-                b=show(inputs[-1]),
-                axis=axis,
-            )
+            first, last = show(inputs[0]), show(inputs[-1])
+            require(equal(wide[0], size), "{a} and {b} differ on axis {axis}", a=first, b=last, axis=axis)
         out.append(next((size for size in wide if size is not UNKNOWN), wide[0]) if wide else 1)
     return tuple(out)
 
@@ -282,12 +288,6 @@ def broadcast(inputs: tuple[Shape, ...], require: Require) -> Shape:
 def divided(size: Size, parts: Size, require: Require, name: str, by: str) -> Size:
     """Return size / parts, requiring that it comes out even."""
     require(parts >= 1, "{by} ({parts}) must be at least 1", by=by, parts=parts)
-    require(
-        divides(parts, size),
-        "{name} ({size}) must be divisible by {by} ({parts})",
-        name=name,
-        size=size,
-        by=by,
-        parts=parts,
-    )
+    message = "{name} ({size}) must be divisible by {by} ({parts})"
+    require(divides(parts, size), message, name=name, size=size, by=by, parts=parts)
     return exact(size, parts)

@@ -1,10 +1,13 @@
-"""One kernel walking one axis. A convolution and its transpose are the same walk read in two directions."""
+"""`Window`: one kernel walking one axis. A convolution and its transpose are the same walk in two directions."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from convcalc.sizes import Size, ceil_div, is_array, largest, smallest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 class Window(NamedTuple):
@@ -24,6 +27,22 @@ class Window(NamedTuple):
     def span(self) -> Size:
         """Positions from the first tap to the last, both included: the effective kernel."""
         return self.dilation * (self.kernel - 1) + 1
+
+    def offset(self, tap: Size) -> Size:
+        """Return where a tap reads, from the position that the stride gives its output."""
+        return self.dilation * tap - self.before
+
+    def reads(self, output: int, taps: Iterable[int] | None = None) -> Iterator[int]:
+        """Yield the positions that an output of a convolution reads, with all taps or some (ints only)."""
+        start = self.stride * output - self.before
+        return (start + self.dilation * tap for tap in (range(self.kernel) if taps is None else taps))
+
+    def written_by(self, output: int) -> Iterator[int]:
+        """Yield the positions whose taps write an output of the transposed convolution (ints only)."""
+        for tap in range(self.kernel):
+            place, rest = divmod(output - self.offset(tap), self.stride)
+            if not rest:
+                yield place
 
     @property
     def symmetric(self) -> bool:
@@ -57,3 +76,8 @@ class Window(NamedTuple):
         stride = largest(self.stride, 1) if is_array(self.stride) else self.stride
         rounded = (size + self.before + self.after - self.span + stride - 1) // stride + 1
         return smallest(rounded, ceil_div(size + self.before, stride))
+
+
+def adaptive_window(output: int, inputs: int, outputs: int) -> range:
+    """Return the positions that one output of an adaptive pool reads: floor(j i/o) .. ceil((j+1) i/o) - 1."""
+    return range(output * inputs // outputs, ceil_div((output + 1) * inputs, outputs))

@@ -115,9 +115,9 @@ def test_every_kind_is_listed_with_what_it_does(capsys: pytest.CaptureFixture[st
 
 
 def test_exit_codes_are_documented() -> None:
-    from convcalc.cli import app
+    from convcalc.cli import exits
 
-    for code in (app.ANSWERED, app.FAILED, app.MISUSED, app.UNAVAILABLE, app.BUG, app.INTERRUPTED):
+    for code in (exits.ANSWERED, exits.FAILED, exits.MISUSED, exits.UNAVAILABLE, exits.BUG, exits.INTERRUPTED):
         assert f"| {code} |" in README
 
 

@@ -13,13 +13,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "convcalc"
 FLOORS = {
-    "errors": 0, "sizes": 0, "units": 0, "limits": 0, "documents": 0, "equations": 2,
-    "window": 1, "ops": 2, "shapes": 2, "graph": 2, "padding": 3, "arguments": 3, "builder": 3, "registry": 3,
-    "folding": 3,
-    "kinds": 4, "spec": 5, "analyses": 5, "render": 7, "profiling": 6, "pytorch": 6, "cli": 8,
+    "errors": 0, "sizes": 0, "units": 0, "limits": 0, "documents": 0, "window": 1, "functions": 1,
+    "equations": 2, "ops": 2, "shapes": 2, "graph": 2,
+    "padding": 3, "arguments": 3, "builder": 3, "registry": 3, "patterns": 3, "folding": 3,
+    "kinds": 4, "spec": 5, "analyses": 5, "profiling": 6, "pytorch": 6, "render": 7, "cli": 8,
 }  # fmt: skip
 HEAVY = ("torch", "numpy", "sympy", "fvcore", "pydantic")
-LONG = {"builder.py": 415, "field.py": 320}
+LONG = {"builder.py": 420, "field.py": 320}
 """Files over 300 lines, and how far they may go: the pen, and one rule per op."""
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -57,3 +57,16 @@ def test_both_directions_are_one_object() -> None:
     window = Window(kernel=3, stride=2, before=1, after=1)
     assert window.size_out(6) == 3
     assert window.size_in(3) + 1 == 6
+
+
+@given(
+    kernel=st.integers(1, 5), stride=st.integers(1, 4), dilation=st.integers(1, 3), before=st.integers(0, 4),
+    size=st.integers(1, 9),
+)  # fmt: skip
+def test_both_directions_are_one_map(kernel: int, stride: int, dilation: int, before: int, size: int) -> None:
+    """Output i reads p by some tap exactly where position i writes p in the transposed walk."""
+    window = Window(kernel, stride, dilation, before)
+    pairs = {(i, place) for i in range(size) for place in window.reads(i)}
+    written = {(i, place) for place in range(-20, 60) for i in window.written_by(place) if 0 <= i < size}
+    assert pairs == written
+    assert list(window.reads(2, (0, kernel - 1))) == [2 * stride + window.offset(t) for t in (0, kernel - 1)]

@@ -174,7 +174,7 @@ class _Walk:
         branches = tuple(dict.fromkeys(shared.values()))
         if len(branches) == 1:
             return branches[0] if len(shared) == len(chains) else None
-        if isinstance(node.op, ops.Elementwise) and len(shared) == len(chains) and node.op.function != "put":
+        if isinstance(node.op, ops.Elementwise) and len(shared) == len(chains) and not node.op.about.partial_write:
             for chain in branches:
                 if all(chain.holds(other) for other in branches):
                     return chain

@@ -7,6 +7,8 @@ several inputs, branches without a special case.
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import accumulate
+from math import prod
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from convcalc import ops
@@ -14,11 +16,11 @@ from convcalc.analyses.reach import Reach
 from convcalc.analyses.resampling import copies, factor, ratio, reader
 from convcalc.errors import UnsupportedError
 from convcalc.sizes import is_one
-from convcalc.window import Window
+from convcalc.window import Window, adaptive_window
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node, Value
-    from convcalc.sizes import Shape, Size
+    from convcalc.sizes import Size
 
 Key: TypeAlias = tuple[int, int, int | None]
 Field: TypeAlias = dict[Key, "Reach | str"]
@@ -161,10 +163,7 @@ def _adaptive(field: Field, node: Node) -> Field:
 
 
 def _tiled(reach: Reach, inputs: int, outputs: int) -> Reach:
-    def reads(j: int) -> range:
-        return range(j * inputs // outputs, -(-(j + 1) * inputs // outputs))
-
-    return reach.resized(Fraction(inputs, outputs), reads, outputs)
+    return reach.resized(Fraction(inputs, outputs), lambda j: adaptive_window(j, inputs, outputs), outputs)
 
 
 def _letters(field: Field, equation: str, place: int) -> Field:
@@ -239,42 +238,27 @@ def _concatenated(seen: list[Field], op: ops.Concat, node: Node) -> Field:
 
 def _rearranged(field: Field, op: ops.Rearrange, node: Node) -> Field:
     """Follow the outermost factor of each axis to where it lands; merged under another axis it is seen whole."""
-    starts = [0]
-    for factors in op.split:
-        starts.append(starts[-1] + len(factors))
-    flat: Shape = tuple(factor for factors in op.split for factor in factors)
-    landing: dict[int, tuple[int, bool, Shape]] = {}
-    place = 0
-    for axis, count in enumerate(op.merge):
-        run = op.order[place : place + count]
-        for nth, part in enumerate(run):
-            outer = all(is_one(flat[other]) for other in run[:nth])
-            landing[part] = axis, outer, tuple(flat[other] for other in run[nth + 1 :])
-        place += count
+    starts = [0, *accumulate(len(factors) for factors in op.split)]
+    landings = op.landings()
     out: Field = {}
     for (i, axis, own), reach in field.items():
         if own is None or isinstance(reach, str):
             out[i, axis, None] = reach
             continue
-        factors = flat[starts[own] : starts[own + 1]]
-        real = [starts[own] + nth for nth, factor in enumerate(factors) if not is_one(factor)]
-        lead = real[0] if real else starts[own]
-        target, outermost, below = landing[lead]
-        if not outermost:
+        factors = op.split[own]
+        lead = next((nth for nth, factor in enumerate(factors) if not is_one(factor)), 0)
+        landing = landings[starts[own] + lead]
+        if not all(map(is_one, landing.outer)):
             out[i, axis, None] = "flatten"
             continue
-        window = 1
-        for part in flat[lead + 1 : starts[own + 1]]:
-            window *= _number(part)
-        repeats = 1
-        for part in below:
-            repeats *= 1 if is_one(part) else _number(part)
-        size = _size(node.output, target)
+        window = prod(map(_number, factors[lead + 1 :]))
+        repeats = prod(1 if is_one(factor) else _number(factor) for factor in landing.inner)
+        size = _size(node.output, landing.axis)
         step = Window(kernel=window, stride=window)
         gathered = reach if window == 1 else reach.through(step, _size_over(node.inputs[0], own, window))
         if repeats > 1:
             gathered = gathered.resized(Fraction(1, repeats), lambda n, r=repeats: (n // r,), size)  # type: ignore[misc]
-        out = _join(out, {(i, axis, target): gathered}, size_of=node.output)
+        out = _join(out, {(i, axis, landing.axis): gathered}, size_of=node.output)
     return out
 
 
@@ -284,7 +268,7 @@ def _size_over(value: Value, axis: int, divisor: int) -> int | None:
 
 
 def _elementwise(seen: list[Field], op: ops.Elementwise, node: Node) -> Field:
-    if op.function == "put":
+    if op.about.partial_write:
         return _join(seen[0], *(_whole(f, "a write into part of a tensor") for f in seen[1:]))
     rank = len(node.output.shape)
     aligned: list[Field] = []

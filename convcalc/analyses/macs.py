@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, assert_never
 from convcalc import ops
 from convcalc.equations import letter_sizes
 from convcalc.graph import Graph, Node
-from convcalc.ops import NORMS
 from convcalc.sizes import UNKNOWN, Size, common_divisor, is_one, known, product, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 TAPS = {"nearest": 1, "nearest-exact": 1, "linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4}
-FREE = frozenset({"identity", "dropout", "expand", "put"})
 
 
 def macs_of(node: Node) -> Size:
@@ -93,7 +91,7 @@ def other_of(node: Node) -> dict[str, Size]:
         case ops.Reduce():
             return {op.function: product(node.inputs[0].shape)}
         case ops.Elementwise():
-            return _elementwise(op, node, out)
+            return _elementwise(op, out)
         case (
             ops.Input()
             | ops.Parameter()
@@ -110,16 +108,9 @@ def other_of(node: Node) -> dict[str, Size]:
     assert_never(op)
 
 
-def _elementwise(op: ops.Elementwise, node: Node, out: Size) -> dict[str, Size]:
-    if op.function in FREE:
-        return {}
-    if op.function == "add_bias":
-        return {"bias": out}
-    if op.function in NORMS:
-        settings = dict(op.settings)
-        each = 2 if settings.get("running") else 5 if settings.get("affine") else 4
-        return {op.function: out * each}
-    return {op.function: out * (3 if op.function in ("softmax", "log_softmax") else 1)}
+def _elementwise(op: ops.Elementwise, out: Size) -> dict[str, Size]:
+    operations = op.about.operations(dict(op.settings))
+    return {op.about.work_name or op.function: out * operations} if operations else {}
 
 
 def adaptive_taps(node: Node) -> Size:

@@ -13,8 +13,8 @@ from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
 from convcalc import ops
-from convcalc.analyses.steps import SILENT
 from convcalc.errors import ShapeError, UnsupportedError
+from convcalc.ops import SOURCES
 from convcalc.sizes import known
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def matrix(graph: Graph) -> Matrix:
 
 def walking(graph: Graph) -> Node:
     """Return the only step of a graph that is no tensor. Raises UnsupportedError where there are others."""
-    steps = [node for node in graph.nodes if not isinstance(node.op, SILENT)]
+    steps = [node for node in graph.nodes if not isinstance(node.op, SOURCES)]
     if len(steps) != 1 or not isinstance(steps[0].op, (ops.Conv, ops.ConvTranspose)):
         raise UnsupportedError(
             "a matrix is drawn of one convolution or transposed convolution with zero padding, and of nothing else"
@@ -120,10 +120,8 @@ def _entries(node: Node) -> Iterator[Entry]:
 def _pairs(window: Window, walked: int, size: int) -> list[tuple[int, int, int]]:
     """(walked position, tap, position read or written) along one axis, without those outside."""
     found = []
-    for i, tap in product(range(walked), range(window.kernel)):
-        place = window.stride * i + window.dilation * tap - window.before
-        if 0 <= place < size:
-            found.append((i, tap, place))
+    for i in range(walked):
+        found += [(i, tap, place) for tap, place in enumerate(window.reads(i)) if 0 <= place < size]
     return found
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 PLACE = 16
 """Bytes that say where one entry of a sparse matrix stands: two 64-bit numbers."""
-VIEWS = frozenset({"identity", "expand"})
-"""Elementwise functions whose result is the tensor they were given; dropout as well, but in training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +60,8 @@ def _view(node: Node, *, training: bool) -> bool:
             sizes = [size for factors in split for size in factors]
             moved = [place for place in order if not is_one(sizes[place])]
             return moved == sorted(moved)
-        case ops.Elementwise(function=function):
-            return function in VIEWS or (function == "dropout" and not training)
+        case ops.Elementwise() as op:
+            return op.about.view or (op.about.saves == "mask" and not training)
         case _:
             return False
 
@@ -78,7 +76,7 @@ def last_reader(graph: Graph, roots: dict[int, int]) -> dict[int, int]:
 
 def held(node: Node) -> bool:
     """Whether a step is a tensor that is there from the start: a parameter or a buffer."""
-    return isinstance(node.op, (ops.Parameter, ops.Constant))
+    return isinstance(node.op, ops.STORED)
 
 
 def memory(graph: Graph, itemsize: int) -> Memory:

@@ -13,6 +13,7 @@ from convcalc import ops
 from convcalc.analyses.resampling import copies, ratio, reader
 from convcalc.analyses.ways import Axis, Paths, Term, gathered, places
 from convcalc.errors import UnsupportedError
+from convcalc.window import adaptive_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -102,23 +103,16 @@ def _no_generated(seen: list[Paths]) -> None:
 
 
 def _walked(axis: Axis, windows: tuple[Window, ...], out: Shape) -> Axis:
-    w = windows[_own(axis) - 2]
-    return axis.after(out[_own(axis)], lambda i: (w.stride * i + w.dilation * t - w.before for t in range(w.kernel)))
+    return axis.after(out[_own(axis)], windows[_own(axis) - 2].reads)
 
 
 def _spread(axis: Axis, windows: tuple[Window, ...], out: Shape) -> Axis:
-    w = windows[_own(axis) - 2]
-
-    def reads(i: int) -> Iterable[int]:
-        places = (divmod(i + w.before - w.dilation * t, w.stride) for t in range(w.kernel))
-        return (place for place, off in places if not off)
-
-    return axis.after(out[_own(axis)], reads)
+    return axis.after(out[_own(axis)], windows[_own(axis) - 2].written_by)
 
 
 def _tiled(axis: Axis, out: Shape) -> Axis:
     inputs, outputs = len(axis.rows), out[_own(axis)]
-    return axis.after(outputs, lambda j: range(j * inputs // outputs, -(-(j + 1) * inputs // outputs)))
+    return axis.after(outputs, lambda j: adaptive_window(j, inputs, outputs))
 
 
 def _lettered(seen: list[Paths], equation: str) -> Paths:
@@ -192,41 +186,28 @@ def _rearranged(axis: Axis, op: ops.Rearrange) -> Axis:
     own = _own(axis)
     first = sum(len(factors) for factors in op.split[:own])
     factors = op.split[own]
-    flat = [factor for parts in op.split for factor in parts]
-    places = _landings(op, flat)
-    spatial = [n for n in range(len(factors)) if places[first + n][0] > 1]
+    landings = op.landings()[first : first + len(factors)]
+    spatial = [n for n, landing in enumerate(landings) if landing.axis > 1]
     moving = [n for n in spatial if factors[n] != 1]
     if len(moving) > 1:
         raise UnsupportedError("the ways through this rearrangement are no product over axes")
     if not spatial:
         return axis.summed()
     lead = (moving or spatial)[0]
-    target, below, length = places[first + lead]
-    inner = prod(factors[lead + 1 :])
-    outer = prod(factors[:lead])
-    size = factors[lead]
+    landing = landings[lead]
+    inner, outer, size = prod(factors[lead + 1 :]), prod(factors[:lead]), factors[lead]
+    below = prod(landing.inner)
+    length = prod(landing.outer) * size * below
 
     def reads(i: int) -> Iterable[int]:
         place = i // below % size
         return ((o * size + place) * inner + n for o in range(outer) for n in range(inner))
 
-    return axis.after(length, reads).at(target)
-
-
-def _landings(op: ops.Rearrange, flat: list[int]) -> dict[int, tuple[int, int, int]]:
-    """Return for each factor the axis it lands on, the product of the factors below it there, and that axis's size."""
-    found = {}
-    place = 0
-    for target, count in enumerate(op.merge):
-        run = op.order[place : place + count]
-        place += count
-        for nth, factor in enumerate(run):
-            found[factor] = target, prod(flat[other] for other in run[nth + 1 :]), prod(flat[other] for other in run)
-    return found
+    return axis.after(length, reads).at(landing.axis)
 
 
 def _elementwise(seen: list[Paths], op: ops.Elementwise, node: Node) -> Paths:
-    if op.function == "put":
+    if op.about.partial_write:
         raise UnsupportedError("the ways through a write into part of a tensor are not followed")
     rank, shape = len(node.output.shape), node.output.shape
     terms: list[Term] = []

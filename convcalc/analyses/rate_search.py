@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from convcalc.analyses.gridding import field_of, unevenness, ways
 from convcalc.errors import ShapeError
+from convcalc.sizes import ceil_div
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -133,7 +134,7 @@ def _least(span: int, waiting: Layers, kernel: int, rest: Sequence[int], field: 
     if rest:
         return 1
     missing = field - span - sum(rate * (size - 1) for rate, size in waiting)
-    return max(1, -(-missing // (kernel - 1)))
+    return max(1, ceil_div(missing, kernel - 1))
 
 
 def _absorbed(span: int, waiting: Layers) -> tuple[int, Layers]:
@@ -214,7 +215,7 @@ def designs(field: int, kernel: int, layers: int | None = None) -> Designs:
     count = least if layers is None else layers
     if count == 0:
         return Designs(1, ())
-    total = max(-(-(field - 1) // (kernel - 1)), count)
+    total = max(ceil_div(field - 1, kernel - 1), count)
     largest = (kernel**count - 1) // (kernel - 1)
     budget = _Budget()
     found: list[Rates] = []
@@ -245,7 +246,7 @@ def _rising(total: int, kernel: int, count: int, budget: _Budget, step: int) -> 
                 yield chosen
             return
         power = kernel ** (left - 1)  # what comes after at most multiplies the sum by so much
-        enough = -(-(total - (power - 1) // (kernel - 1)) // power) - had
+        enough = ceil_div(total - (power - 1) // (kernel - 1), power) - had
         low = max(chosen[-1] + step if chosen else 1, enough)
         most = (total - had - step * left * (left - 1) // 2) // left  # those after it are no smaller
         for rate in range(min(1 + (kernel - 1) * had, most), low - 1, -1):
@@ -265,7 +266,7 @@ def sawteeth(field: int, kernel: int, layers: int | None = None) -> tuple[Sawtoo
     if field <= 1:
         return ()
     for copies in range(2, 7):
-        total = -(-(field - 1) // ((kernel - 1) * copies))
+        total = ceil_div(field - 1, (kernel - 1) * copies)
         length = 2
         while copies * (kernel**length - 1) + 1 < field:
             length += 1

@@ -70,22 +70,11 @@ class Reach:
         """Append a convolution or pool: what one more layer sees of the same input (`size` outputs)."""
         last = window.kernel - 1
         taps = (0, last) if self.period == 1 and self.size is None else range(last + 1)
-
-        def reads(i: int) -> Iterable[int]:
-            return (window.stride * i + window.dilation * t - window.before for t in taps)
-
-        return self._after(1, window.stride, reads, size)
+        return self._after(1, window.stride, lambda i: window.reads(i, taps), size)
 
     def back_through(self, window: Window, size: int | None = None) -> Reach:
         """Append a transposed convolution: phases multiply by the stride."""
-
-        def reads(i: int) -> Iterable[int]:
-            for t in range(window.kernel):
-                place, off = divmod(i + window.before - window.dilation * t, window.stride)
-                if not off:
-                    yield place
-
-        return self._after(window.stride, 1, reads, size)
+        return self._after(window.stride, 1, window.written_by, size)
 
     def resized(self, ratio: Fraction, reads: Reads, size: int | None = None) -> Reach:
         """Append an interpolation that steps `ratio` positions per output."""

@@ -38,7 +38,7 @@ def routes(graph: Graph) -> Routes:
         if isinstance(node.op, ops.Input):
             found[node.output.index] = {0: 1}
             continue
-        longer = int(isinstance(node.op, (ops.Conv, ops.ConvTranspose, ops.Einsum)))
+        longer = int(isinstance(node.op, ops.CONTRACTIONS))
         sums: dict[int, int] = {}
         for value in node.inputs:
             if _gates(node, value):
@@ -51,5 +51,5 @@ def routes(graph: Graph) -> Routes:
 
 def _gates(node: Node, value: Value) -> bool:
     """Whether a value only scales the others: one position per channel where the result has more."""
-    multiplies = isinstance(node.op, ops.Elementwise) and node.op.function == "multiply"
+    multiplies = isinstance(node.op, ops.Elementwise) and node.op.about.scales
     return multiplies and not spread_out(value, node.output)

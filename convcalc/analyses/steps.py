@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcalc import ops
 from convcalc.analyses.memory import held
-from convcalc.ops import NORMS
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node, Value
     from convcalc.window import Window
 
 Show: TypeAlias = Callable[[Any], str]
-CONTRACTIONS = (ops.Conv, ops.ConvTranspose, ops.Einsum)
-SILENT = (ops.Input, ops.Parameter, ops.Constant)
 
 
 MOVED = "rearrange"
@@ -38,7 +35,7 @@ class Step(NamedTuple):
 
 def stages(graph: Graph) -> int:
     """Return the longest chain of contractions in which each waits for the one before: the dependent stages."""
-    depth = _longest(graph, lambda node: isinstance(node.op, CONTRACTIONS))
+    depth = _longest(graph, lambda node: isinstance(node.op, ops.CONTRACTIONS))
     return max((depth[value.index] for value in graph.outputs), default=0)
 
 
@@ -61,7 +58,7 @@ def steps(graph: Graph, show: Show = str) -> list[Step]:
     found: list[Step] = []
     moved: dict[int, int] = {}
     for node in graph.nodes:
-        if isinstance(node.op, SILENT) or not node.inputs:
+        if isinstance(node.op, ops.SOURCES) or not node.inputs:
             continue
         last = found[-1] if found else None
         data = [value for value in node.inputs if not held(graph.nodes[value.index])]
@@ -110,7 +107,7 @@ def does(node: Node, show: Show = str) -> str:
         case ops.Reduce():
             return f"{op.function} over axes {','.join(map(str, op.axes))}"
         case ops.Elementwise():
-            return op.function if op.function in NORMS else op.function.replace("_", " ")
+            return op.function if op.about.norm else op.function.replace("_", " ")
         case ops.Slice():
             return f"keep {show(op.start)}..{show(op.stop)} of axis {op.axis}"
         case ops.Concat():

@@ -13,7 +13,6 @@ from convcalc import ops
 from convcalc.analyses.macs import macs_of
 from convcalc.analyses.memory import bytes_of, held, last_reader, storages
 from convcalc.analyses.transparent import one_position
-from convcalc.ops import NORMS
 from convcalc.sizes import Size, product, total
 
 if TYPE_CHECKING:
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
 
     from convcalc.graph import Graph, Node
 
-OUTPUT = frozenset({"relu", "sigmoid", "tanh", "softmax", "log_softmax", "exp", "sqrt"})
-NOTHING = frozenset({"identity", "expand", "negative", "add", "add_bias", "subtract", "put"})
-BOTH = frozenset({"multiply", "divide"})
-BUFFER = frozenset({"softsign", "logsigmoid"})
-"""Activations that keep a tensor of their own beside their input."""
 INDEX, STATISTIC, MASK = 8, 4, 1
 """Bytes of a pool's index, of a mean or deviation, and of a dropout's mask (on a GPU; the CPU keeps a float)."""
 
@@ -73,7 +67,7 @@ def gradient_macs(node: Node, needs: set[int]) -> Gradients:
 
     A weight's gradient and an input's gradient cost as much as the forward, whatever the groups.
     """
-    if not isinstance(node.op, (ops.Conv, ops.ConvTranspose, ops.Einsum)) or node.output.index not in needs:
+    if not isinstance(node.op, ops.CONTRACTIONS) or node.output.index not in needs:
         return Gradients()
     work = macs_of(node)
     asked = [value.index in needs for value in node.inputs[:2]]
@@ -141,23 +135,30 @@ def _sampled(node: Node, itemsize: int) -> Kept:
 
 def _elementwise(op: ops.Elementwise, node: Node, needs: set[int], itemsize: int) -> Kept:
     x, y = node.inputs[0], node.output
-    if op.function in OUTPUT:
-        return Kept((y.index,))
-    if op.function in NOTHING:
-        return Kept()
-    if op.function == "dropout":
-        return Kept((), (("mask", product(y.shape) * MASK),))
-    if op.function in BOTH:
-        if len(node.inputs) < 2:  # by a constant
+    match op.about.saves:
+        case "nothing":
             return Kept()
-        one, two = node.inputs[:2]
-        values = ((one.index,) if two.index in needs else ()) + ((two.index,) if one.index in needs else ())
-        return Kept(values)
-    if op.function in NORMS:
-        return Kept((x.index,), (("statistics", 2 * STATISTIC * _statistics(op, node)),))
-    if op.function in BUFFER:
-        return Kept((x.index,), (("buffer", product(y.shape) * itemsize),))
-    return Kept(tuple(value.index for value in node.inputs))
+        case "output":
+            return Kept((y.index,))
+        case "inputs":
+            return Kept(tuple(value.index for value in node.inputs))
+        case "factors":
+            return Kept(_other_factors(node, needs))
+        case "statistics":
+            return Kept((x.index,), (("statistics", 2 * STATISTIC * _statistics(op, node)),))
+        case "mask":
+            return Kept((), (("mask", product(y.shape) * MASK),))
+        case "buffer":
+            return Kept((x.index,), (("buffer", product(y.shape) * itemsize),))
+    assert_never(op.about.saves)
+
+
+def _other_factors(node: Node, needs: set[int]) -> tuple[int, ...]:
+    """The factors of a product whose other factor needs a gradient; a constant is no tensor."""
+    if len(node.inputs) < 2:
+        return ()
+    first, second = node.inputs[:2]
+    return ((first.index,) if second.index in needs else ()) + ((second.index,) if first.index in needs else ())
 
 
 def _statistics(op: ops.Elementwise, node: Node) -> Size:

@@ -39,8 +39,8 @@ def moved(node: Node) -> tuple[int, ...] | None:
                 return None
             return tuple(-whole(window.before) for window in op.windows)
         case ops.Elementwise():
-            along = any(axis > 1 for axis in op.axes) and op.function not in ops.NORMS
-            return None if along or op.function == "put" else (0,) * rank
+            along = any(axis > 1 for axis in op.axes) and not op.about.norm
+            return None if along or op.about.partial_write else (0,) * rank
         case ops.Pad():
             return tuple(-whole(before) for before in op.before[2:])
         case ops.Slice():

@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from convcalc.graph import Graph, Node, Value
     from convcalc.window import Window
 
-KEEP_ZERO = frozenset(
-    {"relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "tanh", "hardswish",
-     "hardtanh", "softsign", "identity", "dropout", "negative"}
-)  # fmt: skip
-"""Functions that make zero of zero: padding stays padding behind them."""
-
 
 def taps_inside(window: Window, size: int, outputs: int) -> int:
     """Count the (output, tap) pairs of a window that read a position of an axis of `size`, not its padding.
@@ -35,7 +29,7 @@ def taps_inside(window: Window, size: int, outputs: int) -> int:
     """
     pairs = 0
     for tap in range(window.kernel):
-        offset = window.dilation * tap - window.before  # output i reads stride * i + offset
+        offset = window.offset(tap)
         first = max(0, -(offset // window.stride))
         last = min(outputs - 1, (size - 1 - offset) // window.stride)
         pairs += max(0, last - first + 1)
@@ -89,9 +83,14 @@ def extents(value: Value, graph: Graph) -> list[Extent]:
         inner = extents(node.inputs[0], graph)
         sides = zip(inner, node.op.before[2:], node.op.after[2:], strict=True)
         return [_padded(one, before, after) for one, before, after in sides]
-    if isinstance(node.op, ops.Elementwise) and node.op.function in KEEP_ZERO and len(data) == 1:
+    if isinstance(node.op, ops.Elementwise) and _zeros_stay(node.op, data, value):
         return extents(data[0], graph)
     return [Extent(0, size, 0) for size in value.spatial]
+
+
+def _zeros_stay(op: ops.Elementwise, data: list[Value], value: Value) -> bool:
+    """Whether the zeros of the one tensor a function reads stay where they are."""
+    return len(data) == 1 and data[0].shape == value.shape and op.about.zero_stays(dict(op.settings))
 
 
 def _padded(inner: Extent, before: Size, after: Size) -> Extent:

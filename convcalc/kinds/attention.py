@@ -31,9 +31,7 @@ def _weighed(b: Builder, parts: list[Value], attention: Value, *, grouped: Size 
     total = None
     for number, part in enumerate(parts):
         share = b.slice(attention, 2, number, number + 1)
-        sizes = ((share.shape[0],), (share.shape[1],), (1,), (share.shape[3], *(1 for _ in part.spatial)))
-        rank = len(part.spatial)
-        flat = b.rearrange(share, sizes, tuple(range(4 + rank)), (1, 3, *(1 for _ in part.spatial)))
+        flat = b.rearrange(share, f"b g 1 c -> b (g 1 c){' 1' * len(part.spatial)}")
         scaled = b.multiply(part, flat)
         total = scaled if total is None else b.add(total, scaled)
     assert total is not None
@@ -84,9 +82,8 @@ def splat(
     with b.scope("excite"):
         scores = b.conv(narrow, outer * radix, 1, groups=cardinality, bias=True)
     each = divided(outer, cardinality, b.require, "out_channels", "cardinality")
-    ones = tuple(1 for _ in x.spatial)
-    split = ((x.batch,), (cardinality, radix, each), *((1,) for _ in ones))
-    laid = b.rearrange(scores, split, tuple(range(4 + len(ones))), (1, 1, 1, 1 + len(ones)))
+    ones = " 1" * len(x.spatial)
+    laid = b.rearrange(scores, f"b (g r c){ones} -> b g r (c{ones})", g=cardinality, r=radix, c=each)
     shares = b.elementwise("softmax", laid, axes=(2,), dim=2) if radix > 1 else b.elementwise("sigmoid", laid)
     return _weighed(b, parts, shares)
 
@@ -203,7 +200,6 @@ def sk(
         narrow = conv_norm(b, pooled, inner, 1, bias=bias, norm=fc_norm)
     with b.scope("excite"):
         scores = b.conv(narrow, channels * count, 1, bias=bias)
-    ones = tuple(1 for _ in x.spatial)
-    split = ((x.batch,), (1, count, channels), *((1,) for _ in ones))
-    laid = b.rearrange(scores, split, tuple(range(4 + len(ones))), (1, 1, 1, 1 + len(ones)))
+    ones = " 1" * len(x.spatial)
+    laid = b.rearrange(scores, f"b (1 r c){ones} -> b 1 r (c{ones})", r=count, c=channels)
     return _weighed(b, parts, b.elementwise("softmax", laid, axes=(2,), dim=2))

@@ -189,24 +189,20 @@ def _turns(
     The others of part p are the parts after it, round the end: windows of part - 1 over a circular axis.
     """
     count = part if filters is None else filters
-    height, width = x.spatial
     own = x if filters is None else b.take(x, reads * filters)
     with b.scope("square"):
         y = b.conv(own, count * turns, kernel_size, stride=stride, padding=kernel_size // 2, groups=count)
-    split = ((x.batch,), (part, reads), (height,), (width,))
-    ring = b.pad(
-        b.rearrange(x, split, (0, 2, 1, 3, 4), (1, 1, 1, 1, 1)), [(0, part - 1), (0, 0), (0, 0)], mode="circular"
-    )
+    parts = b.rearrange(x, "b (p i) h w -> b i p h w", p=part, i=reads)
+    ring = b.pad(parts, [(0, part - 1), (0, 0), (0, 0)], mode="circular")
     ring = b.slice(ring, 2, 1, part * 2 - 1)
     steps = axes(1, *per_axis(stride, 2))
     others = b.unfold(ring, windows(ring.spatial, axes(part - 1, 1, 1), steps, 0, 1))
     others = others if filters is None else b.slice(others, 5, 0, filters)
-    sizes = tuple((size,) for size in others.shape)
-    laid = b.rearrange(others, sizes, (0, 5, 1, 2, 3, 4, 6, 7), (1, 1, 4, 1, 1))
+    laid = b.rearrange(others, "b i t u v p h w -> b p (i t u v) h w")
     with b.scope("point"):
         weight = b.parameter("weight", (count, turns, reads * (part - 1)))
     z = b.contract("bpihw,poi->bpohw", laid, weight)
-    z = b.merge(z, (1, 2, 1, 1))
+    z = b.rearrange(z, "b p o h w -> b (p o) h w")
     return b.add(y, z)
 
 

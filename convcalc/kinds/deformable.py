@@ -38,14 +38,10 @@ def _deformed(
     columns = b.sample(x, offsets, *mask, walks=walks, groups=offset_groups)
     weight, *biases = b.kernel(x, out_channels, kernel_size, groups=groups, bias=bias)
     reads = weight.shape[1]
-    kernel, out = columns.shape[2:4], columns.shape[4:]
-    parted = b.rearrange(
-        columns, ((x.batch,), (groups, reads), *((size,) for size in (*kernel, *out))),
-        tuple(range(7)), (1, 1, 3, 1, 1),
-    )  # fmt: skip
-    rows = b.rearrange(weight, ((groups, makes), (reads,), *((size,) for size in kernel)), tuple(range(5)), (1, 1, 3))
+    parted = b.rearrange(columns, "b (g i) k1 k2 h w -> b g (i k1 k2) h w", g=groups, i=reads)
+    rows = b.rearrange(weight, "(g o) i k1 k2 -> g o (i k1 k2)", g=groups, o=makes)
     y = b.contract("bgihw,goi->bgohw", parted, rows)
-    y = b.merge(y, (1, 2, 1, 1))
+    y = b.rearrange(y, "b g o h w -> b (g o) h w")
     return b.add_bias(y, biases[0]) if biases else y
 
 
@@ -129,4 +125,4 @@ def conv_offset(b: Builder, x: Value, *, kernel_size: Sizes = 3) -> Value:
         offsets = b.conv(x, x.channels * 2, kernel_size, padding="same")
     walks = windows(x.spatial, 1, 1, 0, 1)
     moved = b.sample(x, offsets, walks=walks, groups=x.channels)
-    return b.merge(moved, (1, 3, 1, 1))
+    return b.rearrange(moved, "b c k1 k2 h w -> b (c k1 k2) h w")

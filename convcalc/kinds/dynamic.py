@@ -13,10 +13,11 @@ from convcalc.sizes import Size, Sizes, divides, equal, part_of, per_axis, produ
 
 def _mixed(b: Builder, shares: Value, experts: Value) -> Value:
     """Sum kernels by their shares, one sum per sample: (B, n) and (n, ...) to (B, ...)."""
-    _count, *rest = experts.shape
-    flat = b.merge(experts, (1, len(rest)))
+    names = {f"k{number}": size for number, size in enumerate(experts.shape[1:])}
+    taps = " ".join(names)
+    flat = b.rearrange(experts, f"n {taps} -> n ({taps})")
     mixed = b.contract("bn,nk->bk", shares, flat)
-    return b.rearrange(mixed, ((shares.shape[0],), tuple(rest)), tuple(range(len(rest) + 1)), (1, *(1 for _ in rest)))
+    return b.rearrange(mixed, f"b ({taps}) -> b {taps}", **names)
 
 
 def _per_sample(
@@ -28,17 +29,12 @@ def _per_sample(
     A bias is (B, out).
     """
     batch, out_channels = weight.shape[:2]
-    rank = len(x.spatial)
     walks = windows(x.spatial, kernel_size, stride, padding, dilation)
-    split = ((1, batch), *((size,) for size in x.shape[1:]))
-    wide = b.rearrange(x, split, tuple(range(rank + 3)), (1, 2, *(1 for _ in x.spatial)))
-    kernels = b.merge(weight, (2, *(1 for _ in weight.shape[2:])))
-    flat = () if bias is None else (b.rearrange(bias, ((batch,), (out_channels,)), (0, 1), (2,)),)
+    wide = b.rearrange(x, "(1 b) c ... -> 1 (b c) ...", b=batch)
+    kernels = b.rearrange(weight, "b o ... -> (b o) ...")
+    flat = () if bias is None else (b.rearrange(bias, "b o -> (b o)"),)
     y = b.convolve(wide, kernels, *flat, walks=walks, groups=batch * groups)
-    return b.rearrange(
-        y, ((1,), (batch, out_channels), *((size,) for size in y.spatial)), tuple(range(rank + 3)),
-        (2, 1, *(1 for _ in y.spatial)),
-    )  # fmt: skip
+    return b.rearrange(y, "1 (b o) ... -> (1 b) o ...", b=batch, o=out_channels)
 
 
 def _pooled(b: Builder, x: Value) -> Value:
@@ -199,11 +195,7 @@ def involution(
     with b.scope("span"):
         kernels = b.conv(narrow, taps * groups, 1, bias=bias)
     laid = b.unfold(mapped, windows(x.spatial, kernel_size, stride, kernel_size // 2, 1))
-    height, width = kernels.spatial
-    split = ((x.batch,), (groups, taps), (height,), (width,))
-    kernels = b.rearrange(kernels, split, (0, 1, 2, 3, 4), (1, 1, 1, 1, 1))
-    down, across = laid.shape[2:4]
-    parted = ((x.batch,), (groups, each), (down,), (across,), *((size,) for size in laid.shape[4:]))
-    columns = b.rearrange(laid, parted, tuple(range(7)), (1, 1, 1, 2, 1, 1))
+    kernels = b.rearrange(kernels, "b (g k) h w -> b g k h w", g=groups, k=taps)
+    columns = b.rearrange(laid, "b (g c) k1 k2 h w -> b g c (k1 k2) h w", g=groups, c=each)
     y = b.contract("bgckhw,bgkhw->bgchw", columns, kernels)
-    return b.merge(y, (1, 2, 1, 1))
+    return b.rearrange(y, "b g c h w -> b (g c) h w")

@@ -68,8 +68,7 @@ def merged(b: Builder, weights: tuple[Value, ...], norm: Norm) -> tuple[Value, V
     """Merge a norm into the convolution before it: W gamma/sigma, and bias gamma/sigma + shift."""
     weight, *bias = weights
     factor, shift = norm
-    ones = (1,) * (len(weight.shape) - 1)
-    column = b.rearrange(factor, ((factor.shape[0], *ones),), tuple(range(len(ones) + 1)), (1, *ones))
+    column = b.rearrange(factor, f"c -> c{' 1' * (len(weight.shape) - 1)}")
     scaled = b.multiply(weight, column)
     return scaled, b.add(b.multiply(bias[0], factor), shift) if bias else shift
 

@@ -210,8 +210,7 @@ class Branches:
             return weight
         reads = weight.shape[1]
         eye = self.b.constant("identity", (self.groups, reads, reads), identity=True)
-        split = ((self.groups,), (reads,), (reads, 1, 1))
-        return self.b.add(weight, self.b.rearrange(eye, split, (0, 1, 2, 3, 4), (2, 1, 1, 1)))
+        return self.b.add(weight, self.b.rearrange(eye, "g o i -> (g o) i 1 1"))
 
     def _one_each(self, taps: Value) -> Value:
         """The same taps for every channel by itself: (C, 1, k, k)."""
@@ -223,15 +222,13 @@ class Branches:
         b, g = self.b, self.groups
         inner = divided(self.inner, g, b.require, "mid_channels", "groups")
         makes = divided(self.out, g, b.require, "out_channels", "groups")
-        reads, taps = first.shape[1], second.shape[2:]
-        one = b.rearrange(first, ((g, inner), (reads,), (1,), (1,)), (0, 1, 2, 3, 4), (1, 1, 3))
-        two = b.rearrange(second, ((g, makes), (inner,), *((k,) for k in taps)), (0, 1, 2, 3, 4), (1, 1, 1, 1, 1))
-        kernel = b.contract("gomhw,gmi->goihw", two, one)
-        kernel = b.merge(kernel, (2, 1, 1, 1))
-        summed = b.reduce("sum", two, (3, 4))
-        moved = b.rearrange(shift, ((g, inner),), (0, 1), (1, 1))
-        bias = b.contract("gom,gm->go", summed, moved)
-        return kernel, b.merge(bias, (2,))
+        point = b.rearrange(first, "(g m) i 1 1 -> g m (i 1 1)", g=g, m=inner)
+        window = b.rearrange(second, "(g o) m h w -> g o m h w", g=g, o=makes)
+        kernel = b.contract("gomhw,gmi->goihw", window, point)
+        kernel = b.rearrange(kernel, "g o i h w -> (g o) i h w")
+        summed = b.reduce("sum", window, (3, 4))
+        bias = b.contract("gom,gm->go", summed, b.rearrange(shift, "(g m) -> g m", g=g, m=inner))
+        return kernel, b.rearrange(bias, "g o -> (g o)")
 
 
 @kind(source="arXiv:2006.12030 (yangyanli/DO-Conv)", spatial=2)
@@ -279,9 +276,8 @@ def do_conv(
     start = b.constant("identity", (x.channels, taps, depth), identity=True)
     biases = (b.parameter("bias", (out_channels,), "bias"),) if bias else ()
     mixer = b.add(spread, start)
-    one = b.rearrange(weight, ((groups, makes), (reads,), (depth,)), (0, 1, 2, 3), (1, 1, 1, 1))
-    two = b.rearrange(mixer, ((groups, reads), (taps,), (depth,)), (0, 1, 2, 3), (1, 1, 1, 1))
-    composed = b.contract("gocs,gcts->goct", one, two)
-    split = ((groups,), (makes,), (reads,), kernel)
-    square = b.rearrange(composed, split, tuple(range(5)), (2, 1, 1, 1))
+    rows = b.rearrange(weight, "(g o) c s -> g o c s", g=groups, o=makes)
+    mixers = b.rearrange(mixer, "(g c) t s -> g c t s", g=groups, c=reads)
+    composed = b.contract("gocs,gcts->goct", rows, mixers)
+    square = b.rearrange(composed, "g o c (k1 k2) -> (g o) c k1 k2", k1=kernel[0], k2=kernel[1])
     return b.convolve(x, square, *biases, walks=walks, groups=groups)

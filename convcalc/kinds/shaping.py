@@ -195,7 +195,7 @@ def unfold(
     if len(x.spatial) != 2:
         raise ShapeError(f"unfold needs 2 spatial axes, but its input has {len(x.spatial)}")
     laid = b.unfold(x, windows(x.spatial, kernel_size, stride, padding, dilation))
-    return b.merge(laid, (1, 3, 2))
+    return b.rearrange(laid, "b c k1 k2 h w -> b (c k1 k2) (h w)")
 
 
 @kind(source="join of branches", channels="")

@@ -6,11 +6,10 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from convcalc.analyses.macs import macs
-from convcalc.analyses.steps import SILENT
 from convcalc.analyses.traffic import compulsory
 from convcalc.analyses.useful import useful
 from convcalc.errors import ConvcalcError
-from convcalc.ops import Conv
+from convcalc.ops import SOURCES, Conv
 from convcalc.profiling import repro
 from convcalc.profiling.intervals import median_interval
 from convcalc.profiling.observation import kernel_share, reorder_share
@@ -127,7 +126,7 @@ def _other_layouts(job: Job) -> tuple[str, ...]:
 
 def _packing(graph: Graph) -> dict[str, Any] | None:
     """The numbers with which a row that is one convolution is packed; None for any other row."""
-    op, *others = (node.op for node in graph.nodes if not isinstance(node.op, SILENT))
+    op, *others = (node.op for node in graph.nodes if not isinstance(node.op, SOURCES))
     if others or not isinstance(op, Conv) or not packable(op):
         return None
     return {

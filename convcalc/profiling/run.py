@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from convcalc.analyses.segments import segments, standalone
-from convcalc.analyses.steps import SILENT
+from convcalc.ops import SOURCES
 from convcalc.profiling import session
 from convcalc.profiling.fields import from_json
 from convcalc.profiling.observation import Observation
@@ -100,7 +100,7 @@ class Limits:
 
 def computes(graph: Graph) -> bool:
     """Whether a row computes anything at all (a row of parameters only does not)."""
-    return any(not isinstance(node.op, SILENT) for node in graph.nodes)
+    return any(not isinstance(node.op, SOURCES) for node in graph.nodes)
 
 
 def jobs(graphs: Sequence[Graph], depth: int, setup: Setup) -> list[Job]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 import torch
@@ -11,7 +12,6 @@ from torch import Tensor
 from convcalc import ops
 from convcalc.equations import linear_equation
 from convcalc.errors import UnsupportedError
-from convcalc.ops import NORMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,47 +34,18 @@ ADAPTIVE: dict[tuple[str, int], Callable[..., Tensor]] = {
     ("avg", 2): F.adaptive_avg_pool2d,
     ("avg", 3): F.adaptive_avg_pool3d,
 }
-ONE_INPUT: dict[str, Callable[..., Tensor]] = {
-    "relu": F.relu,
-    "relu6": F.relu6,
-    "leaky_relu": F.leaky_relu,
-    "elu": F.elu,
-    "selu": F.selu,
-    "celu": F.celu,
-    "gelu": F.gelu,
-    "silu": F.silu,
-    "mish": F.mish,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "hardswish": F.hardswish,
-    "hardsigmoid": F.hardsigmoid,
-    "hardtanh": F.hardtanh,
-    "softplus": F.softplus,
-    "softsign": F.softsign,
-    "logsigmoid": F.logsigmoid,
-    "softmax": torch.softmax,
-    "log_softmax": torch.log_softmax,
-    "identity": lambda x: x,
-    "negative": torch.neg,
-    "exp": torch.exp,
-    "sqrt": torch.sqrt,
-}
 REDUCE: dict[str, Callable[..., Tensor]] = {
     "mean": torch.mean,
     "sum": torch.sum,
     "max": torch.amax,
     "min": torch.amin,
 }
-TWO_INPUTS: dict[str, Callable[..., Tensor]] = {
-    "add": torch.add,
-    "add_bias": torch.add,
-    "subtract": torch.sub,
-    "multiply": torch.mul,
-    "divide": torch.div,
-    "prelu": F.prelu,
+OWN: dict[str, Callable[..., Tensor]] = {
+    "identity": lambda x: x,
     "expand": lambda x, like: x.expand(like.shape),
     "weight_norm": lambda v, g: torch._weight_norm(v, g, 0),
 }
+"""Functions that torch has under no public name."""
 
 
 class Sparse(NamedTuple):
@@ -147,8 +118,8 @@ def bind(op: ops.Op) -> Callable[..., Tensor]:
             return _conv(op)
         case ops.ConvTranspose():
             return _conv_transpose(op)
-        case ops.Elementwise(function=function, settings=()) if function in ONE_INPUT:
-            return ONE_INPUT[function]
+        case ops.Elementwise(settings=()) if op.about.arity == 1 and op.about.torch:
+            return _function(op)
         case _:
             return lambda *inputs: compute(op, list(inputs))
 
@@ -231,9 +202,10 @@ def _sample(op: ops.Sample, x: Tensor, offsets: Tensor, *mask: Tensor) -> Tensor
 
 def _walked(window: Window, outputs: int, like: Tensor) -> Tensor:
     """Position that tap t of output i reads, as (taps, outputs)."""
-    taps = torch.arange(window.kernel, device=like.device)[:, None]
-    places = torch.arange(outputs, device=like.device)[None, :]
-    return (window.stride * places + window.dilation * taps - window.before).to(like.dtype)
+    taps: Any = torch.arange(window.kernel, device=like.device)[:, None]
+    starts: Any = torch.arange(outputs, device=like.device)[None, :]
+    places: Tensor = window.stride * starts + window.offset(taps)
+    return places.to(like.dtype)
 
 
 def _pad(op: ops.Pad, x: Tensor, *fill: Tensor) -> Tensor:
@@ -267,15 +239,23 @@ def _elementwise(op: ops.Elementwise, inputs: list[Tensor], *, training: bool) -
     settings = dict(op.settings)
     if op.function == "dropout":
         return F.dropout(inputs[0], float(settings["p"] or 0), training=training)
-    if op.function in NORMS:
+    if op.about.norm:
         return _norm(op, settings, inputs)
-    if op.function in ONE_INPUT:
-        return ONE_INPUT[op.function](*inputs, **settings)
-    if op.function in TWO_INPUTS:
-        first = [settings["first"]] if "first" in settings else []
-        other = [settings["other"]] if "other" in settings else []
-        return TWO_INPUTS[op.function](*map(torch.as_tensor, (*first, *inputs, *other)))
-    raise UnsupportedError(f"{op.function} cannot be run here")
+    if op.function in OWN:
+        return OWN[op.function](*inputs)
+    if not op.about.torch:
+        raise UnsupportedError(f"{op.function} cannot be run here")
+    function = _function(op)
+    if op.about.arity == 1:
+        return function(*inputs, **settings)
+    first = [settings["first"]] if "first" in settings else []
+    other = [settings["other"]] if "other" in settings else []
+    return function(*map(torch.as_tensor, (*first, *inputs, *other)))
+
+
+def _function(op: ops.Elementwise) -> Callable[..., Tensor]:
+    function: Callable[..., Tensor] = attrgetter(op.about.torch)(torch)
+    return function
 
 
 def _norm(op: ops.Elementwise, settings: dict[str, Any], inputs: list[Tensor]) -> Tensor:

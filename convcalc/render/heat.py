@@ -7,6 +7,7 @@ from math import ceil, prod
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcalc.analyses.gridding import union_of_boxes
+from convcalc.sizes import ceil_div
 from convcalc.units import short
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def grid(picture: Picture, wide: int = WIDE, high: int = HIGH) -> Grid:
     """Return the cells of a picture shrunk to fit, each the mean of the positions it stands for."""
     axes = len(picture.terms[0])
     limits = (high, wide)[-axes:]
-    cell = tuple(-(-len(counts) // limit) for counts, limit in zip(picture.terms[0], limits, strict=True))
+    cell = tuple(ceil_div(len(counts), limit) for counts, limit in zip(picture.terms[0], limits, strict=True))
     parted = [[_parts(counts, size) for counts, size in zip(term, cell, strict=True)] for term in picture.terms]
     terms = [[[_mean(part) for part in axis] for axis in term] for term in parted]
     masks = [[[_mask(part) for part in axis] for axis in term] for term in parted]

@@ -65,7 +65,7 @@ def judged(write: Callable[[Builder, Value], Value], shape: tuple[int, ...] = (1
         lambda b, x: b.reduce("sum", b.conv(x, 2, 3), (3,), keep=True),
         lambda b, x: b.multiply(b.conv(x, 2, 3, padding=1), b.reduce("mean", x, (2, 3), keep=True)),
         lambda b, x: b.adaptive_pool("avg", b.conv(x, 2, 3, stride=2), 3),
-        lambda b, x: b.rearrange(x, ((1,), (2,), (3, 3), (8,)), (0, 1, 3, 2, 4), (1, 2, 1, 1)),
+        lambda b, x: b.permute(x, ((1,), (2,), (3, 3), (8,)), (0, 1, 3, 2, 4), (1, 2, 1, 1)),
         lambda b, x: b.flatten(b.conv(x, 2, 3), 2),
         lambda b, x: b.linear(b.conv(x, 2, 3), 4),
         lambda b, x: b.write(ops.Einsum("nchw,nkhe->nkw"), x, b.parameter("w", (1, 3, 9, 2))),
@@ -82,7 +82,7 @@ def test_sampling_is_nominal_here_and_anywhere_by_offset() -> None:
         walks = (Window(kernel=3, before=1, after=1),) * 2
         columns = b.sample(x, offsets, walks=walks)
         sizes = tuple((size,) for size in columns.shape)
-        return b.rearrange(columns, sizes, tuple(range(6)), (1, 3, 1, 1))
+        return b.permute(columns, sizes, tuple(range(6)), (1, 3, 1, 1))
 
     one = receptive(seen(deformable), 2)
     assert one is not None and one.size_max == [3, 3] and one.everything == ANYWHERE
@@ -92,7 +92,7 @@ def test_sampling_is_nominal_here_and_anywhere_by_offset() -> None:
 
 def test_a_generated_kernel_shows_the_whole_of_what_made_it() -> None:
     def dynamic(b: Builder, x: Value) -> Value:
-        weight = b.rearrange(b.pool("avg", x, 3), ((1,), (2,), (3,), (2,)), (0, 1, 2, 3), (1, 1, 1, 1))
+        weight = b.permute(b.pool("avg", x, 3), ((1,), (2,), (3,), (2,)), (0, 1, 2, 3), (1, 1, 1, 1))
         return b.convolve(
             x, b.slice(b.concat(weight, weight, axis=0), 0, 0, 2), walks=(Window(kernel=3), Window(kernel=2))
         )
@@ -205,7 +205,7 @@ def test_what_paths_cannot_follow_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="a write into part of a tensor"):
         paths(b.graph(put))
     clean = Builder()
-    y = clean.rearrange(clean.input((1, 2, 4, 4)), ((1,), (2,), (2, 2), (4,)), (0, 1, 2, 3, 4), (1, 1, 1, 1, 1))
+    y = clean.permute(clean.input((1, 2, 4, 4)), ((1,), (2,), (2, 2), (4,)), (0, 1, 2, 3, 4), (1, 1, 1, 1, 1))
     assert y.shape == (1, 2, 2, 2, 4)
     with pytest.raises(UnsupportedError, match="no product over axes"):
         paths(clean.graph(y))

@@ -9,7 +9,7 @@ from convcalc.analyses.dilated_groups import groups
 from convcalc.analyses.inverse import losses
 from convcalc.analyses.lint.subject import Finding, Found, Subject
 from convcalc.analyses.rate_search import repairs
-from convcalc.sizes import known
+from convcalc.sizes import ceil_div, known
 
 
 def gridding(subject: Subject) -> Found:
@@ -49,7 +49,7 @@ def checkerboard(subject: Subject) -> Found:
             if not known(window.kernel, window.stride, window.dilation) or window.stride == 1:
                 continue
             if window.kernel % window.stride or gcd(window.dilation, window.stride) > 1:
-                upper = -(-window.kernel // window.stride) * window.stride
+                upper = ceil_div(window.kernel, window.stride) * window.stride
                 yield Finding(
                     "CC102",
                     (node.scope,),

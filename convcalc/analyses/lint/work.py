@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from convcalc import ops
 from convcalc.analyses.lint.subject import CONVS, Finding, Found, Subject
 from convcalc.analyses.macs import macs_of
-from convcalc.analyses.steps import SILENT
 from convcalc.analyses.traffic import intensity, step_bytes
 from convcalc.analyses.transparent import one_position
 from convcalc.analyses.useful import useful
-from convcalc.sizes import known
+from convcalc.ops import SOURCES
+from convcalc.sizes import ceil_div, known
 
 if TYPE_CHECKING:
     from convcalc.graph import Node, Path
@@ -49,7 +49,7 @@ def channels(subject: Subject) -> Found:
                 f"{words} channels{per} are no multiple of {VECTOR}",
                 {**{f"channels_{name}": size for name, size in odd.items()}, "groups": count},
                 "round them: "
-                + ", ".join(f"{-(-size // VECTOR) * VECTOR * count} {name}" for name, size in odd.items()),
+                + ", ".join(f"{ceil_div(size, VECTOR) * VECTOR * count} {name}" for name, size in odd.items()),
             )
 
 
@@ -61,7 +61,7 @@ def bias_before_norm(subject: Subject) -> Found:
     """
     for node in subject.graph.nodes:
         biased = isinstance(node.op, CONVS) and len(node.inputs) > 2
-        added = isinstance(node.op, ops.Elementwise) and node.op.function == "add_bias"
+        added = isinstance(node.op, ops.Elementwise) and node.op.about.work_name == "bias"
         after = subject.readers.get(node.output.index, [])
         norms = [one.op.function for one in after if isinstance(one.op, ops.Elementwise)]
         if (biased or added) and len(after) == 1 and norms and norms[0] in ("batch_norm", "instance_norm"):
@@ -131,7 +131,7 @@ def unused(subject: Subject) -> Found:
     needed = subject.graph.needed()
     layers: dict[Path, list[Node]] = {}
     for node in subject.graph.nodes:
-        if not isinstance(node.op, SILENT):
+        if not isinstance(node.op, SOURCES):
             layers.setdefault(node.scope[:1], []).append(node)
     for nodes in layers.values():
         if not any(node.output.index in needed for node in nodes):

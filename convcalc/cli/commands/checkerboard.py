@@ -15,7 +15,7 @@ from convcalc.graph import Graph
 from convcalc.kinds import find
 from convcalc.render.table import Answer, Column, Picture, Table
 from convcalc.shapes import show
-from convcalc.sizes import per_axis
+from convcalc.sizes import ceil_div, per_axis
 from convcalc.spec.assemble import Stack
 from convcalc.spec.layers import Layer
 from convcalc.units import count, short
@@ -138,7 +138,7 @@ def _remedies(layer: Layer, stack: Stack) -> list[dict[str, Any]]:
     kernel, stride = kernels.pop(), strides.pop()
     same: dict[str, Any] = {key: layer.arguments[key] for key in ("out_channels", "bias") if key in layer.arguments}
     options: list[tuple[str, dict[str, Any]]] = []
-    for near in sorted({kernel // stride * stride, -(-kernel // stride) * stride} - {0, kernel}):
+    for near in sorted({kernel // stride * stride, ceil_div(kernel, stride) * stride} - {0, kernel}):
         for padding in range(near):
             options += [
                 (
@@ -150,7 +150,7 @@ def _remedies(layer: Layer, stack: Stack) -> list[dict[str, Any]]:
     options.append(("resize_conv", {**same, "kernel_size": kernel | 1, "scale_factor": stride}))
     if rank == 2:
         options.append(
-            ("subpixel", {**same, "kernel_size": max(-(-kernel // stride), 1) | 1, "upscale_factor": stride})
+            ("subpixel", {**same, "kernel_size": max(ceil_div(kernel, stride), 1) | 1, "upscale_factor": stride})
         )
     found: dict[tuple[str, int], dict[str, Any]] = {}
     for name, arguments in options:

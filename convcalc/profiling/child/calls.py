@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from convcalc import ops
-from convcalc.analyses.steps import SILENT
 from convcalc.errors import UnsupportedError
+from convcalc.ops import SOURCES
 from convcalc.profiling.plan import packable
 from convcalc.pytorch.lower import bind
 
@@ -39,7 +39,7 @@ class CallList:
         self.made = [slots[value.index] for value in graph.outputs]
         self.steps: list[tuple[Callable[..., Any], tuple[int, ...], int, tuple[int, ...]]] = []
         for node in graph.nodes:
-            if isinstance(node.op, SILENT):
+            if isinstance(node.op, SOURCES):
                 continue
             inputs = tuple(slots[value.index] for value in node.inputs)
             other = replace(node, [self.held[place] for place in inputs]) if replace is not None else None

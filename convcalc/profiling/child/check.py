@@ -10,7 +10,7 @@ from torch import Tensor
 
 from convcalc import ops
 from convcalc.analyses.macs import macs, macs_of
-from convcalc.analyses.steps import SILENT
+from convcalc.ops import SOURCES
 from convcalc.profiling.child.calls import CallList
 from convcalc.profiling.child.devices import DTYPES
 from convcalc.profiling.child.prepare import Prepared, outputs
@@ -44,7 +44,7 @@ def check(made: Prepared, graph: Graph, setup: Setup) -> Check:
     work = macs(graph) * {"forward": 1, "backward": 3, "both": 3}[setup.direction]
     if work <= WHOLE_MACS:
         return _compare(outputs(made.call()), _reference(made, setup), graph, setup, "float64")
-    steps = [node for node in graph.nodes if not isinstance(node.op, SILENT)]
+    steps = [node for node in graph.nodes if not isinstance(node.op, SOURCES)]
     if setup.direction == "forward" and len(steps) == 1 and isinstance(steps[0].op, (ops.Conv, ops.ConvTranspose)):
         return _sampled(made, steps[0], graph, setup)
     return Check("unchecked", "too large to be computed again in double precision")

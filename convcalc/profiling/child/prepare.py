@@ -18,6 +18,7 @@ from convcalc.profiling.child.devices import DTYPES, free_bytes
 from convcalc.profiling.machine import cache_bytes
 from convcalc.profiling.plan import can_prepack
 from convcalc.pytorch.module import GraphModule
+from convcalc.sizes import ceil_div
 from convcalc.units import size_of
 
 if TYPE_CHECKING:
@@ -138,12 +139,12 @@ def cold(made: Prepared, setup: Setup) -> tuple[Call | None, str]:
         return None, "cold weights are measured for the eager forward, unpacked"
     held = made.calls.held
     places = [place for place, one in enumerate(held) if isinstance(one, Tensor)]
-    sizes = [-(-held[place].numel() * held[place].element_size() // ALIGNED) * ALIGNED for place in places]
+    sizes = [ceil_div(held[place].numel() * held[place].element_size(), ALIGNED) * ALIGNED for place in places]
     each = sum(sizes)
     if not each:
         return None, "it has no weights"
     far = min(3 * (cache_bytes() or 2**25), FAR_BYTES)
-    copies = max(2, -(-far // each))
+    copies = max(2, ceil_div(far, each))
     if copies > MOST_COPIES:
         return None, f"{size_of(each)} of weights are soon read again"
     have = free_bytes(torch.device(setup.device))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from convcalc import ops
 from convcalc.errors import ShapeError, UnsupportedError
+from convcalc.functions import FUNCTIONS
 from convcalc.graph import Value
 from convcalc.pytorch.readers.registry import Reader, reads
 from convcalc.shapes import axis_in
@@ -25,15 +26,10 @@ def _one_input(name: str, *settings: str) -> Reader:
     return read
 
 
-for _name, _settings in {
-    "relu": (), "relu6": (), "selu": (), "silu": (), "mish": (), "sigmoid": (), "tanh": (), "hardswish": (),
-    "hardsigmoid": (), "softsign": (), "logsigmoid": (), "exp": (), "sqrt": (), "leaky_relu": ("negative_slope",),
-    "elu": ("alpha",), "celu": ("alpha",), "gelu": ("approximate",), "hardtanh": ("min_val", "max_val"),
-    "softplus": ("beta", "threshold"),
-}.items():  # fmt: skip
-    reads(_name)(_one_input(_name, *_settings))
-reads("log_sigmoid")(_one_input("logsigmoid"))
-reads("neg", "__neg__", "negative")(_one_input("negative"))
+for _function in FUNCTIONS.values():
+    if _function.arity == 1 and _function.torch and "dim" not in _function.settings:
+        _called = _function.torch.rpartition(".")[2]
+        reads(*dict.fromkeys((_called, *_function.aliases)))(_one_input(_function.name, *_function.settings))
 reads(
     *("contiguous", "clone", "detach", "to", "type", "type_as", "float", "double", "half", "bfloat16", "cpu", "cuda"),
     *("requires_grad_", "alias", "_to_copy", "lift_fresh"),

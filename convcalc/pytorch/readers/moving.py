@@ -10,7 +10,7 @@ from convcalc.kinds.shaping import upsample
 from convcalc.padding import windows
 from convcalc.pytorch.readers.registry import axes_of, reads
 from convcalc.shapes import axis_in
-from convcalc.sizes import product
+from convcalc.sizes import ceil_div, product
 from convcalc.window import Window
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def stack(b: Builder, tensors: Sequence[Value], dim: int = 0) -> Value:
 @reads("chunk")
 def chunk(b: Builder, input: Value, chunks: int, dim: int = 0) -> tuple[Value, ...]:
     size = input.shape[axis_in(dim, len(input.shape))]
-    return split(b, input, -(-size // chunks), dim)
+    return split(b, input, ceil_div(size, chunks), dim)
 
 
 @reads("split", "split_with_sizes")
@@ -148,7 +148,7 @@ def unfold(b: Builder, input: Value, *more: Any, **named: Any) -> Value:
         axes_of(given["dilation"], 2),
     )
     laid = b.unfold(input, walks)
-    return b.rearrange(laid, tuple((size,) for size in laid.shape), tuple(range(6)), (1, 3, 2))
+    return b.permute(laid, tuple((size,) for size in laid.shape), tuple(range(6)), (1, 3, 2))
 
 
 def _unfolded(b: Builder, x: Value, axis: int, size: int, step: int) -> Value:
@@ -214,11 +214,11 @@ def reshape(b: Builder, x: Value, shape: tuple[int, ...]) -> Value:
     merged = x
     if any(len(old) > 1 for old, _ in groups):
         merge = tuple(len(old) for old, _ in groups)
-        merged = b.rearrange(x, tuple((size,) for size in x.shape), tuple(range(len(x.shape))), merge)
+        merged = b.permute(x, tuple((size,) for size in x.shape), tuple(range(len(x.shape))), merge)
     if all(len(new) == 1 for _, new in groups):
         return merged
     split = tuple(new for _, new in groups)
-    return b.rearrange(merged, split, tuple(range(len(shape))), tuple(1 for _ in shape))
+    return b.permute(merged, split, tuple(range(len(shape))), tuple(1 for _ in shape))
 
 
 def _groups(old: tuple[int, ...], new: tuple[int, ...]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
@@ -249,7 +249,7 @@ def permute(b: Builder, input: Value, *dims: Any) -> Value:
         raise ShapeError(f"{order} is no order of {len(input.shape)} axes")
     if places == tuple(range(len(places))):
         return input
-    return b.rearrange(input, tuple((size,) for size in input.shape), places, tuple(1 for _ in places))
+    return b.permute(input, tuple((size,) for size in input.shape), places, tuple(1 for _ in places))
 
 
 @reads("transpose", "swapaxes", "swapdims")

@@ -1,0 +1,111 @@
+"""`FUNCTIONS`: the elementwise functions, one row each, with all that any analysis needs to know of them.
+
+No other file lists function names: a new activation is one row here and one recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+Scalar: TypeAlias = int | float | bool | str | None
+Settings: TypeAlias = Mapping[str, Any]
+Saves: TypeAlias = Literal["nothing", "inputs", "output", "factors", "statistics", "mask", "buffer"]
+"""What backward needs (torch's derivatives.yaml): the inputs, the output, the other factor of each, a norm's input and
+statistics, a byte per element, or the inputs and a tensor of its own."""
+
+
+class Function(NamedTuple):
+    """An elementwise function of `arity` tensors.
+
+    `keeps_zero` is whether f(0) = 0, so that padding stays padding behind it (a function of the settings where they
+    decide); `work` is elementary operations per output element, told under `work_name`; a `view` is the tensor it was
+    given, and a `partial_write` one into part of which something was written. `torch` is torch's own name for it and
+    `aliases` more under which it is called; `settings` are its numbers in torch's order.
+    """
+
+    name: str
+    arity: int
+    keeps_zero: bool | Callable[[Settings], bool]
+    saves: Saves
+    work: int | Callable[[Settings], int] = 1
+    work_name: str = ""
+    torch: str = ""
+    aliases: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    view: bool = False
+    norm: bool = False
+    shape_of_first: bool = False
+    partial_write: bool = False
+    scales: bool = False
+
+    def zero_stays(self, settings: Settings) -> bool:
+        """Whether a zero of the first input is a zero of the output under these settings."""
+        return self.keeps_zero if isinstance(self.keeps_zero, bool) else self.keeps_zero(settings)
+
+    def operations(self, settings: Settings) -> int:
+        """Return the elementary operations per output element under these settings."""
+        return self.work if isinstance(self.work, int) else self.work(settings)
+
+
+def _norm_work(settings: Settings) -> int:
+    """Running statistics leave a scale and a shift; else mean, deviation, difference and quotient, and the two."""
+    return 2 if settings.get("running") else 5 if settings.get("affine") else 4
+
+
+def _activation(
+    name: str, keeps_zero: bool | Callable[[Settings], bool], saves: Saves, *settings: str, **more: Any
+) -> Function:
+    return Function(name, 1, keeps_zero, saves, settings=settings, **{"torch": f"nn.functional.{name}", **more})
+
+
+def _norm(name: str) -> Function:
+    return Function(name, 1, False, "statistics", work=_norm_work, norm=True, shape_of_first=True)
+
+
+FUNCTIONS: Final[dict[str, Function]] = {
+    function.name: function
+    for function in (
+        _activation("relu", True, "output"),
+        _activation("relu6", True, "inputs"),
+        _activation("leaky_relu", True, "inputs", "negative_slope"),
+        _activation("elu", True, "inputs", "alpha"),
+        _activation("selu", True, "inputs"),
+        _activation("celu", True, "inputs", "alpha"),
+        _activation("gelu", True, "inputs", "approximate"),
+        _activation("silu", True, "inputs"),
+        _activation("mish", True, "inputs"),
+        _activation("sigmoid", False, "output", torch="sigmoid"),
+        _activation("tanh", True, "output", torch="tanh"),
+        _activation("hardswish", True, "inputs"),
+        _activation("hardsigmoid", False, "inputs"),
+        _activation(
+            "hardtanh", lambda s: s.get("min_val", -1) <= 0 <= s.get("max_val", 1), "inputs", "min_val", "max_val"
+        ),
+        _activation("softplus", False, "inputs", "beta", "threshold"),
+        _activation("softsign", True, "buffer"),
+        _activation("logsigmoid", False, "buffer", aliases=("log_sigmoid",)),
+        _activation("exp", False, "output", torch="exp"),
+        _activation("sqrt", True, "output", torch="sqrt"),
+        _activation("negative", True, "nothing", torch="neg", aliases=("__neg__", "negative")),
+        Function("softmax", 1, False, "output", work=3, torch="softmax", settings=("dim",)),
+        Function("log_softmax", 1, False, "output", work=3, torch="log_softmax", settings=("dim",)),
+        Function("prelu", 2, True, "inputs", torch="nn.functional.prelu", shape_of_first=True),
+        Function("add", 2, False, "nothing", torch="add"),
+        Function("add_bias", 2, False, "nothing", work_name="bias", torch="add"),
+        Function("subtract", 2, False, "nothing", torch="sub"),
+        Function("multiply", 2, True, "factors", torch="mul", scales=True),
+        Function("divide", 2, lambda s: "first" not in s, "factors", torch="div"),
+        Function("weight_norm", 2, True, "inputs"),
+        _norm("batch_norm"),
+        _norm("layer_norm"),
+        _norm("group_norm"),
+        _norm("instance_norm"),
+        Function("dropout", 1, True, "mask", work=0, settings=("p",)),
+        Function("identity", 1, True, "nothing", work=0, view=True),
+        Function("expand", 2, True, "nothing", work=0, view=True),
+        Function("put", 2, False, "nothing", work=0, shape_of_first=True, partial_write=True),
+    )
+}
+NORMS: Final = frozenset(name for name, function in FUNCTIONS.items() if function.norm)
+"""Functions that normalise their first input by statistics and per-channel parameters."""
