@@ -15,3 +15,13 @@ MAX_DIGITS: Final = 18
 """Of a number in a spec: what int64 holds."""
 MAX_SIZE: Final = 2**40
 """Of one axis of an input."""
+MAX_RATES: Final = 10_000
+"""Of one stack of dilated layers."""
+MAX_NAMED_KERNEL: Final = 129
+"""The widest kernel by name."""
+MAX_KERNEL_VALUES: Final = 1_000_000
+MAX_KERNEL_DIGITS: Final = 60
+"""Of one number of a kernel that is split."""
+MAX_DESIGN_FIELD: Final = 1_000_000
+MAX_DESIGN_LAYERS: Final = 100
+"""Of rates that are searched for a field."""

@@ -253,3 +253,7 @@ def product(sizes: Iterable[Size]) -> Size:
 def total(sizes: Iterable[Size]) -> Size:
     """Return the sum of the sizes. Raises ShapeError where an array would overflow 64 bits."""
     return _checked(sizes, 0, operator.add)
+
+
+AXIS_NAMES: Final = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+"""What spatial axes are called, by how many there are."""

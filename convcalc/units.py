@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SI = ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"))
+ITEMSIZES = {"fp64": 8, "fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
+"""Bytes of one element of each dtype."""
 IEC = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 

@@ -3,8 +3,8 @@
 import numpy
 import sympy
 
-from convcalc.analyses.macs import macs
-from convcalc.analyses.params import params
+from convcalc.analyses.counts.macs import macs
+from convcalc.analyses.counts.params import params
 from convcalc.kinds import find
 
 kind, _ = find("depthwise_separable")

@@ -63,8 +63,8 @@ def test_scopes_are_numbered_and_steps_know_theirs() -> None:
 
 
 def test_a_shared_weight_is_one_step_read_twice() -> None:
-    from convcalc.analyses.macs import macs
-    from convcalc.analyses.params import params, unused
+    from convcalc.analyses.counts.macs import macs
+    from convcalc.analyses.counts.params import params, unused
     from convcalc.padding import windows
 
     b = Builder()

@@ -50,9 +50,9 @@ def test_a_difference_without_a_reason_is_exit_1(
     assert "a figure DIFFERS without a known reason" in capsys.readouterr().out
 
 
-def seen(**more: Any) -> verify.Seen:
+def seen(**more: Any) -> verify.ModuleCall:
     told = {"shapes": ((1, 2),), "params": 3, "torch_macs": 5, "fvcore_macs": 5, "fvcore_blind": (), "run_as": "x"}
-    return verify.Seen(**{**told, **more})
+    return verify.ModuleCall(**{**told, **more})
 
 
 @pytest.mark.parametrize(

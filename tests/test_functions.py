@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from convcalc import ops
-from convcalc.analyses.macs import macs, other
-from convcalc.analyses.memory import memory
-from convcalc.analyses.useful import useful
+from convcalc.analyses.counts.macs import macs, other
+from convcalc.analyses.counts.memory import memory
+from convcalc.analyses.counts.useful import useful
 from convcalc.builder import Builder
 from convcalc.errors import UnsupportedError
 from convcalc.functions import FUNCTIONS, NORMS, Function

@@ -13,23 +13,24 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from convcalc.analyses.field import fields
-from convcalc.analyses.macs import macs, other
-from convcalc.analyses.memory import bytes_of, held, memory, storages
-from convcalc.analyses.params import Params, params
-from convcalc.analyses.paths import paths, reached
-from convcalc.analyses.reach import Reach
-from convcalc.analyses.segments import segments
-from convcalc.analyses.training import kept, needs_gradient, training
+from convcalc.analyses.counts.macs import macs, other
+from convcalc.analyses.counts.memory import bytes_of, held, memory, storages
+from convcalc.analyses.counts.params import Params, params
+from convcalc.analyses.counts.report import count as count_layers
+from convcalc.analyses.counts.segments import segments
+from convcalc.analyses.counts.training import kept, needs_gradient, training
+from convcalc.analyses.field.fields import fields
+from convcalc.analyses.field.paths import paths, reached
+from convcalc.analyses.field.reach import Reach
 from convcalc.arguments import REQUIRED
 from convcalc.builder import Builder
-from convcalc.cli.report import lines, part
 from convcalc.documents import plain
 from convcalc.errors import ShapeError, SpecError, UnsupportedError
 from convcalc.folding import folded
+from convcalc.functions import NORMS
 from convcalc.graph import Graph
 from convcalc.kinds import FAMILIES, all_kinds
-from convcalc.ops import NORMS, Constant, Einsum, Elementwise, Parameter, Pool, Sample
+from convcalc.ops import Constant, Einsum, Elementwise, Parameter, Pool, Sample
 from convcalc.pytorch.lower import compute
 from convcalc.pytorch.module import GraphModule
 from convcalc.pytorch.trace import trace
@@ -37,8 +38,7 @@ from convcalc.pytorch.verify import layer_module
 from convcalc.registry import Kind
 from convcalc.render.table import Answer, to_json
 from convcalc.sizes import PerAxis
-from convcalc.spec.assemble import Stack
-from convcalc.spec.source import Block
+from convcalc.subject import Block, Subject
 from tests.strategies import cases, windows
 from tests.worlds import built, positive, ran
 
@@ -382,8 +382,8 @@ def test_one_axis_is_two_with_height_one(name: str, data: st.DataObject) -> None
 def test_json_gives_back_the_document(name: str, data: st.DataObject) -> None:
     inputs, arguments = data.draw(cases(name))
     graph = built(name, inputs, arguments)
-    stack = Stack(graph, Block((), ()), "")
-    ours = part(stack, lines(stack))
+    stack = Subject(graph, Block((), ()), "")
+    ours = count_layers([stack]).to_dict()
     answer = json.loads(to_json(Answer("shape", document=ours, tables=[])))
     assert answer == {"schema_version": 1, "command": "shape", **plain(ours)}
     shapes = [list(value.shape) for value in graph.outputs]

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from convcalc.analyses.macs import macs
-from convcalc.analyses.params import params
+from convcalc.analyses.counts.macs import macs
+from convcalc.analyses.counts.params import params
 from convcalc.errors import ShapeError, SpecError
 from convcalc.kinds import all_kinds
 from convcalc.sizes import PerAxis

@@ -11,9 +11,10 @@ from math import gcd
 from typing import TYPE_CHECKING, NamedTuple
 
 from convcalc import ops
+from convcalc.analyses.counts.useful import extents
 from convcalc.analyses.transposed import Direct, direct
-from convcalc.analyses.useful import extents
 from convcalc.errors import ShapeError
+from convcalc.sizes import ceil_div
 from convcalc.window import Window
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def sames(sizes: Sequence[int], windows: Sequence[Window]) -> list[Same]:
     halves = [(window.span - 1) // 2 for window in windows]
     full = [window.span - 1 for window in windows]
     tensorflow = [
-        max(0, (-(-size // window.stride) - 1) * window.stride + window.span - size)
+        max(0, (ceil_div(size, window.stride) - 1) * window.stride + window.span - size)
         for size, window in zip(sizes, windows, strict=True)
     ]
     ways = [

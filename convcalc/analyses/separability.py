@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import comb, gcd, lcm
+from math import gcd, lcm
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from convcalc.errors import ShapeError, SpecError, nearest
+from convcalc.errors import ShapeError, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 Rows: TypeAlias = "tuple[tuple[Fraction, ...], ...]"
-SIZE_LIMIT = 129
-"""The widest kernel by name."""
 TOLERANCE = 1e-9
 """Of floating-point kernels: singular values below this share of the largest count as zero."""
 
@@ -163,6 +161,10 @@ class Flattening(NamedTuple):
     weights: int
     dense: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document without its envelope."""
+        return self._asdict()
+
 
 def flatten(kernel: Any) -> Flattening:
     """Return the three unfolding ranks and the best rank-1 error of a numpy array (C, kh, kw).
@@ -207,48 +209,54 @@ def _best_product(tensor: Any, start: int, numpy: Any) -> float:
     return weight
 
 
-def _rows(*rows: Sequence[int]) -> Rows:
-    return tuple(tuple(map(Fraction, row)) for row in rows)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeparabilityReport:
+    """A kernel split into so many pairs: those pairs, and what they cost on an image, with and without padding."""
+
+    separability: Separability
+    pairs: tuple[Pair, ...]
+    count: int
+    image: int
+    valid: Cost
+    same: Cost
+
+    @property
+    def weights(self) -> int:
+        """Numbers in the pairs."""
+        return self.count * sum(self.separability.shape)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document without its envelope."""
+        found = self.separability
+        return {
+            "shape": found.shape,
+            "rank": found.rank,
+            "exact": found.exact and self.count >= found.rank,
+            "singular_values": found.singular_values,
+            "pairs": [pair._asdict() for pair in self.pairs],
+            "errors": found.errors,
+            "cost": {
+                "image": self.image,
+                "pairs": self.count,
+                "dense": self.valid.dense,
+                "separable": self.valid.separable,
+                "ratio": float(self.valid.ratio),
+                "ratio_same": float(self.same.ratio),
+                "weights": self.weights,
+            },
+        }
 
 
-def _outer(column: Sequence[int], row: Sequence[int]) -> Rows:
-    return _rows(*([a * b for b in row] for a in column))
+def split_kernel(kernel: Any, *, exact: bool, image: int = 224, rank: int | None = None) -> SeparabilityReport:
+    """Split a kernel of rows, exact fractions or an array, into `rank` pairs (all), and count on an image.
 
-
-def _binomial(size: int) -> list[int]:
-    return [comb(size - 1, n) for n in range(size)]
-
-
-FIXED: dict[str, Rows] = {
-    "sobel": _outer((1, 2, 1), (-1, 0, 1)),
-    "sobel_y": _outer((-1, 0, 1), (1, 2, 1)),
-    "prewitt": _outer((1, 1, 1), (-1, 0, 1)),
-    "scharr": _outer((3, 10, 3), (-1, 0, 1)),
-    "roberts": _rows((1, 0), (0, -1)),
-    "laplacian": _rows((0, 1, 0), (1, -4, 1), (0, 1, 0)),
-    "laplacian8": _rows((1, 1, 1), (1, -8, 1), (1, 1, 1)),
-    "sharpen": _rows((0, -1, 0), (-1, 5, -1), (0, -1, 0)),
-    "emboss": _rows((-2, -1, 0), (-1, 1, 1), (0, 1, 2)),
-    "log": _rows((0, 0, -1, 0, 0), (0, -1, -2, -1, 0), (-1, -2, 16, -2, -1), (0, -1, -2, -1, 0), (0, 0, -1, 0, 0)),
-}
-SIZED: dict[str, Callable[[int], Rows]] = {
-    "box": lambda size: _outer([1] * size, [1] * size),
-    "gaussian": lambda size: _outer(_binomial(size), _binomial(size)),
-    "diagonal": lambda size: _rows(*([int(a == b) for b in range(size)] for a in range(size))),
-}
-"""Kernels of any size; the Gaussian is the binomial one, whose rows are Pascal's."""
-
-
-def by_name(name: str, size: int | None = None) -> Rows:
-    """Return a well-known kernel. Raises SpecError for a name nobody knows and a size that does not fit it."""
-    key = name.lower().replace("-", "_")
-    if key in FIXED:
-        if size is not None and size != len(FIXED[key]):
-            raise SpecError(f"{key} is {len(FIXED[key])} x {len(FIXED[key])}; a size goes with {', '.join(SIZED)}")
-        return FIXED[key]
-    if key not in SIZED:
-        known = (*FIXED, *SIZED)
-        raise SpecError(f"there is no kernel {name!r}{nearest(key, known)} (there are {', '.join(known)})")
-    if size is not None and not 1 <= size <= SIZE_LIMIT:
-        raise SpecError(f"a size is a whole number from 1 to {SIZE_LIMIT}, not {size}")
-    return SIZED[key](3 if size is None else size)
+    Raises SpecError for a rank that the kernel cannot have, ShapeError for an image smaller than the kernel.
+    """
+    numbers = [[float(value) for value in row] for row in kernel]
+    found = separate(kernel) if exact else separate_numbers(kernel)
+    if rank is not None and not 1 <= rank <= min(found.shape):
+        raise SpecError(f"--rank is a whole number from 1 to {min(found.shape)}, not {rank}")
+    count = found.rank if rank is None else rank
+    valid, same = (cost(found.shape, max(count, 1), image, same=each) for each in (False, True))
+    pairs = approximated(found, numbers, count)
+    return SeparabilityReport(separability=found, pairs=pairs, count=count, image=image, valid=valid, same=same)

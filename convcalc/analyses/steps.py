@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcalc import ops
-from convcalc.analyses.memory import held
+from convcalc.analyses.counts.memory import held
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node, Value

@@ -19,7 +19,7 @@ class Direct(NamedTuple):
     after: int
     relationship: int
 
-    def said(self, size: int, window: Window) -> str:
+    def describe(self, size: int, window: Window) -> str:
         """Return it in words for an input of this size; negative padding crops."""
         stretched = size + (size - 1) * self.between
         zeros = "zero" if self.between == 1 else "zeros"

@@ -8,7 +8,7 @@ from itertools import product
 
 from convcalc.errors import SpecError, nearest
 from convcalc.profiling.machine import cores
-from convcalc.profiling.plan import DEVICES, ITEMSIZES, LAYOUTS, MODES, PASSES, Setup
+from convcalc.profiling.plan import DEVICES, LAYOUTS, MODES, PASSES, TIMED_DTYPES, Setup
 
 UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3, "m": 60.0, "min": 60.0, "h": 3600.0}
 MOST_THREADS, MOST_BATCH, MOST_VARIANTS = 1024, 2**20, 500
@@ -91,7 +91,7 @@ def setups(device: str, dtype: str, layout: str, mode: str, direction: str, coun
     lists = (
         counts,
         words(direction, tuple(PASSES), "--pass"),
-        words(dtype, tuple(ITEMSIZES), "--dtype"),
+        words(dtype, TIMED_DTYPES, "--dtype"),
         words(mode, MODES, "--mode"),
         words(layout, LAYOUTS, "--layout"),
     )

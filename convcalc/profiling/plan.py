@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from convcalc.graph import Graph
 from convcalc.ops import Conv
 from convcalc.profiling.fields import column
-from convcalc.units import plural
+from convcalc.units import ITEMSIZES, plural
 
 if TYPE_CHECKING:
     from convcalc.ops import Op
 
-ITEMSIZES = {"fp32": 4, "bf16": 2, "fp16": 2}
-"""Bytes of one element of each dtype that can be timed."""
+TIMED_DTYPES = ("fp32", "bf16", "fp16")
+"""Element types that can be timed."""
 PASSES = {"forward": 1, "backward": 2, "both": 3}
 """MACs of a pass over those of the forward: the backward has one contraction per operand, input and weight."""
 LAYOUTS = ("nchw", "channels_last", "prepacked")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from convcalc.analyses.macs import macs
-from convcalc.analyses.traffic import compulsory
-from convcalc.analyses.useful import useful
+from convcalc.analyses.counts.macs import macs
+from convcalc.analyses.counts.traffic import compulsory
+from convcalc.analyses.counts.useful import useful
 from convcalc.errors import ConvcalcError
 from convcalc.ops import SOURCES, Conv
 from convcalc.profiling import repro

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from convcalc.analyses.segments import segments, standalone
+from convcalc.analyses.counts.segments import segments, standalone
 from convcalc.ops import SOURCES
 from convcalc.profiling import session
 from convcalc.profiling.fields import from_json

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from convcalc.registry import Kind
 
-CONTRACTIONS = frozenset({"conv", "linear", "matmul", "addmm", "bmm", "baddbmm", "einsum"})
+FVCORE_CONTRACTIONS = frozenset({"conv", "linear", "matmul", "addmm", "bmm", "baddbmm", "einsum"})
 """fvcore's operators that are multiply-adds; its totals also hold norms, pools and interpolation."""
 NO_CONTRACTION = "no multiply-adds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class ModuleCall:
     """What running a module showed: output shapes, parameters, MACs by torch and by fvcore, what fvcore lacks."""
 
     shapes: tuple[Shape, ...]
@@ -82,7 +82,7 @@ def _pair(value: Any) -> bool:
     return isinstance(value, tuple) and not isinstance(value, PerAxis)
 
 
-def observe(module: nn.Module, inputs: Sequence[Shape], run_as: str) -> Seen:
+def observe(module: nn.Module, inputs: Sequence[Shape], run_as: str) -> ModuleCall:
     """Run a module on the CPU with real data in eval mode and return what three counters saw."""
     module = module.eval()
     data = tuple(torch.randn(tuple(shape)) for shape in inputs)
@@ -95,7 +95,7 @@ def observe(module: nn.Module, inputs: Sequence[Shape], run_as: str) -> Seen:
             raise ShapeError(f"torch refuses {run_as}: {str(error).splitlines()[0]}") from None
     parts = [result] if isinstance(result, Tensor) else list(result)
     macs, blind = fvcore_count(module, data)
-    return Seen(
+    return ModuleCall(
         shapes=tuple(tuple(part.shape) for part in parts),
         params=sum(parameter.numel() for parameter in module.parameters()),
         torch_macs=counter.get_total_flops() // 2,
@@ -116,12 +116,14 @@ def fvcore_count(module: nn.Module, data: tuple[Tensor, ...]) -> tuple[int | Non
             found = FlopCountAnalysis(module, data).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
             found = found.tracer_warnings("none")
             counts = found.by_operator()
-            return int(sum(counts[name] for name in CONTRACTIONS)), tuple(sorted(found.unsupported_ops()))
+            return int(sum(counts[name] for name in FVCORE_CONTRACTIONS)), tuple(sorted(found.unsupported_ops()))
         except Exception as error:
             return None, (f"{type(error).__name__} while tracing",)
 
 
-def compare(shapes: Sequence[Shape], params: int, macs: int, unread: Sequence[str], seen: Seen) -> dict[str, Verdict]:
+def compare(
+    shapes: Sequence[Shape], params: int, macs: int, unread: Sequence[str], seen: ModuleCall
+) -> dict[str, Verdict]:
     """Return a verdict for each figure: shape, params, macs by torch, macs by fvcore."""
     ours = tuple(tuple(shape) for shape in shapes)
     return {
@@ -140,7 +142,7 @@ def _counted(ours: int, theirs: int, unread: Sequence[str]) -> str:
     return "DIFFERS"
 
 
-def _by_fvcore(ours: int, seen: Seen) -> str:
+def _by_fvcore(ours: int, seen: ModuleCall) -> str:
     theirs = seen.fvcore_macs
     if theirs is None:
         return f"cannot see: {seen.fvcore_blind[0]}"

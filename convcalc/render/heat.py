@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import ceil, prod
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from convcalc.analyses.gridding import union_of_boxes
+from convcalc.analyses.boxes import union_of_boxes
 from convcalc.sizes import ceil_div
 from convcalc.units import short
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError, nearest
@@ -11,33 +11,18 @@ from convcalc.kinds import HOME, plain
 from convcalc.ops import RANK_OF_MODE
 from convcalc.shapes import show
 from convcalc.sizes import UNKNOWN, PerAxis, Shape, known
-from convcalc.spec.tensors import Tensor, batched, looks_channels_last
+from convcalc.spec.tensors import batched, looks_channels_last
+from convcalc.subject import Subject, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from convcalc.graph import Graph, Value
     from convcalc.registry import Kind
-    from convcalc.spec.layers import Layer
-    from convcalc.spec.source import Block
+    from convcalc.subject import Block, Layer
 
 
-class Stack(NamedTuple):
-    """A block as a graph, with how its input was read and what the reader may want to know."""
-
-    graph: Graph
-    block: Block
-    reading: str
-    hint: str = ""
-    names: dict[int, str] = {}  # noqa: RUF012  never written into: what outputs of several are called (`high`)
-
-    @property
-    def hidden(self) -> tuple[str, ...]:
-        """Modules of a printed model whose weights do not show."""
-        return self.block.hidden
-
-
-def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> Stack:
+def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> Subject:
     """Write a block's layers one after another and return the stack.
 
     Without an input its sizes are Unknown but for the channels the first layer states. Raises SpecError and
@@ -71,7 +56,7 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     if layout == "chw" and any(looks_channels_last(given) for given in block.inputs):
         hint = "the last size looks like channels: --input-layout hwc reads it so"
     parts = {index: name.rpartition(".")[2] for index, name in names.items()}
-    return Stack(b.graph(*outputs), block, "; ".join(readings), hint, parts)
+    return Subject(b.graph(*outputs), block, "; ".join(readings), hint, parts)
 
 
 def _called(kind: Kind, given: tuple[Tensor, ...]) -> list[str]:
@@ -234,3 +219,18 @@ def _placed(layer: Layer, number: int, inputs: tuple[Value, ...], made_by: str) 
         if isinstance(error, UnsupportedError):
             raise UnsupportedError(message) from None
         raise type(error)(message, layer.spot) from None
+
+
+def deployed(subject: Subject) -> Graph | None:
+    """Return the graph with norms and branches folded, or None where no layer can be folded (or all are)."""
+    layers = tuple(_deployed(layer) for layer in subject.block.layers)
+    if layers == subject.block.layers:
+        return None
+    return assemble(subject.block._replace(layers=layers), needs_input=False).graph
+
+
+def _deployed(layer: Layer) -> Layer:
+    takes = layer.kind.arguments.get("form")
+    if takes is None or "folded" not in takes.choices:
+        return layer
+    return layer._replace(arguments={**layer.arguments, "form": "folded"})

@@ -10,6 +10,7 @@ from convcalc.kinds import find
 from convcalc.limits import MAX_COPIES
 from convcalc.spec.calls import Call, convert, parse_call
 from convcalc.spec.values import checked, from_word
+from convcalc.subject import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,21 +24,6 @@ SHORT = {
 RESERVED = ("repeat", "times", "as", "from", "name", "input", "last")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _ASSIGNED = re.compile(r"(self\.)?[A-Za-z_][\w.]*")
-
-
-class Layer(NamedTuple):
-    """One layer as written: its kind, the rank its name fixes, its arguments, and how (and where) it is wired."""
-
-    kind: Kind
-    rank: int | None
-    text: str
-    spot: Spot
-    arguments: dict[str, Any] = {}  # noqa: RUF012  never written into
-    called: str = ""
-    sources: tuple[str, ...] = ()
-    repeat: int = 1
-    times: int = 1
-    wired: Spot | None = None
 
 
 class InputLine(NamedTuple):

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from convcalc.errors import SpecError, UnsupportedError, nearest
 from convcalc.kinds import find
 from convcalc.limits import MAX_FILE_BYTES, MAX_WORDS
-from convcalc.spec.layers import InputLine, Layer, layers
+from convcalc.spec.layers import InputLine, layers
 from convcalc.spec.lexer import Token, normal, tokens, words
-from convcalc.spec.tensors import Tensor, tensor
+from convcalc.spec.tensors import tensor
 from convcalc.spec.torch_repr import HIDES_WEIGHTS, WRITTEN_AS, Printed, looks_printed, parse_printed
+from convcalc.subject import Block, Layer, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-
-class Block(NamedTuple):
-    """One stack of layers and its inputs; `hidden` names modules whose weights the text does not show."""
-
-    inputs: tuple[Tensor, ...]
-    layers: tuple[Layer, ...]
-    hidden: tuple[str, ...] = ()
 
 
 def blocks(spec: Sequence[str], inputs: Sequence[str] = (), *, printed: bool = False) -> list[Block]:

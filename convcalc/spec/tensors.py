@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError
 from convcalc.limits import MAX_SIZE
+from convcalc.subject import Tensor
 
 if TYPE_CHECKING:
     from convcalc.sizes import Shape
 
 DTYPES = ("float32", "float16", "bfloat16", "float64", "int64", "int32", "bool")
 _SYMBOLIC = re.compile(r"[A-Z][A-Za-z0-9_]*|\d+:\d+(:\w+)?|\?")
-
-
-class Tensor(NamedTuple):
-    """An input as written: its sizes, and a name and dtype where given."""
-
-    sizes: Shape
-    text: str
-    spot: Spot
-    name: str = ""
-    dtype: str = ""
 
 
 def tensor(text: str, spot: Spot | None = None) -> Tensor:

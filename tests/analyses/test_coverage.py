@@ -10,11 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcalc.analyses.coverage import unit, whole
-from convcalc.analyses.field import fields
-from convcalc.analyses.gridding import union_of_boxes
-from convcalc.analyses.receptive import Receptive, receptive
-from convcalc.analyses.routes import routes
+from convcalc.analyses.boxes import union_of_boxes
+from convcalc.analyses.field.coverage import unit, whole
+from convcalc.analyses.field.fields import fields
+from convcalc.analyses.field.receptive import Receptive, receptive
+from convcalc.analyses.field.routes import routes
 from convcalc.cli.app import run
 from convcalc.errors import ShapeError
 from convcalc.graph import Graph

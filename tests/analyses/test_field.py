@@ -10,14 +10,14 @@ import sympy
 import torch
 
 from convcalc import ops
-from convcalc.analyses.field import ANYWHERE, Field, fields
-from convcalc.analyses.macs import at_least, macs, other
-from convcalc.analyses.memory import columns, memory
-from convcalc.analyses.params import params_of
-from convcalc.analyses.paths import paths, reached
-from convcalc.analyses.reach import Reach
-from convcalc.analyses.receptive import receptive
-from convcalc.analyses.resampling import reader
+from convcalc.analyses.counts.macs import at_least, macs, other
+from convcalc.analyses.counts.memory import columns, memory
+from convcalc.analyses.counts.params import params_of
+from convcalc.analyses.field.fields import ANYWHERE, Field, fields
+from convcalc.analyses.field.paths import paths, reached
+from convcalc.analyses.field.reach import Reach
+from convcalc.analyses.field.receptive import receptive
+from convcalc.analyses.field.resampling import reader
 from convcalc.builder import Builder
 from convcalc.errors import UnsupportedError
 from convcalc.graph import Value

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import sympy
 
-from convcalc.analyses.field import fields
-from convcalc.analyses.macs import macs, other
-from convcalc.analyses.params import params
-from convcalc.analyses.receptive import receptive
+from convcalc.analyses.counts.macs import macs, other
+from convcalc.analyses.counts.params import params
+from convcalc.analyses.field.fields import fields
+from convcalc.analyses.field.receptive import receptive
 from convcalc.analyses.symbolic.formula import GROWN, Formula, formulas
 from convcalc.analyses.symbolic.symbols import input_shapes, letters
 from convcalc.errors import ShapeError, SpecError, UnsupportedError

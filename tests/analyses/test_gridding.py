@@ -14,10 +14,21 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcalc.analyses.dilated_groups import groups
-from convcalc.analyses.gridding import Gap, check, countable, exact, field_of, gap, m_values, sawtooth, unevenness, ways
-from convcalc.analyses.paths import paths
-from convcalc.analyses.rate_search import designs, fewest_layers, repairs, sawteeth
+from convcalc.analyses.field.paths import paths
+from convcalc.analyses.hdc.gridding import (
+    Gap,
+    check,
+    countable,
+    exact,
+    field_of,
+    gap,
+    m_values,
+    path_counts,
+    sawtooth,
+    unevenness,
+)
+from convcalc.analyses.hdc.groups import groups
+from convcalc.analyses.hdc.rate_search import designs, fewest_layers, repairs, sawteeth
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.ops import Conv
@@ -99,7 +110,7 @@ def test_every_tuple_of_rates_up_to_twelve(kernel: int) -> None:
 def test_ways_are_torchs_gradients_of_weights_of_one(row: dict) -> None:
     told, want = row["params_kwargs"], row["rf"]
     found = check(told["dilations"], [told["kernel"]] * len(told["dilations"]))
-    assert list(ways(found.layers)) == want["multiplicity"]
+    assert list(path_counts(found.layers)) == want["multiplicity"]
     assert (found.exact.receptive_field, found.exact.reached) == (want["size"], want["positions_reached"])
 
 
@@ -110,7 +121,7 @@ def test_coverage_in_two_dimensions_is_torchs(row: dict) -> None:
     assert found.receptive_field == want["size"]
     assert found.reached**2 == want["positions_reached"]
     assert float(found.coverage**2) == pytest.approx(want["coverage"])
-    counts = ways(tuple((rate, told["kernel"]) for rate in told["dilations"]))
+    counts = path_counts(tuple((rate, told["kernel"]) for rate in told["dilations"]))
     assert max(counts) ** 2 == want["max_multiplicity"] and sum(counts) ** 2 == want["total_paths"]
     assert counts[len(counts) // 2] ** 2 == want["center_multiplicity"]
 
@@ -216,7 +227,7 @@ def test_ways_are_counted_as_one_by_one(layers: list[tuple[int, int]]) -> None:
     counts = [0] * field_of(layers)
     for taps in itertools.product(*(range(kernel) for _, kernel in layers)):
         counts[sum(rate * tap for (rate, _), tap in zip(layers, taps, strict=True))] += 1
-    assert list(ways(tuple(layers))) == counts
+    assert list(path_counts(tuple(layers))) == counts
     assert unevenness(counts) == pytest.approx(statistics.pstdev(counts) / statistics.fmean(counts), abs=1e-9)
 
 
@@ -224,10 +235,10 @@ def test_rates_and_depths_as_large_as_people_use() -> None:
     """A sum of 100,000 over 50 layers: the whole answer costs less than one small enumeration by sets would."""
     found = check([2000] * 50, [3] * 50)
     assert (found.exact.receptive_field, found.exact.reached, found.exact.full) == (200_001, 101, False)
-    counts = ways(found.layers)
-    assert sum(counts) == 3**50 and counts[::2000] == ways(((1, 3),) * 50)
+    counts = path_counts(found.layers)
+    assert sum(counts) == 3**50 and counts[::2000] == path_counts(((1, 3),) * 50)
     with pytest.raises(ShapeError, match="past what is written out"):
-        ways(((10**6, 3),))
+        path_counts(((10**6, 3),))
     assert not countable(((1, 3),) * 3000)
 
 
@@ -289,7 +300,7 @@ def test_designs_are_the_smallest_of_all(kernel: int) -> None:
             if field_of(layers := [(rate, kernel) for rate in rates]) == min(every)[0] and exact(layers).full
         }
         assert found.field == min(every)[0] and set(found.lists) == lists and not found.cut
-        uneven = [unevenness(ways(tuple((rate, kernel) for rate in rates))) for rates in found.lists]
+        uneven = [unevenness(path_counts(tuple((rate, kernel) for rate in rates))) for rates in found.lists]
         assert uneven == sorted(uneven)
 
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcalc.analyses.inverse import Bounds, losses, sames, solutions, transposed_solutions
+from convcalc.analyses.sweep import runs
 from convcalc.cli.app import run
-from convcalc.cli.fitting import runs
 from convcalc.errors import ConvcalcError, ShapeError
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks

@@ -12,10 +12,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convcalc.analyses.counts.useful import useful
 from convcalc.analyses.matrix import Matrix, matrix
-from convcalc.analyses.useful import useful
+from convcalc.analyses.matrix_report import transposed_words
 from convcalc.cli.app import run
-from convcalc.cli.commands.matrix import turned
 from convcalc.errors import ConvcalcError
 from convcalc.graph import Graph
 from convcalc.kinds import find
@@ -82,9 +82,9 @@ def test_the_transpose_is_the_layer_that_is_named(
     if graph is None:
         return
     outputs = "x".join(map(str, graph.outputs[0].shape[1:]))
-    back = assemble(blocks(turned(graph).split(), (outputs,))[0]).graph
+    back = assemble(blocks(transposed_words(graph).split(), (outputs,))[0]).graph
     assert matrix(graph).transposed == matrix(back)
-    again = assemble(blocks(turned(back).split(), (f"2x{size}",))[0]).graph
+    again = assemble(blocks(transposed_words(back).split(), (f"2x{size}",))[0]).graph
     assert matrix(again) == matrix(graph)
 
 

@@ -13,7 +13,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from convcalc.analyses.overlap import read, written
+from convcalc.analyses.field.overlap import read, written
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.graph import Graph

@@ -13,10 +13,10 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from convcalc.analyses.field import fields
-from convcalc.analyses.paths import paths, reached
-from convcalc.analyses.reach import Reach
-from convcalc.analyses.receptive import receptive
+from convcalc.analyses.field.fields import fields
+from convcalc.analyses.field.paths import paths, reached
+from convcalc.analyses.field.reach import Reach
+from convcalc.analyses.field.receptive import receptive
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.graph import Graph, Value

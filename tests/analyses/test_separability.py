@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcalc.analyses.separability import FIXED, SIZED, by_name, cost, flatten, separate, separate_numbers
+from convcalc.analyses.separability import cost, flatten, separate, separate_numbers
 from convcalc.cli.app import run
 from convcalc.errors import ShapeError
+from convcalc.spec.named_kernels import FIXED, SIZED, by_name
 
 ROWS = [
     row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from convcalc.analyses.traffic import compulsory, intensity, step_bytes
+from convcalc.analyses.counts.traffic import compulsory, intensity, step_bytes
 from convcalc.ops import Conv
 from tests.profiling.samples import graph
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from convcalc.analyses.memory import memory
-from convcalc.analyses.training import gradient_macs, kept, needs_gradient, training
+from convcalc.analyses.counts.memory import memory
+from convcalc.analyses.counts.training import gradient_macs, kept, needs_gradient, training
 from convcalc.builder import Builder
 from convcalc.cli.app import run
 from convcalc.graph import Graph

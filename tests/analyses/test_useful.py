@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcalc.analyses.macs import macs
-from convcalc.analyses.useful import taps_inside, useful
+from convcalc.analyses.counts.macs import macs
+from convcalc.analyses.counts.useful import taps_inside, useful
 from convcalc.builder import Builder
 from convcalc.cli.app import run
 from convcalc.errors import ConvcalcError

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy
 import pytest
 
-from convcalc.analyses.macs import macs
-from convcalc.analyses.params import params
+from convcalc.analyses.counts.macs import macs
+from convcalc.analyses.counts.params import params
 from convcalc.kinds import find
 from convcalc.pytorch.trace import trace
 

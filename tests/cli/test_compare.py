@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from convcalc.cli.app import run
+from convcalc.profiling.compare import MIN_ROUNDS
+from convcalc.profiling.intervals import AMBIGUOUS, Interval, verdict
 from convcalc.profiling.plan import Plan
 
 DENSE = "conv2d c=128 k=3 p=1 bias=false"
@@ -42,7 +44,7 @@ def test_compare_takes_files_and_stacks(capsys: pytest.CaptureFixture[str]) -> N
 def test_compare_times_each_in_turn(
     capsys: pytest.CaptureFixture[str], in_process: list[Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("convcalc.cli.comparison.cores", lambda: 1)
+    monkeypatch.setattr("convcalc.cli.views.stacks.cores", lambda: 1)
     small, large = "conv2d c=8 k=3", "conv2d c=64 k=5"
     found = asked(capsys, "compare", small, large, small, "-i", "8x32x32", "--time", "--limit", "0.5")
     first, slower, again = found["specs"]
@@ -51,7 +53,10 @@ def test_compare_times_each_in_turn(
     assert first["time_ratio"] == 1.0 and first["verdict"] is None
     low, high = slower["time_ratio_interval"]
     assert 1.02 < low <= slower["time_ratio"] <= high and slower["verdict"] == "SLOWER"
-    assert again["verdict"] in ("SAME", "AMBIGUOUS", "FASTER", "SLOWER") and "time_shown" not in again
+    low, high = again["time_ratio_interval"]
+    sure = verdict(Interval(again["time_ratio"], low, high)) if again["samples"] >= MIN_ROUNDS else AMBIGUOUS
+    assert again["verdict"] in (sure, AMBIGUOUS) and "time_shown" not in again
+    assert (again["verdict"] == "SLOWER") <= (low > 1.02) and (again["verdict"] == "FASTER") <= (high < 0.98)
     ((group,),) = (plan.groups for plan in in_process)
     assert len(group) == 3 and not in_process[0].cold
     assert run(["compare", small, small, "-i", "8x16x16", "--time", "--limit", "50ms"]) == 0

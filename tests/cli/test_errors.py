@@ -257,7 +257,7 @@ def test_our_own_bug_is_exit_70_and_debug_shows_where(
     def breaks(*_: object, **__: object) -> object:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr(shape, "stacks", breaks)
+    monkeypatch.setattr(shape, "read_subjects", breaks)
     assert run(["shape", *I3, *C]) == 70
     said = capsys.readouterr().err
     assert "this is a bug in convcalc: ZeroDivisionError: oops" in said and "Traceback" not in said
@@ -271,5 +271,5 @@ def test_an_interrupt_is_exit_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> object:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(shape, "stacks", interrupted)
+    monkeypatch.setattr(shape, "read_subjects", interrupted)
     assert run(["shape", *I3, *C]) == 130

@@ -35,12 +35,12 @@ def printed(capsys: pytest.CaptureFixture[str], *argv: str, code: int = 0) -> st
 
 def test_rates_per_axis_are_judged_apart(capsys: pytest.CaptureFixture[str]) -> None:
     found = asked(capsys, "hdc-check", "1x2,2x4", "-k", "3x5", code=1)
-    vertical, horizontal = found["groups"]
-    assert (vertical["axis"], vertical["rates"], vertical["kernel_size"]) == ("vertical", [1, 2], 3)
-    assert (horizontal["axis"], horizontal["rates"], horizontal["kernel_size"]) == ("horizontal", [2, 4], 5)
-    assert vertical["exact"]["full"] and not horizontal["exact"]["full"]
-    assert horizontal["exact"]["coverage_2d"] == vertical["exact"]["coverage_2d"] == 7 * 13 / (7 * 25)
-    assert (horizontal["exact"]["reached_all"], horizontal["exact"]["positions_all"]) == (91, 175)
+    height, width = found["groups"]
+    assert (height["axis"], height["rates"], height["kernel_size"]) == ("height", [1, 2], 3)
+    assert (width["axis"], width["rates"], width["kernel_size"]) == ("width", [2, 4], 5)
+    assert height["exact"]["full"] and not width["exact"]["full"]
+    assert width["exact"]["coverage_2d"] == height["exact"]["coverage_2d"] == 7 * 13 / (7 * 25)
+    assert (width["exact"]["reached_all"], width["exact"]["positions_all"]) == (91, 175)
     line = asked(capsys, "hdc-check", "conv1d", "in_channels=2", "c=2", "k=3", "d=2", code=1)
     assert line["groups"][0]["exact"]["coverage_2d"] is None
     assert asked(capsys, "hdc-check", "1x1x2,2x2x1", "-k", "3")["groups"][0]["axis"] == "depth"

@@ -12,8 +12,8 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from convcalc.analyses.macs import macs
-from convcalc.analyses.params import params
+from convcalc.analyses.counts.macs import macs
+from convcalc.analyses.counts.params import params
 from convcalc.kinds import find
 from convcalc.registry import Kind
 from convcalc.sizes import PerAxis

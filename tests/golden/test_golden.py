@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from convcalc.analyses.macs import macs
-from convcalc.analyses.params import params
+from convcalc.analyses.counts.macs import macs
+from convcalc.analyses.counts.params import params
 from convcalc.kinds import all_kinds
 from convcalc.shapes import show
 from convcalc.spec.assemble import assemble

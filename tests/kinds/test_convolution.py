@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import sympy
 
-from convcalc.analyses.macs import macs
-from convcalc.analyses.params import params
+from convcalc.analyses.counts.macs import macs
+from convcalc.analyses.counts.params import params
 from convcalc.graph import Graph
 from convcalc.kinds import all_kinds
 

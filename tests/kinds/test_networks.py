@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from convcalc.analyses.macs import macs
-from convcalc.analyses.params import params
+from convcalc.analyses.counts.macs import macs
+from convcalc.analyses.counts.params import params
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from convcalc.analyses.field import fields
-from convcalc.analyses.macs import macs
-from convcalc.analyses.params import params
-from convcalc.analyses.receptive import receptive
+from convcalc.analyses.counts.macs import macs
+from convcalc.analyses.counts.params import params
+from convcalc.analyses.field.fields import fields
+from convcalc.analyses.field.receptive import receptive
 from convcalc.errors import ShapeError
 from convcalc.graph import Graph
 from convcalc.kinds import find

@@ -10,7 +10,7 @@ import pytest
 from convcalc.profiling import machine
 from convcalc.profiling.environment import environment, recorded
 from convcalc.profiling.fields import from_json, to_json
-from convcalc.profiling.plan import ITEMSIZES, PASSES, Setup
+from convcalc.profiling.plan import PASSES, TIMED_DTYPES, Setup
 
 
 def test_a_setup_in_words() -> None:
@@ -19,7 +19,7 @@ def test_a_setup_in_words() -> None:
     assert Setup(dtype="bf16", mode="compile").differs(Setup()) == "bf16, compile"
     assert Setup().differs(Setup()) == ""
     assert to_json(Setup(direction="both"))["pass"] == "both"
-    assert {Setup(dtype=name).itemsize for name in ITEMSIZES} == {2, 4} and PASSES["both"] == 3
+    assert {Setup(dtype=name).itemsize for name in TIMED_DTYPES} == {2, 4} and PASSES["both"] == 3
 
 
 def test_threads_are_bound_only_when_they_take_all_cores() -> None:

@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from convcalc.analyses.field import fields
-from convcalc.analyses.macs import at_least, macs
-from convcalc.analyses.params import params, unused
-from convcalc.analyses.reach import Reach
-from convcalc.analyses.segments import segments
+from convcalc.analyses.counts.macs import at_least, macs
+from convcalc.analyses.counts.params import params, unused
+from convcalc.analyses.counts.segments import segments
+from convcalc.analyses.field.fields import fields
+from convcalc.analyses.field.reach import Reach
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.pytorch.module import GraphModule
 from convcalc.pytorch.trace import trace

@@ -11,16 +11,17 @@ import pytest
 import torch
 from torch import nn
 
-from convcalc.analyses.macs import macs
-from convcalc.analyses.params import params
+from convcalc.analyses.counts.macs import macs
+from convcalc.analyses.counts.params import params
 from convcalc.errors import ConvcalcError, SpecError, UnsupportedError
 from convcalc.sizes import PerAxis
-from convcalc.spec.assemble import Stack, assemble
+from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
 from convcalc.spec.tensors import tensor
+from convcalc.subject import Subject
 
 
-def read(*spec: str, i: str | tuple[str, ...] = "3x224x224", layout: str = "chw") -> Stack:
+def read(*spec: str, i: str | tuple[str, ...] = "3x224x224", layout: str = "chw") -> Subject:
     given = (i,) if isinstance(i, str) else i
     return assemble(blocks(spec, [one for one in given if one])[0], layout=layout, needs_input=False)
 

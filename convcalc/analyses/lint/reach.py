@@ -5,21 +5,21 @@ from __future__ import annotations
 from math import gcd
 
 from convcalc import ops
-from convcalc.analyses.dilated_groups import groups
+from convcalc.analyses.hdc.groups import groups
+from convcalc.analyses.hdc.rate_search import repairs
 from convcalc.analyses.inverse import losses
-from convcalc.analyses.lint.subject import Finding, Found, Subject
-from convcalc.analyses.rate_search import repairs
+from convcalc.analyses.lint.facts import Facts, Finding, Findings
 from convcalc.sizes import ceil_div, known
 
 
-def gridding(subject: Subject) -> Found:
+def gridding(facts: Facts) -> Findings:
     """Stacked dilated convolutions that leave holes.
 
     Some inputs inside the receptive field reach the output by no way at all: neighbouring outputs then see disjoint
     inputs, and fine structure is lost. Judged exactly per group (see hdc-check); branches side by side are not a
     stack and are not judged. Source: Wang et al., arXiv:1702.08502.
     """
-    for group in groups(subject.graph):
+    for group in groups(facts.graph):
         reached, size = group.positions()
         if group.parallel or reached == size:
             continue
@@ -37,14 +37,14 @@ def gridding(subject: Subject) -> Found:
         )
 
 
-def checkerboard(subject: Subject) -> Found:
+def checkerboard(facts: Facts) -> Findings:
     """A transposed convolution that writes its outputs unevenly.
 
     Where the stride does not divide the kernel (or shares a factor with the dilation) some outputs are sums of more
     taps than their neighbours: a checkerboard from the first step of training on. Source: Odena, Dumoulin, Olah,
     Distill 2016, doi:10.23915/distill.00003.
     """
-    for node in subject.steps(ops.ConvTranspose):
+    for node in facts.steps(ops.ConvTranspose):
         for window in node.op.windows:  # type: ignore[union-attr]
             if not known(window.kernel, window.stride, window.dilation) or window.stride == 1:
                 continue
@@ -61,15 +61,15 @@ def checkerboard(subject: Subject) -> Found:
                 break
 
 
-def dropped(subject: Subject) -> Found:
+def dropped(facts: Facts) -> Findings:
     """Pixels at the border that floor drops: no window reads them.
 
     The output size of a strided step is rounded down; the last rows and columns are then never read, at the bottom and
     right only, which also shifts what the outputs are centred on.
     """
-    if not subject.sized:
+    if not facts.sized:
         return
-    for loss in losses(subject.graph):
+    for loss in losses(facts.graph):
         windows = loss.node.op.windows  # type: ignore[union-attr]
         pairs = zip(loss.positions, windows, strict=True)
         if any(lost > max(window.stride - window.span, 0) for lost, window in pairs):  # else a stride skips them
@@ -84,13 +84,13 @@ def dropped(subject: Subject) -> Found:
             )
 
 
-def even_kernels(subject: Subject) -> Found:
+def even_kernels(facts: Facts) -> Findings:
     """An even kernel that keeps the size: its outputs lie half a pixel off.
 
     No symmetric padding keeps the size of an even kernel, so one side gets a position more and everything moves by half
     a pixel per layer. torch pads the end, and copies the tensor to do so.
     """
-    for node in subject.steps(ops.Conv):
+    for node in facts.steps(ops.Conv):
         for window in node.op.windows:  # type: ignore[union-attr]
             sizes = (window.kernel, window.stride, window.dilation, window.before, window.after)
             if not known(*sizes) or window.kernel % 2 or window.stride != 1 or window.symmetric:
@@ -107,18 +107,18 @@ def even_kernels(subject: Subject) -> Found:
                 break
 
 
-def past_the_border(subject: Subject) -> Found:
+def past_the_border(facts: Facts) -> Findings:
     """Layers whose input already sees the whole image: a kernel there widens the field into padding only.
 
     Such layers still transform, but cannot add context; a smaller network or a larger input is often as good. Source:
     Richter et al., "(Input) size matters for CNN classifiers", ICANN 2021.
     """
-    if not subject.sized or not subject.graph.inputs[0].spatial:
+    if not facts.sized or not facts.graph.inputs[0].spatial:
         return
-    size = subject.graph.inputs[0].spatial
+    size = facts.graph.inputs[0].spatial
     late = []
-    for node in subject.steps(ops.Conv):
-        one = subject.field(node.inputs[0])
+    for node in facts.steps(ops.Conv):
+        one = facts.field(node.inputs[0])
         if one is None or all(window.kernel == 1 for window in node.op.windows):  # type: ignore[union-attr]
             continue
         if all(low is not None and low >= whole for low, whole in zip(one.size_min, size, strict=True)):
@@ -134,34 +134,34 @@ def past_the_border(subject: Subject) -> Found:
         )
 
 
-def object_too_small(subject: Subject) -> Found:
+def object_too_small(facts: Facts) -> Findings:
     """Objects smaller than one step of the output (asked for with --object).
 
     An output steps `jump` input pixels: what is smaller may fall between two of them, and two such objects may
     fall into one. Source: the jump of Araujo, Norris, Sim, Distill 2019, doi:10.23915/distill.00021.
     """
-    value = subject.graph.outputs[-1]
-    one = subject.field(value)
-    if subject.smallest is None or one is None:
+    value = facts.graph.outputs[-1]
+    one = facts.field(value)
+    if facts.smallest is None or one is None:
         return
     jumps = [jump for jump in one.jump if jump is not None]
-    if jumps and max(jumps) > subject.smallest:
+    if jumps and max(jumps) > facts.smallest:
         yield Finding(
             "CC109",
-            (subject.graph.nodes[value.index].scope,),
-            f"one output step is {max(jumps)} px, but objects of {subject.smallest} px are to be kept",
-            {"jump": max(jumps), "object": subject.smallest},
+            (facts.graph.nodes[value.index].scope,),
+            f"one output step is {max(jumps)} px, but objects of {facts.smallest} px are to be kept",
+            {"jump": max(jumps), "object": facts.smallest},
             "fewer strides (dilation keeps the field), or skip connections from a finer layer",
         )
 
 
-def skipped(subject: Subject) -> Found:
+def skipped(facts: Facts) -> Findings:
     """A stride larger than the kernel: positions in between are never read.
 
     A 1x1 of stride 2 drops three of four positions of a map. Source: He et al., "Bag of tricks", arXiv:1812.01187,
     whose ResNet-D puts an average pool before it.
     """
-    for node in subject.steps(ops.Conv, ops.Pool):
+    for node in facts.steps(ops.Conv, ops.Pool):
         windows = node.op.windows  # type: ignore[union-attr]
         wide = [w for w in windows if known(w.kernel, w.stride) and w.kernel < w.stride]
         if wide:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convcalc.analyses.lint import reach, work
-from convcalc.analyses.lint.subject import Finding, Found, Subject
+from convcalc.analyses.lint.facts import Facts, Finding, Findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from convcalc.graph import Graph
 
-RULES: dict[str, Callable[[Subject], Found]] = {
+RULES: dict[str, Callable[[Facts], Findings]] = {
     "CC101": reach.gridding,
     "CC102": reach.checkerboard,
     "CC103": reach.dropped,
@@ -38,5 +38,5 @@ def lint(
 
     `smallest` is the size of an object to be kept, in pixels; `ridge` the machine's FLOPs per byte, where known.
     """
-    subject = Subject.of(graph, smallest, ridge)
-    return [finding for code in codes for finding in RULES[code](subject)]
+    facts = Facts.of(graph, smallest, ridge)
+    return [finding for code in codes for finding in RULES[code](facts)]

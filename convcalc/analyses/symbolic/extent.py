@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 import sympy
 
 from convcalc import ops
-from convcalc.analyses.field import ANYWHERE
+from convcalc.analyses.field.fields import ANYWHERE
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node

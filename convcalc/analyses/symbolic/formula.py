@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sympy
 
-from convcalc.analyses import macs as work
-from convcalc.analyses.params import params
+from convcalc.analyses.counts import macs as work
+from convcalc.analyses.counts.params import params
 from convcalc.analyses.steps import stages
 from convcalc.analyses.symbolic.assumptions import assumptions, remainder
 from convcalc.analyses.symbolic.extent import Extent, extents

@@ -6,14 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from convcalc.cli.comparison import COLUMNS, TIMES, Entry, add_times, documents, rows_of, timed_on
+from convcalc.analyses.comparison import compare
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, emit
-from convcalc.cli.report import hints, runnable
+from convcalc.cli.subjects import check_runnable, hints
 from convcalc.cli.variants import duration
+from convcalc.cli.views.stacks import COLUMNS, TIMES, stack_rows, time_failures, time_keys, time_stacks, timed_on
 from convcalc.errors import SpecError
-from convcalc.render.table import Answer, Column, Table
+from convcalc.profiling.row import Row
+from convcalc.render.table import Answer, Table
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
+from convcalc.subject import Subject
 
 Whole = Annotated[
     list[str] | None,
@@ -39,27 +42,26 @@ def command(
     """
     if len(specs or ()) < 2:
         raise SpecError('compare takes two specs or more, each in quotes: "conv2d c=64 k=3" "ghost c=64"')
-    entries = []
-    for spec in specs or ():
-        found = blocks([spec], inputs or ())
-        if len(found) > 1:
-            raise SpecError(f"{spec} has {len(found)} blocks: compare takes one stack for each spec")
-        if not found[0].inputs:
-            raise SpecError(f"{spec} has no input size: give it with -i, such as -i 3x224x224")
-        entries.append(Entry(spec, assemble(found[0], layout=layout.value)))
-    rows = rows_of(entries)
-    head = list(dict.fromkeys(entry.stack.reading for entry in entries))
-    columns: tuple[Column, ...] = COLUMNS
+    subjects = [(spec, _subject(spec, inputs or [], layout)) for spec in specs or ()]
+    timed: list[Row] = []
     where: dict[str, Any] = {}
-    told: list[str] = []
     if time:
-        runnable([entry.stack for entry in entries])
-        where, told = add_times(entries, rows, duration(limit, "--limit"))
-        head.append(timed_on(where))
-        columns = (*COLUMNS, *TIMES)
-    document = {**where, "specs": documents(entries, rows)}
+        check_runnable([subject for _, subject in subjects])
+        timed, where = time_stacks(subjects, duration(limit, "--limit"))
+    report = compare(subjects, time_keys(timed), where)
+    head = [*dict.fromkeys(subject.reading for _, subject in subjects), *([timed_on(where)] if time else [])]
     foot = ["other is elementary operations that are no MACs; output bytes in fp32"]
-    tables = [Table(columns=columns, rows=rows, head=head, foot=foot)]
-    return emit(
-        Answer("compare", document=document, tables=tables, hints=[*hints(e.stack for e in entries), *told]), form, out
-    )
+    columns = (*COLUMNS, *(TIMES if time else ()))
+    tables = [Table(columns=columns, rows=stack_rows(report, timed), head=head, foot=foot)]
+    told = [*hints(subject for _, subject in subjects), *time_failures(timed)]
+    return emit(Answer("compare", report.to_dict(), tables, hints=told), form, out)
+
+
+def _subject(spec: str, inputs: list[str], layout: InputLayout) -> Subject:
+    """One whole spec as a graph. Raises SpecError for several blocks, and without an input size."""
+    block, *more = blocks([spec], inputs)
+    if more:
+        raise SpecError(f"{spec} has {len(more) + 1} blocks: compare takes one stack for each spec")
+    if not block.inputs:
+        raise SpecError(f"{spec} has no input size: give it with -i, such as -i 3x224x224")
+    return assemble(block, layout=layout.value)

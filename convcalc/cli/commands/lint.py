@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from inspect import cleandoc
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from convcalc.analyses.lint.rules import RULES, SIZED, lint
-from convcalc.analyses.lint.subject import Finding
+from convcalc.analyses.lint.report import RIDGE_RULE, LintReport, lint_subjects
+from convcalc.analyses.lint.rules import RULES
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.report import hints, stacks
+from convcalc.cli.subjects import hints, read_subjects
 from convcalc.errors import SpecError, nearest
 from convcalc.render.table import Answer, Column, Table
-from convcalc.spec.assemble import Stack
 
 COLUMNS = (
     Column("code", "code"),
@@ -49,53 +48,38 @@ def command(
 ) -> int:
     """What an expert would say: gridding, checkerboards, dropped pixels, odd channels, biases before norms, and more.
 
-    Each finding has a code, a sentence with its numbers, and a remedy; exit code 1 where there are any (CC113, which
-    needs this machine's roofs, counts only with --ridge or --select CC113). Example:
+    Each finding has a code, a sentence with its numbers, and a remedy; exit code 1 where there are any (CC113
+    compares with a machine: with --ridge, or --select CC113 for this one). Example:
     convcalc lint @unet --ignore CC104
     """
     if explain is not None:
         if spec or inputs:
             raise SpecError("--explain says what a code means: it takes no layers")
         return emit(_explained(_code(explain)), form, out)
-    wanted = [code for code in RULES if _named(code, select, default=True) and not _named(code, ignore, default=False)]
-    asked = ridge is not None or any("CC113" in text.upper() for text in select or ())
-    if ridge is None and "CC113" in wanted:
+    codes = [code for code in RULES if _named(code, select, default=True) and not _named(code, ignore, default=False)]
+    selected = any(RIDGE_RULE in text.upper() for text in select or ())
+    if ridge is None and selected and RIDGE_RULE in codes:
         ridge = _measured_ridge()
-    found = stacks(spec, inputs, layout, needs_input=False)
-    rows = [
-        {**({"block": number} if len(found) > 1 else {}), **_row(one, stack)}
-        for number, stack in enumerate(found)
-        for one in _joined(lint(stack.graph, wanted, smallest=smallest, ridge=ridge))
-    ]
-    several = (Column("block", "block", right=True),) if len(found) > 1 else ()
-    count = len(rows)
-    head = [stack.reading for stack in found]
-    foot = [
-        f"{count} finding{'s' if count != 1 else ''} (convcalc lint --explain CODE says more)"
-        if rows
-        else "no findings"
-    ]
-    unsized = [code for code in SIZED if code in wanted]
-    if unsized and any(not stack.block.inputs for stack in found):
-        foot.append(f"{', '.join(unsized)} need the input's size: give it with -i")
-    if ridge is None and "CC113" in wanted:
-        foot.append("CC113 needs this machine's roofs (convcalc machine measures them once) or --ridge")
-    document = {
-        "checked": wanted,
-        "findings": rows,
-    }
-    table = Table(columns=(*several, *COLUMNS), rows=rows, head=head, foot=foot)
-    return emit(
-        Answer(
-            "lint",
-            document,
-            [table],
-            hints=hints(found),
-            holds=exit_zero or not [row for row in rows if asked or row["code"] != "CC113"],
-        ),
-        form,
-        out,
-    )
+    subjects = read_subjects(spec, inputs, layout, needs_input=False)
+    report = lint_subjects(subjects, codes, smallest=smallest, ridge=ridge)
+    several = (Column("block", "block", right=True),) if len(subjects) > 1 else ()
+    head = [subject.reading for subject in subjects]
+    table = Table(columns=(*several, *COLUMNS), rows=report.rows(), head=head, foot=_feet(report, selected=selected))
+    holds = exit_zero or not report.findings
+    return emit(Answer("lint", report.to_dict(), [table], hints=hints(subjects), holds=holds), form, out)
+
+
+def _feet(report: LintReport, *, selected: bool) -> list[str]:
+    count = len(report.findings)
+    foot = [f"{count} finding{'s' if count != 1 else ''} (convcalc lint --explain CODE says more)"]
+    foot = foot if count else ["no findings"]
+    if report.unsized:
+        foot.append(f"{', '.join(report.unsized)} need the input's size: give it with -i")
+    if report.ridge is None and RIDGE_RULE in report.codes and not selected and _measured_ridge() is not None:
+        foot.append(f"{RIDGE_RULE} compares with a machine: --select {RIDGE_RULE} for this one, or --ridge")
+    elif report.ridge is None and RIDGE_RULE in report.codes:
+        foot.append(f"{RIDGE_RULE} needs this machine's roofs (convcalc machine measures them once) or --ridge")
+    return foot
 
 
 def _measured_ridge() -> float | None:
@@ -103,8 +87,8 @@ def _measured_ridge() -> float | None:
     from convcalc.profiling.machine import cores, cpu_name, torch_version
     from convcalc.profiling.roofline import kept
 
-    found = kept(cpu_name(), torch_version(), cores(), "fp32")
-    return None if found is None else found.ridge
+    peaks = kept(cpu_name(), torch_version(), cores(), "fp32")
+    return None if peaks is None else peaks.ridge
 
 
 def _code(text: str) -> str:
@@ -123,29 +107,6 @@ def _named(code: str, given: Sequence[str] | None, *, default: bool) -> bool:
         if not part or not any(known.startswith(part) for known in RULES):
             raise SpecError(f"there is no code {part!r}{nearest(part, RULES)} (there are {', '.join(RULES)})")
     return any(code.startswith(part) for part in parts)
-
-
-def _joined(found: Sequence[Finding]) -> list[Finding]:
-    """Put findings together that say the same of several layers."""
-    same: dict[tuple[str, str, str], Finding] = {}
-    for one in found:
-        key = (one.code, one.text, one.remedy)
-        before = same.get(key)
-        same[key] = one if before is None else before._replace(where=(*before.where, *one.where))
-    return list(same.values())
-
-
-def _row(one: Finding, stack: Stack) -> dict[str, Any]:
-    texts = {scope.path: scope.text for scope in stack.graph.scopes if scope.text}
-    names = list(dict.fromkeys(_named_layer(path, texts) for path in one.where))
-    return {"code": one.code, "layers": names, "text": one.text, "remedy": one.remedy, "numbers": one.numbers}
-
-
-def _named_layer(path: tuple[str, ...], texts: dict[tuple[str, ...], str]) -> str:
-    """A layer by its number and words, and the part of it where it has several."""
-    text = texts.get(path[:1], "")
-    inner = ".".join(path[1:-1])
-    return f"{path[0] if path else ''} ({text}{': ' + inner if inner else ''})"
 
 
 def _explained(code: str) -> Answer:

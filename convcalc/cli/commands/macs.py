@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
-from convcalc.analyses.training import gradients_of, needs_gradient
-from convcalc.analyses.useful import useful as real_macs
+from convcalc.analyses.counts.answers import MacsReport, lost_share, macs_report
+from convcalc.analyses.counts.report import CountedRow
+from convcalc.analyses.counts.report import count as count_layers
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.report import (
-    Line,
-    document,
-    folded_foot,
-    folded_totals,
-    hints,
-    label,
-    lines,
-    missing,
-    part,
-    shape_of,
-    stacks,
-    totals,
-    warning,
-)
+from convcalc.cli.subjects import read_subjects
+from convcalc.cli.views.counts import at_least_line, folded_line, shape_text, total_label
 from convcalc.render.table import Answer, Column, Table
-from convcalc.sizes import Size, total
-from convcalc.spec.assemble import Stack
+from convcalc.sizes import Size
+from convcalc.spec.assemble import deployed
 from convcalc.units import count, exactly, percent, share
 
 FIRST = (
@@ -63,89 +50,48 @@ def command(
 
     Example: convcalc macs -i 3x32x32 depthwise_separable out_channels=64 k=3 p=1
     """
-    found = [(stack, lines(stack, depth)) for stack in stacks(spec, inputs, layout)]
-    everything = [line for _, rows in found for line in rows]
-    further = [_further(stack, rows, useful=useful, backward=backward) for stack, rows in found]
-    _, work, other = totals(everything)
-    sums = _sums(further, everything)
-    names = [name for stack, _ in found for name in missing(stack)]
-    deployed = folded_totals([stack for stack, _ in found])
-    tables, parts = [], []
-    for (stack, rows), extras in zip(found, further, strict=True):
-        body = [_row(line, extra, stack, work) for line, extra in zip(rows, extras, strict=True)]
-        columns = (*FIRST, *(USEFUL if useful else ()), *(BACKWARD if backward else ()), *LAST)
-        tables.append(Table(columns=columns, rows=body, head=[stack.reading]))
-        counts = [{"flops": 2 * line.macs, "other": line.other} for line in rows]
-        parts.append(part(stack, rows, [{**own, **extra} for own, extra in zip(counts, extras, strict=True)]))
-    foot = [
-        f"{exactly(work)} MACs = {exactly(2 * work)} FLOPs (2 x MACs); biases, norms, pools are other work",
-        *_feet(sums, work),
-        *warning(names, "the work"),
-        *folded_foot(deployed),
-    ]
-    whole: dict[str, Any] = {"layer": "at least" if names else "total", "macs": work, "other": other, **sums}
+    subjects = read_subjects(spec, inputs, layout)
+    counts = count_layers(subjects, depth, [deployed(subject) for subject in subjects])
+    report = macs_report(counts, useful=useful, backward=backward)
+    columns = (*FIRST, *(USEFUL if useful else ()), *(BACKWARD if backward else ()), *LAST)
+    tables = []
+    for block, extras in zip(counts.blocks, report.extras, strict=True):
+        rows = [_cells(row, extra, counts.macs) for row, extra in zip(block.rows, extras, strict=True)]
+        tables.append(Table(columns=columns, rows=rows, head=[block.subject.reading]))
+    sums = report.sums
+    whole: dict[str, Any] = {"layer": total_label(counts), "macs": counts.macs, "other": counts.other, **sums}
     if useful:
-        whole["lost"] = _lost(sums["macs_useful"], work)
-    tables[-1] = tables[-1]._replace(total=whole, foot=foot)
-    answer = Answer(
-        "macs",
-        document=document(parts, flops=2 * work, **sums, other=other, **deployed),
-        tables=tables,
-        hints=hints(stack for stack, _ in found),
-    )
-    return emit(answer, form, out)
+        whole["lost"] = lost_share(sums["macs_useful"], counts.macs)
+    tables[-1] = tables[-1]._replace(total=whole, foot=_feet(report))
+    return emit(Answer("macs", report.to_dict(), tables, hints=counts.hints), form, out)
 
 
-def _row(line: Line, extra: dict[str, Size], stack: Stack, work: Size) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "name": line.row.name,
-        "layer": label(line, stack),
-        "output": shape_of(line.row.outputs),
-        "macs": line.macs * line.times,
-        "share": share(line.macs * line.times, work),
-        "other": {name: n * line.times for name, n in line.other.items()},
-        **{key: n * line.times for key, n in extra.items()},
+def _cells(row: CountedRow, extra: dict[str, Size], macs: Size) -> dict[str, Any]:
+    cells: dict[str, Any] = {
+        "name": row.name,
+        "layer": row.text,
+        "output": shape_text(row.outputs),
+        "macs": row.macs * row.times,
+        "share": share(row.macs * row.times, macs),
+        "other": {name: n * row.times for name, n in row.other.items()},
+        **{key: n * row.times for key, n in extra.items()},
     }
     if "macs_useful" in extra:
-        row["lost"] = _lost(extra["macs_useful"], line.macs)
-    return row
+        cells["lost"] = lost_share(extra["macs_useful"], row.macs)
+    return cells
 
 
-def _further(stack: Stack, rows: Sequence[Line], *, useful: bool, backward: bool) -> list[dict[str, Size]]:
-    """What was asked for besides, for each row."""
-    found: list[dict[str, Size]] = [{} for _ in rows]
-    if useful:
-        real = real_macs(stack.graph)
-        for line, row in zip(rows, found, strict=True):
-            row["macs_useful"] = total(real.get(node.output.index, 0) for node in line.row.nodes)
-    if backward:
-        needs = needs_gradient(stack.graph)
-        for line, row in zip(rows, found, strict=True):
-            row["macs_input_grad"], row["macs_weight_grad"] = gradients_of(line.row.nodes, needs)
-    return found
-
-
-def _sums(further: Sequence[Sequence[dict[str, Size]]], everything: Sequence[Line]) -> dict[str, Size]:
-    every = [extra for rows in further for extra in rows]
-    keys = list(every[0]) if every else []
-    return {key: total(extra[key] * line.times for extra, line in zip(every, everything, strict=True)) for key in keys}
-
-
-def _feet(sums: dict[str, Size], work: Size) -> list[str]:
-    lines_ = []
+def _feet(report: MacsReport) -> list[str]:
+    counts, sums = report.counts, report.sums
+    macs = counts.macs
+    lines = [f"{exactly(macs)} MACs = {exactly(2 * macs)} FLOPs (2 x MACs); biases, norms, pools are other work"]
     if "macs_useful" in sums:
         real = sums["macs_useful"]
-        lines_.append(f"{exactly(real)} MACs touch real input, {percent(_lost(real, work))} land on padding")
+        lines.append(f"{exactly(real)} MACs touch real input, {percent(lost_share(real, macs))} land on padding")
     if "macs_input_grad" in sums:
         data, weights = sums["macs_input_grad"], sums["macs_weight_grad"]
-        lines_.append(
-            f"a training step: {exactly(work + data + weights)} MACs = forward {exactly(work)} + activations'"
+        lines.append(
+            f"a training step: {exactly(macs + data + weights)} MACs = forward {exactly(macs)} + activations'"
             f" gradients {exactly(data)} + weights' {exactly(weights)}; the input needs no gradient"
         )
-    return lines_
-
-
-def _lost(real: Size, work: Size) -> float | None:
-    """The share of the work that lands on padding."""
-    kept = share(real, work)
-    return None if kept is None else 1 - kept
+    return [*lines, *at_least_line(counts.at_least, "the work"), *folded_line(counts)]

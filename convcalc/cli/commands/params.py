@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from convcalc.analyses.params import Params
+from convcalc.analyses.counts.answers import PARTS, ParamsReport, params_json
+from convcalc.analyses.counts.report import CountedRow, CountReport, count
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.report import (
-    Line,
-    document,
-    folded_foot,
-    folded_totals,
-    label,
-    lines,
-    missing,
-    part,
-    stacks,
-    totals,
-    warning,
-)
+from convcalc.cli.subjects import read_subjects
+from convcalc.cli.views.counts import at_least_line, folded_line, total_label
 from convcalc.errors import SpecError
 from convcalc.render.table import Answer, Column, Table
 from convcalc.sizes import known, total
-from convcalc.units import count, exactly, percent, share
-
-PARTS = ("weights", "biases", "norm", "other")
+from convcalc.spec.assemble import deployed
+from convcalc.units import count as count_text
+from convcalc.units import exactly, percent, share
 
 
 def command(
@@ -39,65 +29,56 @@ def command(
 
     Example: convcalc params "Conv3d(3, 10, (6, 5, 4))"
     """
-    found = [(stack, lines(stack, depth)) for stack in stacks(spec, inputs, layout, needs_input=False, printed=True)]
-    everything = [(stack, line) for stack, rows in found for line in rows]
-    for stack, line in everything:
-        if not known(line.params.total):
-            spot = stack.block.layers[int(line.row.scope.path[0])].spot
-            raise SpecError(
-                f"how many weights layer {line.row.name} has depends on the input: give -i, or state its channels",
-                spot,
-            )
-    held, _, _ = totals([line for _, line in everything])
-    body = [_row(line, label(line, stack), held) for stack, line in everything]
-    if len(found) > 1:
-        body = [{**row, "name": str(number)} for number, row in enumerate(body)]
-    names = list(dict.fromkeys(name for stack, _ in found for name in missing(stack)))
-    shown = ("weights", "biases", *(key for key in ("norm", "other") if getattr(held, key)))
-    columns = (
-        Column("name", "#"),
-        Column("layer", "layer"),
-        *(Column(key, key, count, right=True) for key in shown),
-        Column("params", "params", count, right=True),
-        Column("share", "share", percent, right=True),
-    )
-    last = {"layer": "at least" if names else "total", **_counts(held)}
-    deployed = folded_totals([stack for stack, _ in found])
+    subjects = read_subjects(spec, inputs, layout, needs_input=False, printed=True)
+    report = count(subjects, depth, [deployed(subject) for subject in subjects])
+    _check_known(report)
+    answer = ParamsReport(report)
+    rows = [_cells(row, report) for row in report.rows]
+    if len(report.blocks) > 1:
+        rows = [{**row, "name": str(number)} for number, row in enumerate(rows)]
+    several = f"{len(report.blocks)} layers, each by itself"
     table = Table(
-        columns=columns,
-        rows=body,
-        total=last,
-        head=[found[0][0].reading] if len(found) == 1 else [f"{len(found)} layers, each by itself"],
+        columns=_columns(report),
+        rows=rows,
+        total={"layer": total_label(report), "params": report.params.total, **params_json(report.params)},
+        head=[subjects[0].reading if len(report.blocks) == 1 else several],
         foot=[
-            f"{exactly(held.total)} parameters, {exactly(held.trainable)} of them trainable",
-            *warning(names, "the weights"),
-            *folded_foot(deployed),
+            f"{exactly(report.params.total)} parameters, {exactly(report.params.trainable)} of them trainable",
+            *at_least_line(report.at_least, "the weights"),
+            *folded_line(report),
         ],
     )
-    extras = [[_counts(line.params) for line in rows] for _, rows in found]
-    parts = [part(stack, rows, extra) for (stack, rows), extra in zip(found, extras, strict=True)]
-    answer = Answer(
-        "params",
-        document=document(parts, **_sums(held), **deployed),
-        tables=[table],
+    return emit(Answer("params", answer.to_dict(), [table]), form, out)
+
+
+def _check_known(report: CountReport) -> None:
+    """Raise SpecError under a layer whose weights depend on an input that was not given."""
+    for block in report.blocks:
+        for row in block.rows:
+            if not known(row.params.total):
+                spot = block.subject.block.layers[int(row.segment.scope.path[0])].spot
+                raise SpecError(
+                    f"how many weights layer {row.name} has depends on the input: give -i, or state its channels", spot
+                )
+
+
+def _columns(report: CountReport) -> tuple[Column, ...]:
+    parts = [part for part in PARTS if part in ("weights", "biases") or getattr(report.params, part)]
+    return (
+        Column("name", "#"),
+        Column("layer", "layer"),
+        *(Column(part, part, count_text, right=True) for part in parts),
+        Column("params", "params", count_text, right=True),
+        Column("share", "share", percent, right=True),
     )
-    return emit(answer, form, out)
 
 
-def _counts(held: Params) -> dict[str, Any]:
-    return {"params": held.total, "trainable": held.trainable, **{key: getattr(held, key) for key in PARTS}}
-
-
-def _sums(held: Params) -> dict[str, Any]:
-    return {"trainable": held.trainable, **{key: getattr(held, key) for key in PARTS}}
-
-
-def _row(line: Line, text: str, held: Params) -> dict[str, Any]:
-    times = line.times
-    counted = line.params * times
+def _cells(row: CountedRow, report: CountReport) -> dict[str, Any]:
+    params = row.params * row.times
     return {
-        "name": line.row.name,
-        "layer": text,
-        **_counts(counted),
-        "share": share(total((counted.total,)), held.total),
+        "name": row.name,
+        "layer": row.text,
+        "params": params.total,
+        **params_json(params),
+        "share": share(total((params.total,)), report.params.total),
     }

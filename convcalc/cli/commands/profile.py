@@ -27,7 +27,7 @@ from convcalc.cli.options import (
 )
 from convcalc.cli.profile_options import ProfileOptions
 from convcalc.cli.quantities import per_second
-from convcalc.cli.report import hints, runnable, stacks
+from convcalc.cli.subjects import check_runnable, hints, read_subjects
 from convcalc.cli.variants import batches, duration, setups, threads, words
 from convcalc.cli.views.best import best_table, code_lines
 from convcalc.cli.views.comparison import verdict_text
@@ -42,7 +42,8 @@ from convcalc.profiling.report import ProfileReport, profile
 from convcalc.profiling.run import Limits
 from convcalc.profiling.store import RowStore
 from convcalc.render.table import Answer, Table
-from convcalc.spec.assemble import Stack, assemble
+from convcalc.spec.assemble import assemble
+from convcalc.subject import Subject
 from convcalc.units import plural
 
 MAX_READINGS: Final = 3
@@ -126,11 +127,11 @@ def command(
         batches=sizes, depth=depth, limits=limits, vs=vs, best=fastest, details=details, explain=why,
         roofline=roofline, plot=plot, save=save, resume=resume, form=form, out=out,
     )  # fmt: skip
-    subjects = stacks(spec, inputs, input_layout)
-    runnable(subjects)
+    subjects = read_subjects(spec, inputs, input_layout)
+    check_runnable(subjects)
     options.check_exclusions()
-    others = stacks([vs], inputs, input_layout) if vs is not None else []
-    runnable(others)
+    others = read_subjects([vs], inputs, input_layout) if vs is not None else []
+    check_runnable(others)
     if vs is not None:
         return _pair(_batched(subjects, sizes[0]), _batched(others, sizes[0]), options)
     if fastest:
@@ -138,7 +139,7 @@ def command(
     return _rows({size: _batched(subjects, size) for size in sizes}, options)
 
 
-def _batched(blocks: list[Stack], size: int | None) -> list[Stack]:
+def _batched(blocks: list[Subject], size: int | None) -> list[Subject]:
     """The same stacks on inputs of another batch. Raises UnsupportedError for inputs that have none."""
     if size is None:
         return blocks
@@ -153,7 +154,7 @@ def _batched(blocks: list[Stack], size: int | None) -> list[Stack]:
     return batched
 
 
-def _rows(by_batch: dict[int | None, list[Stack]], options: ProfileOptions) -> int:
+def _rows(by_batch: dict[int | None, list[Subject]], options: ProfileOptions) -> int:
     """Time every layer and whole under every setup and batch, and print what was seen; return the exit code."""
     store = RowStore(options.save, resume=options.resume)
     graphs = {size: [stack.graph for stack in group] for size, group in by_batch.items()}
@@ -207,7 +208,7 @@ def _draw(shown: list[Table], report: ProfileReport, title: str, options: Profil
     return failures
 
 
-def _pair(first: Sequence[Stack], second: Sequence[Stack], options: ProfileOptions) -> int:
+def _pair(first: Sequence[Subject], second: Sequence[Subject], options: ProfileOptions) -> int:
     """Time two stacks in turns and print both, the ratio, the verdict, and why they differ as they do."""
     for name, group in (("the first", first), ("--vs", second)):
         if len(group) > 1:
@@ -235,11 +236,11 @@ def _pair(first: Sequence[Stack], second: Sequence[Stack], options: ProfileOptio
     return MISUSED if any(row.failed for row in rows) else code
 
 
-def _text(stack: Stack) -> str:
+def _text(stack: Subject) -> str:
     return "  ".join(dict.fromkeys(scope.text for scope in stack.graph.scopes if scope.text)) or "the whole"
 
 
-def _best(blocks: Sequence[Stack], options: ProfileOptions) -> int:
+def _best(blocks: Sequence[Subject], options: ProfileOptions) -> int:
     """Time every variant of each layer in turns, and print the fastest with its gain over the first."""
     with bar() as progress:
         report = find_best([stack.graph for stack in blocks], options.setups, options.depth, options.limits, progress)

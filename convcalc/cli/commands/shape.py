@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from convcalc.analyses.counts.report import count
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.report import document, hints, label, lines, part, shape_of, stacks
+from convcalc.cli.subjects import read_subjects
+from convcalc.cli.views.counts import shape_text
 from convcalc.render.table import Answer, Column, Table
 
 COLUMNS = (Column("name", "#"), Column("layer", "layer"), Column("output", "output"))
@@ -21,17 +23,11 @@ def command(
 
     Example: convcalc shape -i 3x224x224 conv2d out_channels=64 k=7 s=2 p=3 maxpool2d k=3 s=2 p=1
     """
-    found = [(stack, lines(stack, depth)) for stack in stacks(spec, inputs, layout)]
+    report = count(read_subjects(spec, inputs, layout), depth)
     tables = []
-    for stack, rows in found:
-        body = [{"name": row.row.name, "layer": label(row, stack), "output": shape_of(row.row.outputs)} for row in rows]
-        given = stack.graph.outputs
-        end = [f"output {shape_of(given)} (batch {given[0].batch})"]
-        tables.append(Table(columns=COLUMNS, rows=body, head=[stack.reading], foot=end))
-    answer = Answer(
-        "shape",
-        document=document([part(stack, rows) for stack, rows in found]),
-        tables=tables,
-        hints=hints(stack for stack, _ in found),
-    )
-    return emit(answer, form, out)
+    for block in report.blocks:
+        rows = [{"name": row.name, "layer": row.text, "output": shape_text(row.outputs)} for row in block.rows]
+        outputs = block.subject.graph.outputs
+        end = [f"output {shape_text(outputs)} (batch {outputs[0].batch})"]
+        tables.append(Table(columns=COLUMNS, rows=rows, head=[block.subject.reading], foot=end))
+    return emit(Answer("shape", report.to_dict(), tables, hints=report.hints), form, out)

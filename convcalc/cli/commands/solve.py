@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from convcalc.analyses.inverse import Bounds, Solution, solutions, transposed_solutions
-from convcalc.cli.fitting import answer as fitted
+from convcalc.analyses.inverse import Bounds
+from convcalc.analyses.inverse_report import solve
+from convcalc.analyses.sweep import FitReport, fit_inputs
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, emit
+from convcalc.cli.views.solve import fit_tables, solution_table
 from convcalc.errors import SpecError
-from convcalc.render.table import Answer, Column, Table
-from convcalc.shapes import show
-from convcalc.units import plural
-
-COLUMNS = (
-    Column("layer", "layer"),
-    Column("lost", "lost", lambda lost: "x".join(map(str, lost)) if any(lost) else "-", right=True),
-)
-TRANSPOSED = (
-    Column("layer", "layer"),
-    Column("even", "overlap", lambda even: "even" if even else "uneven"),
-    Column("direct", "the same as"),
-)
+from convcalc.render.table import Answer
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
+from convcalc.spec.spatial import spatial_stack
 
 
 def command(
@@ -67,7 +59,8 @@ def command(
         if size_in is not None or transposed or any(value is not None for value in searched):
             raise SpecError("with layers solve takes -i, --out and --max-size; the other options search for a layer")
         goal = None if size_out is None else _sizes(size_out, "--out")
-        return emit(fitted(spec, inputs, layout, goal, max_size or 2048), form, out)
+        report = _fits(spec, inputs or [], layout, goal, max_size or 2048)
+        return emit(Answer("solve", report.to_dict(), fit_tables(report)), form, out)
     if size_in is None or size_out is None:
         raise SpecError("give --in and --out, such as solve --in 56 --out 112 --transposed, or layers")
     if inputs or max_size is not None:
@@ -78,8 +71,22 @@ def command(
         dilations=range(1, (max_dilation or 1) + 1) if dilation is None else [dilation],
         padding=padding,
     )
-    sizes, outputs = _sizes(size_in, "--in"), _sizes(size_out, "--out")
-    return emit(_searched(sizes, outputs, bounds, transposed, shown or 12), form, out)
+    answer = solve(_sizes(size_in, "--in"), _sizes(size_out, "--out"), bounds, transposed=transposed)
+    return emit(Answer("solve", answer.to_dict(), [solution_table(answer, shown or 12)]), form, out)
+
+
+def _fits(
+    spec: list[str], inputs: list[str], layout: InputLayout, goal: tuple[int, ...] | None, limit: int
+) -> FitReport:
+    """The inputs of one block that fit. Raises SpecError for several."""
+    block, *more = blocks(spec, inputs)
+    if more:
+        raise SpecError("solve takes one stack, not several blocks")
+    stack = spatial_stack(block, layout.value)
+    if stack.rank < 1:
+        raise SpecError("solve needs an input with spatial axes")
+    given = (lambda: assemble(block, layout=layout.value)) if block.inputs else None
+    return fit_inputs(stack.build, stack.rank, stack.spatial, goal, limit, given)
 
 
 def _sizes(text: str, option: str) -> tuple[int, ...]:
@@ -87,73 +94,3 @@ def _sizes(text: str, option: str) -> tuple[int, ...]:
     if not all(part.isdecimal() and len(part) < 10 and int(part) for part in parts) or len(parts) > 3:
         raise SpecError(f"{option} is a size, or one per axis joined by x, such as 56 or 56x28, not {text!r}")
     return tuple(map(int, parts))
-
-
-def _searched(sizes: tuple[int, ...], outputs: tuple[int, ...], bounds: Bounds, transposed: bool, shown: int) -> Answer:
-    search = transposed_solutions if transposed else solutions
-    found = search(sizes, outputs, bounds)
-    rows = [_row(one, sizes) for one in found]
-    kind = "transposed convolution" if transposed else "convolution"
-    turns = "turns" if len(found) == 1 else "turn"
-    title = f"{plural(len(found), kind)} {turns} {show(sizes)} into {show(outputs)}"
-    foot = [_searched_for(bounds)]
-    if len(found) > shown:
-        foot.insert(0, f"{len(found) - shown} more: --limit {len(found)} or --format json lists them")
-    if not found:
-        larger = not transposed and any(out > size for size, out in zip(sizes, outputs, strict=True))
-        foot.insert(0, "none within these bounds: widen them, or leave a value open")
-        if larger:
-            foot.insert(1, "the output is larger than the input: --transposed searches transposed convolutions")
-    columns = TRANSPOSED if transposed else COLUMNS
-    document = {
-        "in": sizes,
-        "out": outputs,
-        "transposed": transposed,
-        "solutions": rows,
-    }
-    return Answer(
-        "solve", document=document, tables=[Table(columns=columns, rows=rows[:shown], head=[title], foot=foot)]
-    )
-
-
-def _searched_for(bounds: Bounds) -> str:
-    """The bounds in words: within them the list is complete."""
-    named = (("kernel", bounds.kernels), ("stride", bounds.strides), ("dilation", bounds.dilations))
-    words = [f"{name} {v[0]}" if len(v) == 1 else f"{name} {v[0]} to {v[-1]}" for name, v in named]
-    pads = str(bounds.padding)
-    if bounds.padding is None:
-        pads = "up to the effective kernel less one on a side, alike on both or one more at the end"
-    return f"complete for {', '.join(words)}, padding {pads}"
-
-
-def words(one: Solution) -> str:
-    """Return a solution as a layer that can be typed, without its channels."""
-    w = one.window
-    parts = ["conv_transpose" if one.transposed else "conv", f"k={w.kernel}"]
-    parts += [f"s={w.stride}"] if w.stride > 1 else []
-    if w.before or w.after:
-        parts.append(f"p={w.before}" if one.symmetric else f"p={w.before}+{w.after}")
-    parts += [f"d={w.dilation}"] if w.dilation > 1 else []
-    parts += [f"output_padding={one.output_padding}"] if one.output_padding else []
-    return " ".join(parts)
-
-
-def _row(one: Solution, sizes: Sequence[int]) -> dict[str, Any]:
-    w = one.window
-    row: dict[str, Any] = {
-        "layer": words(one),
-        "kernel_size": w.kernel,
-        "stride": w.stride,
-        "padding": w.before if one.symmetric else [w.before, w.after],
-        "dilation": w.dilation,
-    }
-    if not one.transposed:
-        return {**row, "lost": one.lost}
-    same = one.direct
-    return {
-        **row,
-        "output_padding": one.output_padding,
-        "even": one.even,
-        "direct": same.said(sizes[0], w),
-        "relationship": same.relationship,
-    }

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from convcalc import ops
-from convcalc.analyses.macs import macs, macs_of
+from convcalc.analyses.counts.macs import macs, macs_of
 from convcalc.ops import SOURCES
 from convcalc.profiling.child.calls import CallList
 from convcalc.profiling.child.devices import DTYPES

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from convcalc.analyses.memory import memory
+from convcalc.analyses.counts.memory import memory
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.profiling.child.calls import CallList, packed
 from convcalc.profiling.child.devices import DTYPES, free_bytes

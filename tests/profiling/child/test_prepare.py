@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from convcalc.analyses.macs import macs
-from convcalc.analyses.segments import segments, standalone
+from convcalc.analyses.counts.macs import macs
+from convcalc.analyses.counts.segments import segments, standalone
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.graph import Graph
 from convcalc.profiling.child import devices, prepare

@@ -1,0 +1,1 @@
+"""`Report` and what it counts: parameters, multiply-adds, other work, memory, traffic, training."""

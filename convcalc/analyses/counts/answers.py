@@ -1,0 +1,120 @@
+"""`ParamsReport`, `MacsReport` and `SummaryReport`: what `params`, `macs` and `summary` answer, over one count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from convcalc.analyses.counts.report import CountReport, blocks_json
+from convcalc.analyses.counts.training import gradients_of, needs_gradient
+from convcalc.analyses.counts.useful import useful as useful_macs
+from convcalc.analyses.field.report import FieldReport, field_report
+from convcalc.errors import UnsupportedError
+from convcalc.sizes import Size, total
+from convcalc.units import share
+
+if TYPE_CHECKING:
+    from convcalc.analyses.counts.params import Params
+    from convcalc.analyses.counts.report import BlockReport
+
+PARTS = ("weights", "biases", "norm", "other")
+
+
+def params_json(params: Params) -> dict[str, Any]:
+    """Return learned numbers by what they do, as JSON holds them."""
+    return {"trainable": params.trainable, **{part: getattr(params, part) for part in PARTS}}
+
+
+@dataclass(frozen=True, slots=True)
+class ParamsReport:
+    """Learned numbers of every layer, by what they do."""
+
+    counts: CountReport
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document without its envelope."""
+        blocks = [
+            block.to_dict([{"params": row.params.total, **params_json(row.params)} for row in block.rows])
+            for block in self.counts.blocks
+        ]
+        return blocks_json(blocks, **params_json(self.counts.params), **self.counts.folded_json())
+
+
+@dataclass(frozen=True, slots=True)
+class MacsReport:
+    """Multiply-adds of every layer; `extras` are those on real input and those of gradients, where asked for.
+
+    One dict for each row of each block, of one copy: `macs_useful`, `macs_input_grad`, `macs_weight_grad`.
+    """
+
+    counts: CountReport
+    extras: tuple[tuple[dict[str, Size], ...], ...]
+
+    @property
+    def sums(self) -> dict[str, Size]:
+        """The sums of the extras, all copies counted."""
+        every = [extra for rows in self.extras for extra in rows]
+        keys = list(every[0]) if every else []
+        pairs = list(zip(every, self.counts.rows, strict=True))
+        return {key: total(extra[key] * row.times for extra, row in pairs) for key in keys}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document without its envelope."""
+        counts, blocks = self.counts, []
+        for block, extras in zip(counts.blocks, self.extras, strict=True):
+            own = [{"flops": 2 * row.macs, "other": row.other} for row in block.rows]
+            blocks.append(block.to_dict([{**keys, **extra} for keys, extra in zip(own, extras, strict=True)]))
+        return blocks_json(blocks, flops=2 * counts.macs, **self.sums, other=counts.other, **counts.folded_json())
+
+
+def macs_report(counts: CountReport, *, useful: bool = False, backward: bool = False) -> MacsReport:
+    """Count what was asked for besides: multiply-adds on real input, and those of the gradients."""
+    return MacsReport(counts, tuple(_extras(block, useful=useful, backward=backward) for block in counts.blocks))
+
+
+def _extras(block: BlockReport, *, useful: bool, backward: bool) -> tuple[dict[str, Size], ...]:
+    extras: tuple[dict[str, Size], ...] = tuple({} for _ in block.rows)
+    graph = block.subject.graph
+    if useful:
+        real = useful_macs(graph)
+        for row, extra in zip(block.rows, extras, strict=True):
+            extra["macs_useful"] = total(real.get(node.output.index, 0) for node in row.segment.nodes)
+    if backward:
+        needs = needs_gradient(graph)
+        for row, extra in zip(block.rows, extras, strict=True):
+            extra["macs_input_grad"], extra["macs_weight_grad"] = gradients_of(row.segment.nodes, needs)
+    return extras
+
+
+def lost_share(real: Size, macs: Size) -> float | None:
+    """Return the share of the multiply-adds that land on padding; None where there are none."""
+    kept = share(real, macs)
+    return None if kept is None else 1 - kept
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryReport:
+    """Every layer's counts and fields; a block whose field cannot be given has None."""
+
+    counts: CountReport
+    fields: tuple[FieldReport | None, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document without its envelope."""
+        blocks = []
+        for block, field in zip(self.counts.blocks, self.fields, strict=True):
+            extras = [{"other": row.other, **(field.value_json(row.outputs) if field else {})} for row in block.rows]
+            blocks.append(block.to_dict(extras))
+        return blocks_json(blocks, flops=2 * self.counts.macs, other=self.counts.other)
+
+
+def summarise(counts: CountReport) -> SummaryReport:
+    """Add the fields of every layer, where they can be given."""
+    return SummaryReport(counts, tuple(_field(block) for block in counts.blocks))
+
+
+def _field(block: BlockReport) -> FieldReport | None:
+    try:
+        return field_report(block)
+    except UnsupportedError:
+        return None

@@ -1,0 +1,235 @@
+"""What training adds: the tensors backward needs, the memory at its peak, and the multiply-adds of the gradients.
+
+Which tensors an operation keeps is torch's rule (derivatives.yaml): a convolution its input, a ReLU its output, a
+product both factors, an addition nothing, a max pool its input and 64-bit indices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, assert_never
+
+from convcalc import ops
+from convcalc.analyses.counts.macs import macs_of
+from convcalc.analyses.counts.memory import bytes_of, held, last_reader, storages
+from convcalc.analyses.hdc.pass_through import one_position
+from convcalc.sizes import Size, product, total
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Set
+
+    from convcalc.graph import Graph, Node
+
+INDEX, STATISTIC, MASK = 8, 4, 1
+"""Bytes of a pool's index, of a mean or deviation, and of a dropout's mask (on a GPU; the CPU keeps a float)."""
+
+
+class Kept(NamedTuple):
+    """What one step keeps for its gradient: indices of values, and bytes of tensors of its own, by name."""
+
+    values: tuple[int, ...] = ()
+    own: tuple[tuple[str, Size], ...] = ()
+
+
+class Gradients(NamedTuple):
+    """Multiply-adds of one step's gradients, with respect to its data and to its weights."""
+
+    data: Size = 0
+    weights: Size = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """Bytes of a training step: gradients of the parameters, what is kept for backward, and the peak of all.
+
+    `kept_by` is what each step adds to the kept, by the index of its output; the peak holds parameters, buffers,
+    their gradients, and the values and gradients alive at once.
+    """
+
+    gradients: Size
+    kept: Size
+    peak: Size
+    kept_by: dict[int, Size]
+
+
+def needs_gradient(graph: Graph) -> set[int]:
+    """Return the values through which a trained parameter acts on an output; the inputs need no gradient."""
+    found: set[int] = set()
+    for node in graph.nodes:
+        trained = isinstance(node.op, ops.Parameter) and node.op.trained
+        if trained or any(value.index in found for value in node.inputs):
+            found.add(node.output.index)
+    return found & graph.needed()
+
+
+def gradient_macs(node: Node, needs: set[int]) -> Gradients:
+    """Count the multiply-adds of a step's gradients: each is one more contraction over the same products.
+
+    A weight's gradient and an input's gradient cost as much as the forward, whatever the groups.
+    """
+    if not isinstance(node.op, ops.CONTRACTIONS) or node.output.index not in needs:
+        return Gradients()
+    work = macs_of(node)
+    asked = [value.index in needs for value in node.inputs[:2]]
+    return Gradients(work if asked[0] else 0, work if asked[1] else 0)
+
+
+def gradients_of(nodes: Iterable[Node], needs: set[int]) -> Gradients:
+    """Return the multiply-adds of several steps' gradients together."""
+    found = [gradient_macs(node, needs) for node in nodes]
+    return Gradients(total(one.data for one in found), total(one.weights for one in found))
+
+
+def kept(node: Node, needs: set[int], itemsize: int) -> Kept:
+    """Return what a step keeps for backward; nothing where no gradient passes through it."""
+    if node.output.index not in needs or held(node):
+        return Kept()
+    op, x, y = node.op, node.inputs[0], node.output
+    match op:
+        case ops.Conv():
+            if all(window.symmetric for window in op.windows):
+                return Kept((x.index, node.inputs[1].index))
+            padded = (window.before + size + window.after for window, size in zip(op.windows, x.spatial, strict=True))
+            return Kept(
+                (node.inputs[1].index,), (("padded input", product((x.batch, x.channels, *padded)) * itemsize),)
+            )
+        case ops.ConvTranspose() | ops.Einsum():
+            return Kept((x.index, node.inputs[1].index))
+        case ops.Pool():
+            if op.function == "max":
+                return Kept((x.index,), (("indices", product(y.shape) * INDEX),))
+            whole = not op.windows and one_position(y)
+            return Kept() if whole else Kept((x.index,))
+        case ops.Sample():
+            return _sampled(node, itemsize)
+        case ops.Pad():
+            return Kept((x.index,)) if op.mode in ("reflect", "replicate") else Kept()
+        case ops.Reduce():
+            return Kept((x.index, y.index)) if op.function in ("max", "min") else Kept()
+        case ops.Elementwise():
+            return _elementwise(op, node, needs, itemsize)
+        case ops.Opaque():
+            return Kept(tuple(value.index for value in node.inputs))
+        case (
+            ops.Input()
+            | ops.Parameter()
+            | ops.Constant()
+            | ops.Unfold()
+            | ops.Resample()
+            | ops.Concat()
+            | ops.Slice()
+            | ops.Rearrange()
+        ):
+            return Kept()
+    assert_never(op)
+
+
+def _sampled(node: Node, itemsize: int) -> Kept:
+    """The map, and the places read (as large as the offsets); with a mask the columns before it, and the mask."""
+    x, *rest = node.inputs
+    grid = product(rest[0].shape) * itemsize if rest else 0
+    if len(rest) < 2:
+        return Kept((x.index,), (("places", grid),))
+    return Kept((x.index, rest[1].index), (("places", grid), ("columns", product(node.output.shape) * itemsize)))
+
+
+def _elementwise(op: ops.Elementwise, node: Node, needs: set[int], itemsize: int) -> Kept:
+    x, y = node.inputs[0], node.output
+    match op.about.saves:
+        case "nothing":
+            return Kept()
+        case "output":
+            return Kept((y.index,))
+        case "inputs":
+            return Kept(tuple(value.index for value in node.inputs))
+        case "factors":
+            return Kept(_other_factors(node, needs))
+        case "statistics":
+            return Kept((x.index,), (("statistics", 2 * STATISTIC * _statistics(op, node)),))
+        case "mask":
+            return Kept((), (("mask", product(y.shape) * MASK),))
+        case "buffer":
+            return Kept((x.index,), (("buffer", product(y.shape) * itemsize),))
+    assert_never(op.about.saves)
+
+
+def _other_factors(node: Node, needs: set[int]) -> tuple[int, ...]:
+    """The factors of a product whose other factor needs a gradient; a constant is no tensor."""
+    if len(node.inputs) < 2:
+        return ()
+    first, second = node.inputs[:2]
+    return ((first.index,) if second.index in needs else ()) + ((second.index,) if first.index in needs else ())
+
+
+def _statistics(op: ops.Elementwise, node: Node) -> Size:
+    """How many means a norm takes."""
+    x = node.inputs[0]
+    match op.function:
+        case "batch_norm":
+            return x.channels
+        case "instance_norm":
+            return x.batch * x.channels
+        case "group_norm":
+            return x.batch * dict(op.settings)["num_groups"]  # type: ignore[operator,return-value]
+        case _:
+            return product(size for axis, size in enumerate(x.shape) if axis not in op.axes)
+
+
+def training(graph: Graph, itemsize: int) -> Training:
+    """Return the bytes of a forward and a backward, by following who is alive through both.
+
+    A kept value lives until the first step that keeps it has been gone back through; a gradient from the last step
+    that reads its value to the one that made it. Kernels' own workspaces are not counted.
+    """
+    needs, roots = needs_gradient(graph), storages(graph, training=True)
+    sizes = {node.output.index: bytes_of(node.output, itemsize) for node in graph.nodes}
+    fixed = {node.output.index for node in graph.nodes if held(node)}
+    own: dict[int, Size] = {}
+    until: dict[int, int] = {}  # storage -> the earliest step whose backward needs it
+    for node in graph.nodes:
+        found = kept(node, needs, itemsize)
+        own[node.output.index] = sum(size for _, size in found.own)
+        for index in found.values:
+            if roots[index] not in fixed:
+                until.setdefault(roots[index], node.output.index)
+    alive = peak = 0
+    leaving = _by_step(last_reader(graph, roots), skip=until.keys() | fixed)
+    for node in graph.nodes:  # forward
+        index = node.output.index
+        if index not in fixed:
+            alive += own[index] + (sizes[index] if roots[index] == index else 0)
+            peak = max(peak, alive)
+            alive -= sum(sizes[root] for root in leaving.get(index, ()))
+    free = _by_step(until, skip=frozenset())
+    gradients = {roots[value.index] for value in graph.outputs if value.index in needs}
+    alive += sum(sizes[root] for root in gradients)
+    for node in reversed(graph.nodes):
+        index = node.output.index
+        if index in fixed or index not in needs:
+            continue
+        fresh = {roots[value.index] for value in node.inputs if value.index in needs} - gradients - fixed
+        gradients |= fresh
+        alive += sum(sizes[root] for root in fresh)
+        peak = max(peak, alive)
+        alive -= own[index] + sum(sizes[root] for root in free.get(index, ()))
+        if roots[index] == index:
+            alive -= sizes[index]
+            gradients.discard(index)
+    trained = (node for node in graph.nodes if isinstance(node.op, ops.Parameter) and node.op.trained)
+    params = sum(sizes[node.output.index] for node in trained)
+    kept_by = {index: size + (sizes[index] if index in until else 0) for index, size in own.items()}
+    return Training(
+        gradients=params,
+        kept=sum(kept_by.values()),
+        peak=sum(sizes[index] for index in fixed) + params + peak,
+        kept_by=kept_by,
+    )
+
+
+def _by_step(steps: dict[int, int], skip: Set[int]) -> dict[int, list[int]]:
+    """Turn storage -> step around, without some storages."""
+    found: dict[int, list[int]] = {}
+    for root, step in steps.items():
+        if root not in skip:
+            found.setdefault(step, []).append(root)
+    return found

@@ -1,0 +1,119 @@
+"""Multiply-adds that touch real input rather than zero padding: the non-zeros of the convolution's matrix.
+
+A tap on padding multiplies a zero; a tap of a transposed convolution that its padding cuts away writes nothing.
+Papers and counters include both; oneDNN's own count leaves them out.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
+
+from convcalc import ops
+from convcalc.analyses.counts.macs import macs_of
+from convcalc.analyses.counts.memory import held
+from convcalc.sizes import Size, largest, product, smallest
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph, Node, Value
+    from convcalc.window import Window
+
+
+def taps_inside(window: Window, size: int, outputs: int) -> int:
+    """Count the (output, tap) pairs of a window that read a position of an axis of `size`, not its padding.
+
+    >>> from convcalc.window import Window
+    >>> taps_inside(Window(kernel=3, before=1, after=1), 4, 4)
+    10
+    """
+    pairs = 0
+    for tap in range(window.kernel):
+        offset = window.offset(tap)
+        first = max(0, -(offset // window.stride))
+        last = min(outputs - 1, (size - 1 - offset) // window.stride)
+        pairs += max(0, last - first + 1)
+    return pairs
+
+
+def useful(graph: Graph) -> dict[int, Size]:
+    """Return the useful multiply-adds of each step that has any, by the index of its output. Sizes must be numbers.
+
+    Sampled (deformable) taps count as they lie without offsets.
+    """
+    found: dict[int, Size] = {}
+    real: dict[int, Fraction] = {}  # of values laid out by taps: the share of them that is no padding
+    for node in graph.nodes:
+        op = node.op
+        match op:
+            case ops.Conv():
+                found[node.output.index] = _convolved(node, op, graph)
+            case ops.ConvTranspose():
+                x, weight = node.inputs[:2]
+                pairs = (
+                    taps_inside(window, out, size)
+                    for window, out, size in zip(op.windows, node.output.spatial, x.spatial, strict=True)
+                )
+                found[node.output.index] = product((x.batch, *weight.shape[:2], *pairs))
+            case ops.Einsum():
+                share = prod((real.get(value.index, Fraction(1)) for value in node.inputs), start=Fraction(1))
+                found[node.output.index] = int(macs_of(node) * share)
+            case ops.Unfold() | ops.Sample():
+                real[node.output.index] = _share(node, op.windows)
+            case ops.Rearrange() | ops.Elementwise():
+                shares = [real[value.index] for value in node.inputs if value.index in real]
+                if shares:
+                    real[node.output.index] = min(shares)
+    return found
+
+
+class Extent(NamedTuple):
+    """An axis as zeros before, real positions, and zeros after: what steps of padding have made of it."""
+
+    before: Size
+    size: Size
+    after: Size
+
+
+def extents(value: Value, graph: Graph) -> list[Extent]:
+    """Return the real positions of each spatial axis, through zero padding and functions that keep a zero."""
+    node = graph.nodes[value.index]
+    data = [one for one in node.inputs if not held(graph.nodes[one.index])]
+    if isinstance(node.op, ops.Pad) and node.op.mode == "constant" and not node.op.value and len(node.inputs) == 1:
+        inner = extents(node.inputs[0], graph)
+        sides = zip(inner, node.op.before[2:], node.op.after[2:], strict=True)
+        return [_padded(one, before, after) for one, before, after in sides]
+    if isinstance(node.op, ops.Elementwise) and _zeros_stay(node.op, data, value):
+        return extents(data[0], graph)
+    return [Extent(0, size, 0) for size in value.spatial]
+
+
+def _zeros_stay(op: ops.Elementwise, data: list[Value], value: Value) -> bool:
+    """Whether the zeros of the one tensor a function reads stay where they are."""
+    return len(data) == 1 and data[0].shape == value.shape and op.about.zero_stays(dict(op.settings))
+
+
+def _padded(inner: Extent, before: Size, after: Size) -> Extent:
+    """One more pair of pads, negative ones cut: first the zeros, then what is real."""
+    left, right = inner.before + before, inner.after + after
+    size = inner.size + smallest(left, 0) + smallest(right, 0)
+    return Extent(largest(left, 0), size, largest(right, 0))
+
+
+def _convolved(node: Node, op: ops.Conv, graph: Graph) -> Size:
+    """A convolution's pairs; zeros that steps of their own have put around the input are padding as well."""
+    x, weight = node.inputs[:2]
+    each = zip(op.windows, extents(x, graph), node.output.spatial, strict=True)
+    pairs = (
+        taps_inside(window._replace(before=window.before + real.before), real.size, out) for window, real, out in each
+    )
+    return product((x.batch, *weight.shape[:2], *pairs))
+
+
+def _share(node: Node, windows: tuple[Window, ...]) -> Fraction:
+    if not windows:
+        return Fraction(1)
+    outputs = node.output.shape[-len(windows) :]
+    each = zip(windows, node.inputs[0].spatial, outputs, strict=True)
+    pairs = prod(taps_inside(window, size, out) for window, size, out in each)
+    return Fraction(pairs, prod(window.kernel for window in windows) * prod(outputs))

@@ -1,0 +1,118 @@
+"""What one output really sees: clipped at the borders, hole by hole; and where a stack first sees everything."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
+
+from convcalc.analyses.boxes import union_of_boxes
+from convcalc.analyses.field.path_counts import bits
+from convcalc.analyses.field.paths import paths
+from convcalc.errors import ShapeError, UnsupportedError
+from convcalc.sizes import known
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convcalc.analyses.field.reach import Reach
+    from convcalc.analyses.field.receptive import Receptive
+    from convcalc.graph import Graph, Value
+
+Span = tuple[int, int]
+
+
+class Unit(NamedTuple):
+    """The region one output sees, per axis (None: all of it or nothing): as it is, and inside the input.
+
+    `reached` is how many positions of the input lead to it, out of `inside`; None where that depends on the data or
+    on sizes that are not given. With `everything`, the reason why all of the input is seen besides, that is all.
+    """
+
+    position: tuple[int, ...]
+    region: list[Span | None]
+    clipped: list[Span | None]
+    inside: int | None
+    reached: int | None
+    everything: str | None
+
+
+def unit(graph: Graph, value: Value, source: int, seen: Receptive, position: tuple[int, ...]) -> Unit:
+    """Return what one output position sees of input number `source`.
+
+    Raises ShapeError for a position the output does not have.
+    """
+    sizes = value.spatial
+    if len(position) != len(sizes):
+        raise ShapeError(
+            f"--unit names {len(position)} axes, but the output has {len(sizes)}: give a position for each"
+        )
+    for place, size in zip(position, sizes, strict=True):
+        if place < 0 or (known(size) and place >= size):
+            last = f"0..{size - 1}" if known(size) else "0.."
+            raise ShapeError(f"there is no output at {place}: positions of that axis are {last}")
+    region = [
+        None if axis is None or own is None else axis.at(position[own - 2])
+        for axis, own in zip(seen.axes, seen.own, strict=True)
+    ]
+    given = graph.inputs[source]
+    if not known(*given.spatial, *sizes):
+        return Unit(position, region, [None] * len(region), None, None, seen.everything)
+    clipped = [_clip(span, size) for span, size in zip(region, given.spatial, strict=True)]
+    inside = 1
+    for span, size, axis in zip(clipped, given.spatial, seen.axes, strict=True):
+        inside *= size if axis is None else 0 if span is None else span[1] - span[0] + 1
+    if seen.everything:
+        inside = prod(given.spatial)
+    return Unit(position, region, clipped, inside, _reached(graph, value, source, position), seen.everything)
+
+
+def _clip(span: Span | None, size: int) -> Span | None:
+    if span is None or span[1] < 0 or span[0] >= size:
+        return None
+    return max(span[0], 0), min(span[1], size - 1)
+
+
+def _reached(graph: Graph, value: Value, source: int, position: tuple[int, ...]) -> int | None:
+    try:
+        terms = paths(graph, reached_only=True)[value.index]
+    except UnsupportedError:
+        return None
+    boxes = []
+    for which, axes in terms:
+        if which == source:
+            rows = [axis.rows[0] if axis.own is None else axis.rows[position[axis.own - 2]] for axis in axes]
+            boxes.append(tuple(map(bits, rows)))
+    return union_of_boxes(boxes)
+
+
+class Whole(NamedTuple):
+    """Whether some output, and every output, sees the whole of an input."""
+
+    some: bool
+    every: bool
+
+
+def whole(seen: Receptive, sizes: Sequence[int], outputs: Sequence[int]) -> Whole:
+    """Return whether outputs of these sizes see all `sizes` positions of each axis of the input."""
+    if seen.everything and not seen.by_data:
+        return Whole(True, True)
+    some = every = True
+    for reach, size, count in zip(seen.axes, sizes, outputs, strict=True):
+        if reach is None:  # seen whole
+            continue
+        if reach.sizes[1] < size:
+            return Whole(False, False)
+        held = [_holds(reach, place, size) for place in range(count)]
+        some, every = some and any(held), every and all(held)
+    return Whole(some, every)
+
+
+def _holds(reach: Reach, output: int, size: int) -> bool:
+    span = reach.at(output)
+    return span is not None and span[0] <= 0 and span[1] >= size - 1
+
+
+def uncut(reach: Reach, size: int, outputs: int) -> int:
+    """Return how many outputs see a field that lies wholly inside the input."""
+    spans = (reach.at(place) for place in range(outputs))
+    return sum(span is not None and span[0] >= 0 and span[1] < size for span in spans)

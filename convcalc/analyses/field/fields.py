@@ -1,0 +1,288 @@
+"""The receptive field of every value of a graph: a local interval per axis, and what it sees whole.
+
+One map per value, `(input, input axis, own axis or None) -> Reach or reason`: local and global side by side,
+several inputs, branches without a special case.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import accumulate
+from math import prod
+from typing import TYPE_CHECKING, TypeAlias, assert_never
+
+from convcalc import ops
+from convcalc.analyses.field.reach import Reach
+from convcalc.analyses.field.resampling import copies, factor, ratio, reader
+from convcalc.errors import UnsupportedError
+from convcalc.sizes import is_one
+from convcalc.window import Window, adaptive_window
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph, Node, Value
+    from convcalc.sizes import Size
+
+Key: TypeAlias = tuple[int, int, int | None]
+Field: TypeAlias = dict[Key, "Reach | str"]
+"""Input number, input axis, own axis -> Reach; own axis None -> why all of that axis is seen."""
+ANYWHERE = "data-dependent: anywhere by offset"
+
+
+def fields(graph: Graph) -> dict[int, Field]:
+    """Return what each value sees of each spatial axis of each input.
+
+    Raises UnsupportedError where branches of different strides meet and the sizes are not known, and for sizes
+    that are not plain numbers where they matter.
+    """
+    seen: dict[int, Field] = {}
+    inputs = 0
+    for node in graph.nodes:
+        if isinstance(node.op, ops.Input):
+            axes = range(2, len(node.op.shape))
+            seen[node.output.index] = {(inputs, axis, axis): Reach() for axis in axes}
+            inputs += 1
+        else:
+            seen[node.output.index] = _through(node, [seen[value.index] for value in node.inputs])
+    return seen
+
+
+def _through(node: Node, seen: list[Field]) -> Field:
+    op = node.op
+    match op:
+        case ops.Input() | ops.Parameter() | ops.Constant():
+            return {}
+        case ops.Conv():
+            return _join(_walk(seen[0], op.windows, node), *(_whole(f, "a generated kernel") for f in seen[1:]))
+        case ops.ConvTranspose():
+            spread = _each(
+                seen[0],
+                lambda axis, reach: reach.back_through(_plain(op.windows[axis - 2]), _size(node.output, axis)),
+            )
+            return _join(spread, *(_whole(f, "a generated kernel") for f in seen[1:]))
+        case ops.Pool():
+            return _walk(seen[0], op.windows, node) if op.windows else _adaptive(seen[0], node)
+        case ops.Unfold():
+            return _columns(seen[0], op.windows, node)
+        case ops.Sample():
+            nominal = _columns(seen[0], op.windows, node) if op.windows else {}
+            return _join(nominal, *(_whole(f, ANYWHERE) for f in seen))
+        case ops.Einsum():
+            return _join(*(_letters(f, op.equation, place) for place, f in enumerate(seen)))
+        case ops.Resample():
+            return _each(seen[0], lambda axis, reach: _resampled(reach, op, node, axis))
+        case ops.Pad():
+            return _padded(seen[0], op, node)
+        case ops.Reduce():
+            return _reduced(seen[0], op)
+        case ops.Concat():
+            return _concatenated(seen, op, node)
+        case ops.Slice():
+            return _each(seen[0], lambda axis, reach: _sliced(reach, op, node) if axis == op.axis else reach)
+        case ops.Rearrange():
+            return _rearranged(seen[0], op, node)
+        case ops.Elementwise():
+            return _elementwise(seen, op, node)
+        case ops.Opaque():
+            return _join(*(_whole(f, f"{op.name}, which cannot be read") for f in seen))
+    assert_never(op)
+
+
+def _each(field: Field, change: object) -> Field:
+    """Change every local reach by its own axis; what is seen whole stays whole."""
+    out: Field = {}
+    for key, reach in field.items():
+        own = key[2]
+        out[key] = reach if own is None or isinstance(reach, str) else change(own, reach)  # type: ignore[operator]
+    return out
+
+
+def _join(*seen: Field, size_of: Value | None = None) -> Field:
+    out: Field = {}
+    for field in seen:
+        for key, reach in field.items():
+            have = out.get(key)
+            if isinstance(have, Reach) and isinstance(reach, Reach):
+                own = key[2]
+                size = None if size_of is None or own is None else _size(size_of, own)
+                out[key] = have.union(reach, size)
+            else:
+                out.setdefault(key, reach)
+    return out
+
+
+def _whole(field: Field, reason: str) -> Field:
+    return {(i, axis, None): (reach if own is None else reason) for (i, axis, own), reach in field.items()}
+
+
+def _size(value: Value, axis: int) -> int | None:
+    size = value.shape[axis]
+    return size if isinstance(size, int) else None
+
+
+def _number(size: Size) -> int:
+    if not isinstance(size, int):
+        raise UnsupportedError("a receptive field needs plain numbers here: give the input's size with -i")
+    return size
+
+
+def _plain(window: Window) -> Window:
+    for size in (window.kernel, window.stride, window.dilation, window.before):
+        _number(size)
+    return window
+
+
+def _walk(field: Field, windows: tuple[Window, ...], node: Node) -> Field:
+    return _each(field, lambda axis, reach: reach.through(_plain(windows[axis - 2]), _size(node.output, axis)))
+
+
+def _columns(field: Field, windows: tuple[Window, ...], node: Node) -> Field:
+    """What each window reads, laid out as (B, C, *kernel, *out): the output's own axes follow the taps."""
+    rank = len(windows)
+    walked = _each(
+        field,
+        lambda axis, reach: reach.through(_plain(windows[axis - 2]), _size(node.output, axis + rank)),
+    )
+    return {(i, a, own + rank if own is not None else None): r for (i, a, own), r in walked.items()}
+
+
+def _adaptive(field: Field, node: Node) -> Field:
+    out: Field = {}
+    for key, reach in field.items():
+        own = key[2]
+        if own is None or isinstance(reach, str):
+            out[key] = reach
+            continue
+        inputs, outputs = node.inputs[0].shape[own], node.output.shape[own]
+        if outputs is inputs:
+            out[key] = reach
+        elif isinstance(outputs, int) and outputs == 1:
+            out[key[0], key[1], None] = "global pooling"
+        else:
+            out[key] = _tiled(reach, _number(inputs), _number(outputs))
+    return out
+
+
+def _tiled(reach: Reach, inputs: int, outputs: int) -> Reach:
+    return reach.resized(Fraction(inputs, outputs), lambda j: adaptive_window(j, inputs, outputs), outputs)
+
+
+def _letters(field: Field, equation: str, place: int) -> Field:
+    reads, kept = equation.split("->")
+    letters = reads.split(",")[place]
+    out: Field = {}
+    for (i, axis, own), reach in field.items():
+        if own is None:
+            out[i, axis, None] = reach
+        elif letters[own] in kept:
+            out[i, axis, kept.index(letters[own])] = reach
+        else:
+            out[i, axis, None] = "a sum over that axis"
+    return out
+
+
+def _resampled(reach: Reach, op: ops.Resample, node: Node, axis: int) -> Reach:
+    place = axis - 2
+    have = _size(node.inputs[0], axis)
+    if have is not None and copies(op, place, have):
+        return reach
+    if op.scale is not None and not op.align_corners:
+        step = 1 / factor(op, place)
+    else:
+        step = ratio(op, place, _number(node.inputs[0].shape[axis]))
+    return reach.resized(step, reader(op, step), _size(node.output, axis))
+
+
+def _padded(field: Field, op: ops.Pad, node: Node) -> Field:
+    """Away from the border all modes read alike; what reflect, replicate and circular read there, Paths knows."""
+
+    def moved(axis: int, reach: Reach) -> Reach:
+        return reach.through(Window(kernel=1, before=_number(op.before[axis])), _size(node.output, axis))
+
+    return _each(field, moved)
+
+
+def _reduced(field: Field, op: ops.Reduce) -> Field:
+    out: Field = {}
+    for (i, axis, own), reach in field.items():
+        if own is None or own in op.axes:
+            out[i, axis, None] = reach if own is None else f"a {op.function} over that axis"
+        else:
+            moved = own if op.keep else own - sum(gone < own for gone in op.axes)
+            out[i, axis, moved] = reach
+    return out
+
+
+def _sliced(reach: Reach, op: ops.Slice, node: Node) -> Reach:
+    window = Window(kernel=1, stride=_number(op.step), before=-_number(op.start))
+    return reach.through(window, _size(node.output, op.axis))
+
+
+def _concatenated(seen: list[Field], op: ops.Concat, node: Node) -> Field:
+    """Along another axis branches merge; along a spatial one each output position belongs to one of them."""
+    if not any(own == op.axis for field in seen for _, _, own in field):
+        return _join(*seen, size_of=node.output)
+    parts: Field = {}
+    start = 0
+    size = _number(node.output.shape[op.axis])
+    for field, value in zip(seen, node.inputs, strict=True):
+        length = _number(value.shape[op.axis])
+        for (i, axis, own), reach in field.items():
+            if own == op.axis and isinstance(reach, Reach):
+                moved = reach.table(length).through(Window(kernel=1, before=start), size)
+                parts = _join(parts, {(i, axis, own): moved}, size_of=node.output)
+            else:
+                parts = _join(parts, {(i, axis, own): reach}, size_of=node.output)
+        start += length
+    return parts
+
+
+def _rearranged(field: Field, op: ops.Rearrange, node: Node) -> Field:
+    """Follow the outermost factor of each axis to where it lands; merged under another axis it is seen whole."""
+    starts = [0, *accumulate(len(factors) for factors in op.split)]
+    landings = op.landings()
+    out: Field = {}
+    for (i, axis, own), reach in field.items():
+        if own is None or isinstance(reach, str):
+            out[i, axis, None] = reach
+            continue
+        factors = op.split[own]
+        lead = next((nth for nth, factor in enumerate(factors) if not is_one(factor)), 0)
+        landing = landings[starts[own] + lead]
+        if not all(map(is_one, landing.outer)):
+            out[i, axis, None] = "flatten"
+            continue
+        window = prod(map(_number, factors[lead + 1 :]))
+        repeats = prod(1 if is_one(factor) else _number(factor) for factor in landing.inner)
+        size = _size(node.output, landing.axis)
+        step = Window(kernel=window, stride=window)
+        gathered = reach if window == 1 else reach.through(step, _size_over(node.inputs[0], own, window))
+        if repeats > 1:
+            gathered = gathered.resized(Fraction(1, repeats), lambda n, r=repeats: (n // r,), size)  # type: ignore[misc]
+        out = _join(out, {(i, axis, landing.axis): gathered}, size_of=node.output)
+    return out
+
+
+def _size_over(value: Value, axis: int, divisor: int) -> int | None:
+    size = _size(value, axis)
+    return None if size is None else size // divisor
+
+
+def _elementwise(seen: list[Field], op: ops.Elementwise, node: Node) -> Field:
+    if op.about.partial_write:
+        return _join(seen[0], *(_whole(f, "a write into part of a tensor") for f in seen[1:]))
+    rank = len(node.output.shape)
+    aligned: list[Field] = []
+    for field, value in zip(seen, node.inputs, strict=True):
+        shift = rank - len(value.shape)
+        moved: Field = {}
+        for (i, axis, own), reach in field.items():
+            if own is None:
+                moved[i, axis, None] = reach
+            elif is_one(value.shape[own]) and not is_one(node.output.shape[own + shift]):
+                moved[i, axis, None] = "a gate of one position"
+            else:
+                moved[i, axis, own + shift] = reach
+        aligned.append(moved)
+    local = _join(*aligned, size_of=node.output)
+    along = {(i, axis, None): op.function for (i, axis, own) in local if own is not None and own in op.axes}
+    return {**local, **{key: reason for key, reason in along.items() if key not in local}}

@@ -1,0 +1,55 @@
+"""How many ways lead through a graph from its inputs to its output, and over how many weighted layers each.
+
+Source: Veit, Wilber, Belongie, "Residual networks behave like ensembles of relatively shallow networks",
+arXiv:1605.06431: n residual blocks are 2^n ways.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from convcalc import ops
+from convcalc.analyses.hdc.pass_through import spread_out
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph, Node, Value
+
+
+class Routes(NamedTuple):
+    """How many ways there are of each length: weighted layers passed -> ways."""
+
+    by_length: dict[int, int]
+
+    @property
+    def total(self) -> int:
+        """All ways."""
+        return sum(self.by_length.values())
+
+    @property
+    def mean(self) -> float:
+        """Weighted layers on a way, on average over the ways."""
+        return sum(length * count for length, count in self.by_length.items()) / self.total if self.total else 0.0
+
+
+def routes(graph: Graph) -> Routes:
+    """Return the ways from any input to the last output; a gate that scales whole maps is no way through."""
+    found: dict[int, dict[int, int]] = {}
+    for node in graph.nodes:
+        if isinstance(node.op, ops.Input):
+            found[node.output.index] = {0: 1}
+            continue
+        longer = int(isinstance(node.op, ops.CONTRACTIONS))
+        sums: dict[int, int] = {}
+        for value in node.inputs:
+            if _gates(node, value):
+                continue
+            for length, count in found.get(value.index, {}).items():
+                sums[length + longer] = sums.get(length + longer, 0) + count
+        found[node.output.index] = sums
+    return Routes(dict(sorted(found[graph.outputs[-1].index].items())))
+
+
+def _gates(node: Node, value: Value) -> bool:
+    """Whether a value only scales the others: one position per channel where the result has more."""
+    multiplies = isinstance(node.op, ops.Elementwise) and node.op.about.scales
+    return multiplies and not spread_out(value, node.output)

@@ -1,0 +1,1 @@
+"""`hdc_check`: whether stacked dilated convolutions leave holes, and rates that do not."""

@@ -1,0 +1,96 @@
+"""`LintReport`: the findings of some stacks, alike ones of one stack put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from convcalc.analyses.lint.rules import SIZED, lint
+from convcalc.subject import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convcalc.analyses.lint.facts import Finding
+
+RIDGE_RULE = "CC113"
+"""The rule that compares with a machine."""
+
+
+class LayerFinding(NamedTuple):
+    """A finding, the layers it is about by number and words, and the number of their block."""
+
+    block: int
+    layers: tuple[str, ...]
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class LintReport:
+    """What the rules found in some stacks; `ridge` is the machine's FLOPs per byte, None where it was not asked for."""
+
+    subjects: tuple[Subject, ...]
+    codes: tuple[str, ...]
+    findings: tuple[LayerFinding, ...]
+    ridge: float | None
+
+    @property
+    def unsized(self) -> list[str]:
+        """The rules that need an input's size which was not given."""
+        given = all(subject.block.inputs for subject in self.subjects)
+        return [] if given else [code for code in SIZED if code in self.codes]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return each finding as JSON holds it."""
+        several = len(self.subjects) > 1
+        return [
+            {
+                **({"block": one.block} if several else {}),
+                "code": one.finding.code,
+                "layers": list(one.layers),
+                "text": one.finding.text,
+                "remedy": one.finding.remedy,
+                "numbers": one.finding.numbers,
+            }
+            for one in self.findings
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document without its envelope."""
+        return {"checked": list(self.codes), "findings": self.rows()}
+
+
+def lint_subjects(
+    subjects: Sequence[Subject], codes: Sequence[str], *, smallest: int | None = None, ridge: float | None = None
+) -> LintReport:
+    """Apply some rules to some stacks.
+
+    `smallest` is the size of an object to be kept, in pixels; `ridge` the machine's FLOPs per byte, where known.
+    """
+    findings = [
+        LayerFinding(number, _layers(finding, subject), finding)
+        for number, subject in enumerate(subjects)
+        for finding in _joined(lint(subject.graph, codes, smallest=smallest, ridge=ridge))
+    ]
+    return LintReport(tuple(subjects), tuple(codes), tuple(findings), ridge)
+
+
+def _joined(findings: Sequence[Finding]) -> list[Finding]:
+    """Put findings together that say the same of several layers."""
+    same: dict[tuple[str, str, str], Finding] = {}
+    for finding in findings:
+        key = (finding.code, finding.text, finding.remedy)
+        before = same.get(key)
+        same[key] = finding if before is None else before._replace(where=(*before.where, *finding.where))
+    return list(same.values())
+
+
+def _layers(finding: Finding, subject: Subject) -> tuple[str, ...]:
+    texts: dict[tuple[str, ...], str] = {scope.path: scope.text for scope in subject.graph.scopes if scope.text}
+    return tuple(dict.fromkeys(_layer_name(path, texts) for path in finding.where))
+
+
+def _layer_name(path: tuple[str, ...], texts: dict[tuple[str, ...], str]) -> str:
+    """A layer by its number and words, and the part of it where it has several."""
+    inner = ".".join(path[1:-1])
+    return f"{path[0] if path else ''} ({texts.get(path[:1], '')}{': ' + inner if inner else ''})"

@@ -1,0 +1,230 @@
+"""`ExplainReport`: a layer's formulas derived from its own recipe, its graph, and the numbers put in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sympy
+
+from convcalc.analyses.counts.macs import macs, other
+from convcalc.analyses.counts.params import params
+from convcalc.analyses.counts.report import shapes_json
+from convcalc.analyses.steps import steps
+from convcalc.analyses.symbolic.formula import GROWN, Formula, formulas
+from convcalc.analyses.symbolic.notation import filled, shape, shortest, text
+from convcalc.analyses.symbolic.symbols import STATED, input_shapes, letters
+from convcalc.errors import ShapeError, SpecError, UnsupportedError
+from convcalc.sizes import PerAxis
+from convcalc.subject import Layer, Subject
+
+if TYPE_CHECKING:
+    from convcalc.registry import Kind
+
+PARTS = ("weights", "biases", "norm", "params", "macs")
+
+
+class GraphStep(NamedTuple):
+    """One step of the first case: its part, what it does, and what it gives, with symbols for sizes."""
+
+    part: str
+    does: str
+    gives: str
+
+
+class WorkedNumber(NamedTuple):
+    """One quantity with the numbers in its formula (- where it does not hold for them), and what it comes to."""
+
+    quantity: str
+    worked: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainReport:
+    """A layer's formulas, one for each case; with an input those its numbers are in, and the numbers put in."""
+
+    layer: Layer
+    formulas: tuple[Formula, ...]
+    graph: tuple[GraphStep, ...]
+    subject: Subject | None = None
+    numbers: tuple[WorkedNumber, ...] = ()
+
+    @property
+    def formula_fails(self) -> bool:
+        """Whether the formula does not hold for some of the numbers, which are then counted."""
+        return any(number.worked == "-" for number in self.numbers)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document without its envelope: formulas in Python's notation."""
+        kind = self.layer.kind
+        document = {
+            "name": kind.name,
+            "about": kind.about,
+            "source": kind.source,
+            "notes": {label.lower().replace(" ", "_"): note for label, note in kind.notes.items()},
+            "stages": [text(formula.stages) for formula in self.formulas],
+            "graph": [step._asdict() for step in self.graph],
+            "cases": [_case_json(formula, kind) for formula in self.formulas],
+        }
+        if self.subject is not None:
+            document["input"] = shapes_json(self.subject.graph.inputs)
+            document["output"] = shapes_json(self.subject.graph.outputs)
+            document["numbers"] = [number._asdict() for number in self.numbers]
+        return document
+
+
+def explain(layer: Layer, subject: Subject | None = None) -> ExplainReport:
+    """Derive a layer's formulas. Raises SpecError under the layer where they cannot be."""
+    try:
+        derived = tuple(_derived(layer, subject))
+    except (ShapeError, UnsupportedError) as error:
+        raise SpecError(f"{layer.text}: {error}", layer.spot) from None
+    graph = _graph(layer.kind, derived[0])
+    if subject is None:
+        return ExplainReport(layer, derived, graph)
+    numbers = _worked(layer, subject, derived[0], _values(layer, subject, derived[0]))
+    return ExplainReport(layer, derived, graph, subject, numbers)
+
+
+def _graph(kind: Kind, formula: Formula) -> tuple[GraphStep, ...]:
+    names = {size: name for name, size in formula.names.items()}
+    rows = []
+    for step in steps(formula.graph, lambda size: text(formula.tidy(size))):
+        sizes = step.output.shape if kind.rows else step.output.shape[1:]
+        gives = tuple(names.get(formula.tidy(size), formula.tidy(size)) for size in sizes)
+        rows.append(GraphStep(step.scope, step.does, shape(gives)))
+    return tuple(rows)
+
+
+def _worked(layer: Layer, subject: Subject, formula: Formula, numbers: dict[Any, Any]) -> tuple[WorkedNumber, ...]:
+    """The formula with the numbers in, and what it comes to; checked against the answer of the other commands."""
+    graph = subject.graph
+    held = params(graph)
+    counted = {
+        "weights": held.weights, "biases": held.biases, "norm": held.norm, "params": held.total, "macs": macs(graph),
+        **{f"other: {name}": count for name, count in other(graph).items()},
+    }  # fmt: skip
+    rows = []
+    for name, expression in quantities(formula, layer.kind):
+        if isinstance(expression, tuple):
+            continue
+        result = expression.subs(numbers)
+        value = counted.get(name, int(result) if result.is_Integer else None)
+        worked = "-"
+        if result.is_Integer and int(result) == value:
+            as_it_is = name in map(str, formula.names)
+            worked = filled(expression if as_it_is else shortest(expression), numbers)
+        rows.append(WorkedNumber(name, worked, value))
+    return tuple(rows)
+
+
+def _case_json(formula: Formula, kind: Kind) -> dict[str, Any]:
+    rows = quantities(formula, kind)
+    return {
+        "case": list(formula.case),
+        "assumes": list(formula.assumes),
+        "shapes": [[str(size) for size in sizes] for sizes in formula.outputs],
+        "names": {str(name): str(size) for name, size in formula.names.items()},
+        **{name: str(value) for name, value in rows if not isinstance(value, tuple) and name in PARTS},
+        "other": {name.removeprefix("other: "): str(value) for name, value in rows if name.startswith("other: ")},
+        "fields": [
+            {
+                "name": name,
+                "size": str(extent.size) if extent.local and extent.known else None,
+                "jump": str(jump),
+                "also": list(more),
+            }
+            for name, extent, jump, more in field_quantities(formula, kind)
+        ],
+    }
+
+
+def quantities(formula: Formula, kind: Kind) -> list[tuple[str, Any]]:
+    """Return the quantities of one case by name, with their expressions."""
+    rows: list[tuple[str, Any]] = []
+    names = {size: name for name, size in formula.names.items()}
+    for number, sizes in enumerate(formula.outputs):
+        label = "shape" if len(formula.outputs) == 1 else f"shape of {kind.outputs[number]}"
+        rows.append((label, tuple(names.get(size, size) for size in sizes)))
+    rows += [(str(name), size) for name, size in formula.names.items()]
+    rows += [(part, getattr(formula, part)) for part in ("weights", "biases", "norm") if getattr(formula, part) != 0]
+    rows += [("params", formula.params), ("macs", formula.macs)]
+    rows += [(f"other: {name}", count) for name, count in formula.other.items() if count != 0]
+    return rows
+
+
+def field_quantities(formula: Formula, kind: Kind) -> list[tuple[str, Any, Any, tuple[str, ...]]]:
+    """Return what each output sees of each input: name, size, jump, and what else."""
+    rows = []
+    for place, seen in enumerate(formula.fields):
+        for source, extent in seen.items():
+            known = not kind.variadic and len(formula.inputs) > 1
+            of = f" in {kind.inputs[source]}" if known else f" in input {source}" if len(formula.inputs) > 1 else ""
+            to = f" of {kind.outputs[place]}" if len(formula.fields) > 1 else ""
+            rows.append((f"field{to}{of}", extent, extent.jump, extent.more))
+    return rows
+
+
+def _derived(layer: Layer, subject: Subject | None) -> list[Formula]:
+    """A layer's formulas: all cases, or with an input the one its numbers are in.
+
+    What was stated is a number in the formula, unless the numbers are put in afterwards, beside an input.
+    """
+    kind = layer.kind
+    rank = _rank(layer, subject)
+    sized = letters(kind, {})
+    chosen = dict(layer.arguments)
+    count = None
+    if subject is not None:
+        chosen = {name: value for name, value in chosen.items() if name not in sized or not isinstance(value, int)}
+        chosen.pop(kind.channels or "in_channels", None)
+        unsaid = {name: argument.default for name, argument in kind.arguments.items() if name not in layer.arguments}
+        chosen |= {name: None for name in STATED if name in sized and name in unsaid and unsaid[name] is None}
+        chosen |= {name: unsaid[name] for name in GROWN if name in unsaid}
+        count = len(subject.graph.inputs)
+    cases = formulas(kind, rank, chosen, count)
+    if subject is None:
+        return cases
+    numbers = _values(layer, subject, cases[0])
+    return [formula for formula in cases if _is_in(formula, numbers)] or cases[:1]
+
+
+def _rank(layer: Layer, subject: Subject | None) -> int:
+    kind = layer.kind
+    if subject is not None and kind.spatial is None:
+        return max(len(subject.graph.inputs[0].shape) - 2, 1)
+    per_axis = [len(value) for value in layer.arguments.values() if isinstance(value, PerAxis)]
+    usual = kind.spatial or (2 if not kind.ranks or 2 in kind.ranks else kind.ranks[0])
+    return layer.rank or (per_axis[0] if per_axis else usual)
+
+
+def _is_in(formula: Formula, numbers: dict[Any, Any]) -> bool:
+    named = {one.name: value for one, value in numbers.items()}
+    for holds, answer in formula.decided:
+        truth = holds.subs({one: named[one.name] for one in holds.free_symbols if one.name in named})
+        if truth in (True, False) and bool(truth) != answer:
+            return False
+    return True
+
+
+def _values(layer: Layer, subject: Subject, formula: Formula) -> dict[Any, Any]:
+    """Return the number behind every symbol: from the input, from what was stated, from the defaults."""
+    numbers: dict[Any, Any] = {}
+    given = subject.graph.inputs
+    expected = input_shapes(layer.kind, _rank(layer, subject), len(given))
+    names = {getattr(subject.graph.nodes[value.index].op, "name", ""): value for value in given}
+    if set(names) <= set(layer.kind.inputs):  # -i low=... -i high=...
+        given = tuple(names[name] for name in layer.kind.inputs if name in names)
+    for sizes, value in zip(expected, given, strict=False):
+        for size, number in zip(sizes, value.shape, strict=False):
+            one = sympy.sympify(size)
+            for letter in one.free_symbols:
+                numbers[letter] = sympy.solve(one - number, letter)[0]
+    for name, letter in letters(layer.kind, {}).items():
+        value = layer.arguments.get(name, layer.kind.arguments[name].default)
+        if isinstance(value, int):
+            numbers[letter] = sympy.Integer(value)
+    for name, size in formula.names.items():
+        numbers[name] = sympy.sympify(size).subs(numbers)
+    return numbers

@@ -1,0 +1,51 @@
+"""`read_subjects`: the words of a command line as subjects, and which of them can be run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from convcalc.cli.options import InputLayout
+from convcalc.errors import SpecError, UnsupportedError
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
+from convcalc.subject import Subject
+
+
+def read_subjects(
+    spec: Sequence[str] | None,
+    inputs: Sequence[str] | None,
+    layout: InputLayout,
+    *,
+    needs_input: bool = True,
+    printed: bool = False,
+) -> list[Subject]:
+    """Read a spec and write each of its blocks as a graph. Raises SpecError and ShapeError."""
+    return [
+        assemble(block, layout=layout.value, needs_input=needs_input)
+        for block in blocks(spec or (), inputs or (), printed=printed)
+    ]
+
+
+def read_subject(
+    spec: Sequence[str] | None, inputs: Sequence[str] | None, layout: InputLayout, refusal: str
+) -> Subject:
+    """Read a spec of one block. Raises SpecError with `refusal` for several."""
+    subject, *more = read_subjects(spec, inputs, layout)
+    if more:
+        raise SpecError(refusal)
+    return subject
+
+
+def check_runnable(subjects: Sequence[Subject]) -> None:
+    """Raise UnsupportedError for a stack that cannot be run: hidden layers, inputs that are no real numbers."""
+    for subject in subjects:
+        if subject.hidden:
+            raise UnsupportedError(f"{', '.join(subject.hidden)} cannot be run: its layers are not shown")
+        for tensor in subject.block.inputs:
+            if tensor.dtype not in ("", "float32"):
+                raise UnsupportedError(f"-i {tensor.text}: layers run on real numbers (--dtype says which)")
+
+
+def hints(subjects: Iterable[Subject]) -> list[str]:
+    """Return what the reader of each stack may want to know, for stderr."""
+    return [subject.hint for subject in subjects if subject.hint]

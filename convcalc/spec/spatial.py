@@ -1,0 +1,60 @@
+"""`SpatialStack`: a block of layers that is written again on other spatial sizes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from convcalc.errors import ShapeError, SpecError, Spot
+from convcalc.sizes import UNKNOWN
+from convcalc.spec.assemble import assemble
+from convcalc.subject import Block, Tensor
+from convcalc.units import plural
+
+if TYPE_CHECKING:
+    from convcalc.graph import Graph
+    from convcalc.sizes import Size
+
+
+class SpatialStack(NamedTuple):
+    """A block, how many spatial axes its input has, and its sizes (batch, channels, spatial) where they were given."""
+
+    block: Block
+    rank: int
+    sizes: tuple[Size, ...] = ()
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """The spatial sizes that were given; empty where none were."""
+        return tuple(self.sizes[-self.rank :]) if self.sizes and self.rank else ()
+
+    def build(self, spatial: tuple[Size, ...]) -> Graph:
+        """Write the layers on these spatial sizes, one of which may be an array."""
+        channels: Size = UNKNOWN
+        batch: tuple[Size, ...] = ()
+        if self.sizes:
+            batch, channels = self.sizes[: -self.rank - 1], self.sizes[-self.rank - 1]
+        first = self.block.layers[0]
+        stated = first.arguments.get(first.kind.channels or "in_channels")
+        channels = stated if stated is not None and not self.sizes else channels
+        tensor = Tensor((*batch, channels, *spatial), "the input", Spot("", 0, 0))
+        return assemble(self.block._replace(inputs=(tensor,))).graph
+
+
+def spatial_stack(block: Block, layout: str) -> SpatialStack:
+    """Return a block whose one input can be swept. Raises SpecError for several inputs, ShapeError for odd sizes."""
+    if len(block.inputs) > 1:
+        raise SpecError("solve sweeps one input, not several")
+    without = assemble(block._replace(inputs=()), needs_input=False)
+    rank = len(without.graph.inputs[0].shape) - 2
+    if not block.inputs:
+        return SpatialStack(block, rank)
+    given = block.inputs[0]
+    sizes = given.sizes if layout == "chw" else (*given.sizes[:-3], given.sizes[-1], *given.sizes[-3:-1])
+    fixed = any(layer.rank is not None or layer.kind.spatial is not None for layer in block.layers)
+    rank = rank if fixed else {2: 1, 3: 2, 4: 2, 5: 3}.get(len(sizes), rank)
+    if len(sizes) not in (rank + 1, rank + 2):
+        raise ShapeError(
+            f"{given.text} has {plural(len(sizes), 'size')}: give channels and {plural(rank, 'spatial size')}",
+            given.spot,
+        )
+    return SpatialStack(block, rank, sizes)
