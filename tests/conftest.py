@@ -29,6 +29,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def strict_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that fails is a failure here, and a step that cannot be read elsewhere."""
+    monkeypatch.setattr("convcalc.pytorch.trace.STRICT_READERS", True)
+
+
 @pytest.fixture
 def toy_peaks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Roofs of toys, measured in no time and kept in a folder of the test's own."""

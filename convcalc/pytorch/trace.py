@@ -7,7 +7,9 @@ the user's tensors, no mode is flipped, and every module is put back as it was.
 
 from __future__ import annotations
 
+import inspect
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,12 +23,14 @@ from convcalc import ops
 from convcalc.builder import Builder
 from convcalc.errors import UnsupportedError
 from convcalc.graph import Graph, Path, Value
+from convcalc.pytorch.aten import as_function
 from convcalc.pytorch.readers import READERS
 from convcalc.pytorch.state_guard import untouched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from convcalc.pytorch.readers.registry import Reader
     from convcalc.sizes import Shape
 
 NEEDS_VALUES = frozenset(
@@ -36,6 +40,8 @@ NEEDS_VALUES = frozenset(
     }
 )
 METADATA = frozenset({"size", "dim", "numel", "is_floating_point", "__len__", "stride", "is_contiguous", "nelement"})
+STRICT_READERS = False
+"""Whether an exception inside a reader is raised (as in tests) rather than noted on the Opaque step it leaves."""
 VIEWS = frozenset(
     {
         *("__getitem__", "view", "narrow", "chunk", "split", "transpose", "permute", "squeeze", "unsqueeze"),
@@ -69,6 +75,7 @@ class _Reading(TorchFunctionMode):
         super().__init__()
         self.b = Builder()
         self.given: tuple[Value, ...] = ()
+        self.reason = ""  # why a reader of ours failed on the call that is being read
         self.model = model
         self.kept: dict[int, tuple[Tensor, Value]] = {}
         self.names: dict[int, Path] = {}
@@ -163,6 +170,7 @@ class _Reading(TorchFunctionMode):
             return self._attribute(func, name, args)
         if not seen or name in METADATA or (name == "type" and len(args) == 1):
             return func(*args, **kwargs)
+        self.reason = ""
         inplace = (name.endswith("_") and not name.endswith("__")) or name.startswith("__i") or name == "__setitem__"
         made = None
         if "out" not in kwargs and not any(map(is_functorch_wrapped_tensor, leaves)):
@@ -208,11 +216,20 @@ class _Reading(TorchFunctionMode):
         given, named = tree_map(self.replaced, (tuple(args), kwargs))
         steps = len(self.b.nodes)
         try:
-            return reader(self.b, *given, **named)
-        except (UnsupportedError, TypeError, ValueError, IndexError, AttributeError):
-            del self.b.nodes[steps:]
-            self._forget(steps)
+            _signature(reader).bind(self.b, *given, **named)
+        except TypeError:  # a form of the function that the reader does not take
             return None
+        try:
+            return reader(self.b, *given, **named)
+        except UnsupportedError:
+            pass
+        except (TypeError, ValueError, IndexError, AttributeError) as error:  # ours: never a reason to stop a user
+            if STRICT_READERS:
+                raise
+            self.reason = f"{name}: {type(error).__name__}: {error}"
+        del self.b.nodes[steps:]
+        self._forget(steps)
+        return None
 
     def _forget(self, steps: int) -> None:
         for key in [key for key, (_, value) in self.kept.items() if value.index >= steps]:
@@ -248,36 +265,21 @@ class _Beneath(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = func._schema.name.split("::")[1]
         args, kwargs = tree_map(reading.meta, tuple(args)), tree_map(reading.meta, kwargs)
         result = func(*args, **kwargs)
-        made = reading._read(*_as_function(name, args, kwargs))
+        made = reading._read(*as_function(name, args, kwargs))
         outputs = [leaf for leaf in tree_flatten(result)[0] if isinstance(leaf, Tensor)]
         values = [part for part in tree_flatten(made)[0] if isinstance(part, Value)]
         if [value.shape for value in values] != [tuple(leaf.shape) for leaf in outputs]:
             inputs = [reading.value(leaf) for leaf in leaves]
-            values = [reading.b.write(ops.Opaque(name=name, shape=tuple(leaf.shape)), *inputs) for leaf in outputs]
+            shapes = [tuple(leaf.shape) for leaf in outputs]
+            values = [reading.b.write(ops.Opaque(name, shape, reading.reason), *inputs) for shape in shapes]
         for leaf, value in zip(outputs, values, strict=True):
             reading.kept[id(leaf)] = leaf, value
         return result
 
 
-def _as_function(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[str, Sequence[Any], dict[str, Any]]:
-    """Name an aten call as the function whose reader knows it."""
-    match name:
-        case "convolution":
-            x, weight, bias, stride, padding, dilation, transposed, extra, groups = args
-            rank = weight.dim() - 2
-            if transposed:
-                return (
-                    f"conv_transpose{rank}d",
-                    (x, weight, bias, stride, padding, extra, groups, dilation),
-                    {},
-                )
-            return f"conv{rank}d", (x, weight, bias, stride, padding, dilation, groups), {}
-        case "_softmax":
-            return "softmax", args[:2], {}
-        case "alias" | "_to_copy" | "lift_fresh":
-            return "clone", args[:1], {}
-        case _:
-            return name, args, {} if name in ("clone", "empty_like") else kwargs
+@cache
+def _signature(reader: Reader) -> inspect.Signature:
+    return inspect.signature(reader)
 
 
 def _dtype(leaves: Sequence[Tensor]) -> torch.dtype:

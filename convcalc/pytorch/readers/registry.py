@@ -13,10 +13,15 @@ READERS: dict[str, Reader] = {}
 
 
 def reads(*names: str) -> Callable[[R], R]:
-    """Register a reader under the names torch's functions, methods and operators carry."""
+    """Register a reader under the names torch's functions, methods and operators carry.
+
+    Raises ValueError where another reader has one of them.
+    """
 
     def register(reader: R) -> R:
         for name in names:
+            if name in READERS:
+                raise ValueError(f"two readers are called {name}")
             READERS[name] = reader
         return reader
 
