@@ -9,9 +9,9 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar, Unpack, cast
 
 from convcalc.arguments import Argument, check_value, read_argument
 from convcalc.builder import Builder
@@ -36,7 +36,11 @@ class Kind:
     `ranks` lists several; `spatial` is the number of spatial axes it asks for where its name does not say.
     `outputs` names the outputs where there are several; `joint` says that in_channels counts the channels of all
     inputs together; `input_ranks` gives the spatial axes of inputs that have others than the first;
-    `rows` says what the first axis counts where it is no batch (the nodes of a graph).
+    `rows` says what the first axis counts where it is no batch (the nodes of a graph). `letters` are those that
+    formulas use for its arguments where they are others than the usual ones, `as_structure` arguments that formulas
+    leave at their default. `any_shape` says that it takes a tensor of any shape and keeps it, `flattens` that no axis
+    is left behind it, `takes_features` that its 1-D class takes features without an axis as well, `unlike_channels`
+    that its inputs may have different channels.
     """
 
     name: str
@@ -52,6 +56,12 @@ class Kind:
     joint: bool = False
     input_ranks: tuple[tuple[str, int], ...] = ()
     rows: str = ""
+    letters: dict[str, str] = field(default_factory=dict)
+    as_structure: tuple[str, ...] = ()
+    any_shape: bool = False
+    flattens: bool = False
+    takes_features: bool = False
+    unlike_channels: bool = False
 
     @property
     def help(self) -> str:
@@ -179,42 +189,40 @@ class Kind:
                 raise SpecError(f"{self.name} needs {name}")
 
 
-def kind(
-    *,
-    source: str,
-    name: str = "",
-    channels: str = "in_channels",
-    torch: str = "",
-    ranks: tuple[int, ...] = (),
-    spatial: int | None = None,
-    axis: int = 1,
-    order: tuple[str, ...] = (),
-    outputs: tuple[str, ...] = (),
-    joint: bool = False,
-    input_ranks: tuple[tuple[str, int], ...] = (),
-    rows: str = "",
-) -> Callable[[R], R]:
-    """Register a recipe as a kind. Its name is the function's, without the trailing underscore of `pass_`."""
+class KindOptions(TypedDict, total=False):
+    """What a recipe may say of its kind besides its source: fields of `Kind`, which describes them."""
+
+    name: str
+    channels: str
+    torch: str
+    ranks: tuple[int, ...]
+    spatial: int | None
+    axis: int
+    order: tuple[str, ...]
+    outputs: tuple[str, ...]
+    joint: bool
+    input_ranks: tuple[tuple[str, int], ...]
+    rows: str
+    letters: dict[str, str]
+    as_structure: tuple[str, ...]
+    any_shape: bool
+    flattens: bool
+    takes_features: bool
+    unlike_channels: bool
+
+
+def kind(*, source: str, **options: Unpack[KindOptions]) -> Callable[[R], R]:
+    """Register a recipe as a kind: its arguments become settings, its docstring the help, its steps every number.
+
+    Its name is the function's, without the trailing underscore of `pass_`. `source` is the paper. Raises ValueError
+    where another recipe has that name.
+    """
 
     def register(recipe: R) -> R:
-        called = name or str(recipe.__name__).rstrip("_")
-        if called in KINDS:
-            raise ValueError(f"two recipes are called {called}")
-        KINDS[called] = Kind(
-            name=called,
-            recipe=recipe,
-            source=source,
-            channels=channels,
-            torch=torch,
-            ranks=ranks,
-            spatial=spatial,
-            axis=axis,
-            order=order,
-            outputs=outputs,
-            joint=joint,
-            input_ranks=input_ranks,
-            rows=rows,
-        )
+        name = options.get("name") or str(recipe.__name__).rstrip("_")
+        if name in KINDS:
+            raise ValueError(f"two recipes are called {name}")
+        KINDS[name] = Kind(recipe=recipe, source=source, **cast("Any", {**options, "name": name}))
         return recipe
 
     return register
@@ -246,10 +254,18 @@ class _Signature(NamedTuple):
 @cache
 def _signature(recipe: Recipe) -> _Signature:
     parameters = list(inspect.signature(recipe).parameters.values())[1:]
-    keywords = [parameter for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
+    keywords = [_typed(parameter, recipe) for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    names = {parameter.name for parameter in keywords}
     return _Signature(
-        inputs=tuple(parameter.name for parameter in parameters if parameter not in keywords),
+        inputs=tuple(parameter.name for parameter in parameters if parameter.name not in names),
         arguments={parameter.name: read_argument(parameter) for parameter in keywords},
-        optional=sum(p.default is None for p in parameters if p not in keywords),
+        optional=sum(p.default is None for p in parameters if p.name not in names),
         variadic=any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters),
     )
+
+
+def _typed(parameter: inspect.Parameter, recipe: Recipe) -> inspect.Parameter:
+    """A parameter with its annotation as a type, also where the recipe's file keeps annotations as text."""
+    if not isinstance(parameter.annotation, str):
+        return parameter
+    return parameter.replace(annotation=eval(parameter.annotation, recipe.__globals__))

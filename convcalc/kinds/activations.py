@@ -1,5 +1,6 @@
 """Activations, dropout and identity: one function per element, no parameters but PReLU's."""
 
+from functools import partial
 from typing import Literal
 
 from convcalc.builder import Builder
@@ -7,26 +8,29 @@ from convcalc.graph import Value
 from convcalc.registry import kind
 from convcalc.sizes import Size, equal
 
+activation = partial(kind, channels="", any_shape=True)
+"""Registers a kind that takes any shape and keeps it."""
 
-@kind(source="torch.nn.ReLU", channels="", torch="ReLU")
+
+@activation(source="torch.nn.ReLU", torch="ReLU")
 def relu(b: Builder, x: Value, *, inplace: bool = False) -> Value:
     """max(x, 0)."""
     return b.relu(x)
 
 
-@kind(source="torch.nn.ReLU6", channels="", torch="ReLU6")
+@activation(source="torch.nn.ReLU6", torch="ReLU6")
 def relu6(b: Builder, x: Value, *, inplace: bool = False) -> Value:
     """min(max(x, 0), 6)."""
     return b.elementwise("relu6", x)
 
 
-@kind(source="torch.nn.LeakyReLU", channels="", torch="LeakyReLU")
+@activation(source="torch.nn.LeakyReLU", torch="LeakyReLU")
 def leaky_relu(b: Builder, x: Value, *, negative_slope: float = 0.01, inplace: bool = False) -> Value:
     """x where positive, else a small slope times x."""
     return b.elementwise("leaky_relu", x, negative_slope=negative_slope)
 
 
-@kind(source="arXiv:1502.01852", channels="", torch="PReLU")
+@activation(source="arXiv:1502.01852", torch="PReLU")
 def prelu(b: Builder, x: Value, *, num_parameters: Size = 1, init: float = 0.25) -> Value:
     """x where positive, else a learned slope (one, or one per channel) times x."""
     if not b.decide(equal(num_parameters, 1)):
@@ -39,87 +43,87 @@ def prelu(b: Builder, x: Value, *, num_parameters: Size = 1, init: float = 0.25)
         return b.elementwise("prelu", x, b.parameter("weight", (num_parameters,)))
 
 
-@kind(source="arXiv:1511.07289", channels="", torch="ELU")
+@activation(source="arXiv:1511.07289", torch="ELU")
 def elu(b: Builder, x: Value, *, alpha: float = 1.0, inplace: bool = False) -> Value:
     """x where positive, else alpha (exp(x) - 1)."""
     return b.elementwise("elu", x, alpha=alpha)
 
 
-@kind(source="arXiv:1706.02515", channels="", torch="SELU")
+@activation(source="arXiv:1706.02515", torch="SELU")
 def selu(b: Builder, x: Value, *, inplace: bool = False) -> Value:
     """ELU with the constants that keep mean and variance."""
     return b.elementwise("selu", x)
 
 
-@kind(source="arXiv:1704.07483", channels="", torch="CELU")
+@activation(source="arXiv:1704.07483", torch="CELU")
 def celu(b: Builder, x: Value, *, alpha: float = 1.0, inplace: bool = False) -> Value:
     """ELU made continuously differentiable for every alpha."""
     b.require(alpha != 0, "alpha must not be 0")
     return b.elementwise("celu", x, alpha=alpha)
 
 
-@kind(source="arXiv:1606.08415", channels="", torch="GELU")
+@activation(source="arXiv:1606.08415", torch="GELU")
 def gelu(b: Builder, x: Value, *, approximate: Literal["none", "tanh"] = "none") -> Value:
     """x times the normal distribution function of x."""
     return b.elementwise("gelu", x, approximate=approximate)
 
 
-@kind(source="arXiv:1702.03118", channels="", torch="SiLU")
+@activation(source="arXiv:1702.03118", torch="SiLU")
 def silu(b: Builder, x: Value, *, inplace: bool = False) -> Value:
     """x sigmoid(x), also called swish."""
     return b.elementwise("silu", x)
 
 
-@kind(source="arXiv:1908.08681", channels="", torch="Mish")
+@activation(source="arXiv:1908.08681", torch="Mish")
 def mish(b: Builder, x: Value, *, inplace: bool = False) -> Value:
     """x tanh(softplus(x))."""
     return b.elementwise("mish", x)
 
 
-@kind(source="torch.nn.Sigmoid", channels="", torch="Sigmoid")
+@activation(source="torch.nn.Sigmoid", torch="Sigmoid")
 def sigmoid(b: Builder, x: Value) -> Value:
     """1 / (1 + exp(-x))."""
     return b.elementwise("sigmoid", x)
 
 
-@kind(source="torch.nn.Tanh", channels="", torch="Tanh")
+@activation(source="torch.nn.Tanh", torch="Tanh")
 def tanh(b: Builder, x: Value) -> Value:
     """The hyperbolic tangent."""
     return b.elementwise("tanh", x)
 
 
-@kind(source="arXiv:1905.02244", channels="", torch="Hardswish")
+@activation(source="arXiv:1905.02244", torch="Hardswish")
 def hardswish(b: Builder, x: Value, *, inplace: bool = False) -> Value:
     """x relu6(x + 3) / 6."""
     return b.elementwise("hardswish", x)
 
 
-@kind(source="arXiv:1905.02244", channels="", torch="Hardsigmoid")
+@activation(source="arXiv:1905.02244", torch="Hardsigmoid")
 def hardsigmoid(b: Builder, x: Value, *, inplace: bool = False) -> Value:
     """relu6(x + 3) / 6."""
     return b.elementwise("hardsigmoid", x)
 
 
-@kind(source="torch.nn.Hardtanh", channels="", torch="Hardtanh", order=("min_val", "max_val", "inplace"))
+@activation(source="torch.nn.Hardtanh", torch="Hardtanh", order=("min_val", "max_val", "inplace"))
 def hardtanh(b: Builder, x: Value, *, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Value:
     """x held between two values."""
     b.require(max_val > min_val, "max_val ({m}) must be greater than min_val ({n})", m=max_val, n=min_val)
     return b.elementwise("hardtanh", x, min_val=min_val, max_val=max_val)
 
 
-@kind(source="torch.nn.Softplus", channels="", torch="Softplus")
+@activation(source="torch.nn.Softplus", torch="Softplus")
 def softplus(b: Builder, x: Value, *, beta: float = 1.0, threshold: float = 20.0) -> Value:
     """log(1 + exp(x))."""
     return b.elementwise("softplus", x, beta=beta, threshold=threshold)
 
 
-@kind(source="torch.nn.Softsign", channels="", torch="Softsign")
+@activation(source="torch.nn.Softsign", torch="Softsign")
 def softsign(b: Builder, x: Value) -> Value:
     """x / (1 + |x|)."""
     return b.elementwise("softsign", x)
 
 
-@kind(source="torch.nn.LogSigmoid", channels="", torch="LogSigmoid")
+@activation(source="torch.nn.LogSigmoid", torch="LogSigmoid")
 def logsigmoid(b: Builder, x: Value) -> Value:
     """log(sigmoid(x))."""
     return b.elementwise("logsigmoid", x)
@@ -132,25 +136,25 @@ def _along(b: Builder, function: str, x: Value, dim: int | None) -> Value:
     return b.elementwise(function, x, axes=(axis % len(x.shape),), dim=axis)
 
 
-@kind(source="torch.nn.Softmax", channels="", torch="Softmax")
+@activation(source="torch.nn.Softmax", torch="Softmax")
 def softmax(b: Builder, x: Value, *, dim: int | None = None) -> Value:
     """exp(x), scaled to sum to 1 along one axis."""
     return _along(b, "softmax", x, dim)
 
 
-@kind(source="torch.nn.LogSoftmax", channels="", torch="LogSoftmax")
+@activation(source="torch.nn.LogSoftmax", torch="LogSoftmax")
 def log_softmax(b: Builder, x: Value, *, dim: int | None = None) -> Value:
     """The logarithm of softmax."""
     return _along(b, "log_softmax", x, dim)
 
 
-@kind(source="Srivastava et al. 2014", channels="", torch="Dropout")
+@activation(source="Srivastava et al. 2014", torch="Dropout")
 def dropout(b: Builder, x: Value, *, p: float = 0.5, inplace: bool = False) -> Value:
     """Drop values at random in training; nothing in inference."""
     return _dropped(b, x, p)
 
 
-@kind(source="arXiv:1706.02515", channels="", torch="AlphaDropout")
+@activation(source="arXiv:1706.02515", torch="AlphaDropout")
 def alpha_dropout(b: Builder, x: Value, *, p: float = 0.5, inplace: bool = False) -> Value:
     """Dropout that keeps mean and variance under SELU; nothing in inference."""
     return _dropped(b, x, p)
@@ -161,7 +165,7 @@ def _dropped(b: Builder, x: Value, p: float) -> Value:
     return b.elementwise("dropout", x, p=p)
 
 
-@kind(source="torch.nn.Identity", channels="", torch="Identity")
+@activation(source="torch.nn.Identity", torch="Identity")
 def identity(b: Builder, x: Value) -> Value:
     """Pass the input on."""
     return b.elementwise("identity", x)

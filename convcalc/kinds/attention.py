@@ -144,7 +144,7 @@ def resnest_bottleneck(
         return b.relu(b.add(y, conv_norm(b, around, outer, 1, act="")))
 
 
-@kind(source="arXiv:1903.06586 (implus/SKNet)")
+@kind(source="arXiv:1903.06586 (implus/SKNet)", as_structure=("mid_channels", "out_channels"))
 def sk(
     b: Builder,
     x: Value,

@@ -12,7 +12,9 @@ from convcalc.shapes import divided
 from convcalc.sizes import Size, Sizes, axes, ceil_div, equal, part_of, per_axis
 
 
-@kind(source="arXiv:1904.05049 (facebookresearch/OctConv)", outputs=("high", "low"), joint=True)
+@kind(
+    source="arXiv:1904.05049 (facebookresearch/OctConv)", outputs=("high", "low"), joint=True, as_structure=("groups",)
+)
 def octave(
     b: Builder,
     high: Value,
@@ -35,8 +37,8 @@ def octave(
     Inputs are high and, unless it is a first layer, low; alpha_out of the output channels (rounded down) are low, none
     for a last layer (alpha_out=0). The share of low channels read is what the inputs say. At stride 2 the high map is
     pooled first and low to high needs no upsampling. bias sits on the paths from high (official); bias_paths=all is
-    the PyTorch ports'. ceil_mode rounds the pools up as the official Gluon code does. padding=half keeps the size:
-    d(k-1)/2. With groups = in_channels only high-high and low-low exist; norm adds one batch norm per output.
+    the PyTorch ports'. ceil_mode rounds the pools up as the official Gluon code does. padding=same keeps the
+    size. With groups = in_channels only high-high and low-low exist; norm adds one batch norm per output.
 
     Used for: a drop-in for the convolutions of a ResNet.
     Gains: 1/4 + 3/4 (1-a_in)(1-a_out) of the MACs at stride 1; the low half sees twice as far.

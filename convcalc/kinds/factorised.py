@@ -99,7 +99,7 @@ def flattened(
     Gains: C + kh + kw weights per filter instead of C kh kw.
     Costs: only filters of rank 1 in all three unfoldings; three dependent steps; biases after each.
     Split: none. Transform: one axis of the kernel at a time. Merge: the lateral stage sums over channels.
-    Errors in texts: the seeds give no formula; the released code pads nothing, the paper pads to keep the size.
+    Errors in texts: the released code pads nothing, the paper pads to keep the size.
     """
     for _ in layers_in("num_layers", num_layers):
         with b.scope("lateral"):
@@ -139,7 +139,7 @@ def stacked(
     return x
 
 
-@kind(source="arXiv:1610.02357 figs. 2-4; arXiv:1512.00567")
+@kind(source="arXiv:1610.02357 figs. 2-4; arXiv:1512.00567", as_structure=("cardinality",))
 def spatial_cross_channel(
     b: Builder,
     x: Value,

@@ -8,7 +8,7 @@ from convcalc.shapes import divided, show
 from convcalc.sizes import PerAxis, Size, equal, product
 
 
-@kind(source="arXiv:1502.03167", channels="num_features", torch="BatchNorm", ranks=(1, 2, 3))
+@kind(source="arXiv:1502.03167", channels="num_features", torch="BatchNorm", ranks=(1, 2, 3), takes_features=True)
 def batch_norm(
     b: Builder,
     x: Value,

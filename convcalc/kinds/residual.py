@@ -162,7 +162,7 @@ def _around(b: Builder, x: Value, y: Value, stride: Sizes) -> Value:
     return b.add(y, x) if same else y
 
 
-@kind(source="arXiv:1801.04381; arXiv:1905.11946; arXiv:1905.02244 (torchvision)")
+@kind(source="arXiv:1801.04381; arXiv:1905.11946; arXiv:1905.02244 (torchvision)", as_structure=("mid_channels",))
 def inverted_residual(
     b: Builder,
     x: Value,

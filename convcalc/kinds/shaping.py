@@ -21,7 +21,7 @@ def linear(b: Builder, x: Value, *, out_features: Size, bias: bool = True) -> Va
     return b.linear(x, out_features, bias=bias)
 
 
-@kind(source="torch.nn.Flatten", channels="", torch="Flatten")
+@kind(source="torch.nn.Flatten", channels="", torch="Flatten", flattens=True)
 def flatten(b: Builder, x: Value, *, start_dim: int = 1, end_dim: int = -1) -> Value:
     """Merge the axes start_dim..end_dim into one."""
     rank = len(x.shape)
@@ -198,7 +198,7 @@ def unfold(
     return b.rearrange(laid, "b c k1 k2 h w -> b (c k1 k2) (h w)")
 
 
-@kind(source="join of branches", channels="")
+@kind(source="join of branches", channels="", unlike_channels=True)
 def concat(b: Builder, *inputs: Value, axis: int = 1) -> Value:
     """Join its inputs along the channels (axis=1), or along another axis."""
     _branches(inputs)

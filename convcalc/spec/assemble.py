@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError, nearest
-from convcalc.kinds import HOME, plain
 from convcalc.ops import RANK_OF_MODE
 from convcalc.shapes import show
 from convcalc.sizes import UNKNOWN, PerAxis, Shape, known
@@ -102,9 +101,9 @@ def _unknown(first: Layer, rank: int | None) -> Shape:
 def _rank(layers: tuple[Layer, ...]) -> tuple[int | None, str]:
     """Return the spatial rank the first layer that fixes one asks for, and that layer's text."""
     for number, layer in enumerate(layers):
-        if layer.kind.name == "flatten":
+        if layer.kind.flattens:
             break
-        if layer.kind.spatial == 0 and not all(_pointless(before) for before in layers[:number]):
+        if layer.kind.spatial == 0 and not all(before.kind.any_shape for before in layers[:number]):
             break
         if layer.rank is not None:
             return layer.rank, layer.text
@@ -116,11 +115,6 @@ def _rank(layers: tuple[Layer, ...]) -> tuple[int | None, str]:
             if isinstance(value, PerAxis):
                 return len(value), layer.text
     return None, ""
-
-
-def _pointless(layer: Layer) -> bool:
-    """Whether a layer takes any shape and keeps it: an activation."""
-    return HOME[plain(layer.kind.name)][0] == "activations"
 
 
 def _write(
@@ -159,7 +153,7 @@ def _write(
 def _check_rank(layer: Layer, inputs: tuple[Value, ...]) -> None:
     """A name such as Conv2d takes exactly that many spatial axes (BatchNorm1d also takes none)."""
     rank = layer.rank
-    if rank is None or (layer.kind.name in ("batch_norm",) and rank == 1 and len(inputs[0].shape) == 2):
+    if rank is None or (layer.kind.takes_features and rank == 1 and len(inputs[0].shape) == 2):
         return
     if len(inputs[0].shape) - 2 != rank:
         raise ShapeError(f"it walks {rank} spatial axes, but the input has {max(len(inputs[0].shape) - 2, 0)}")

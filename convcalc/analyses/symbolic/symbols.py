@@ -28,18 +28,11 @@ LETTERS = {
     "squeeze_channels": "C_sq", "b1x1": "o_1", "b3x3_reduce": "r_3", "b3x3": "o_3", "b5x5_reduce": "r_5",
     "b5x5": "o_5", "pool_proj": "o_p", "num_layers": "L", "num_terms": "K",
 }  # fmt: skip
-"""The letters papers use; a kind that would use one twice gives the later argument its full name."""
+"""The letters papers use, unless a kind says its own; where one would stand twice the later argument keeps its name."""
 PLACES = {1: "T", 2: "HW", 3: "DHW"}
 """The letters of spatial sizes: a length, height and width, depth as well."""
 STATED = ("mid_channels", "out_channels")
 """Arguments that default to None and stand for a width all the same."""
-KEPT = {
-    "sk": ("mid_channels", "out_channels"),
-    "inverted_residual": ("mid_channels",),
-    "spatial_cross_channel": ("cardinality",),
-    "octave": ("groups",),
-}
-"""Arguments left at their default: the rule behind None is the formula, or a number of towers is structure."""
 EXAMPLES: dict[str, Any] = {"scale_factor": 2, "value": 0.0}
 """Required structure for which any number will do."""
 MOST_CASES = 16
@@ -107,7 +100,7 @@ def letters(kind: Kind, chosen: dict[str, Any]) -> dict[str, Any]:
     for name, argument in kind.arguments.items():
         if name in chosen or name == (kind.channels or "in_channels") or not _free(kind, argument):
             continue
-        letter = LETTERS.get(name, name)
+        letter = kind.letters.get(name, LETTERS.get(name, name))
         letter = name if letter in taken else letter
         taken.add(letter)
         found[name] = symbol(letter, zero=name in ("padding", "output_padding", "loops"))
@@ -118,7 +111,7 @@ def _free(kind: Kind, argument: Argument) -> bool:
     takes = {"size", "sizes", "pairs", "padding", "sides", "output sizes"} & set(argument.takes)
     if not takes or argument.name in ("axis", "size"):
         return False
-    if argument.name in KEPT.get(kind.name, ()):
+    if argument.name in kind.as_structure:
         return False
     if argument.default is None:
         return argument.name in STATED
@@ -135,7 +128,7 @@ def input_shapes(kind: Kind, rank: int, count: int | None = None) -> tuple[Shape
         return ((symbol("N"), symbol("F")),)
     places = tuple(symbol(letter) for letter in PLACES[rank])
     if kind.variadic:
-        return ((batch, symbol("C_1"), *places), (batch, symbol("C_2" if kind.name == "concat" else "C_1"), *places))
+        return ((batch, symbol("C_1"), *places), (batch, symbol("C_2" if kind.unlike_channels else "C_1"), *places))
     if kind.joint:
         low = (batch, symbol("C_l"), *(symbol(f"{letter}_l") for letter in PLACES[rank]))
         return ((batch, symbol("C_h"), *places), low)[: count or 2]
