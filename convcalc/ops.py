@@ -187,10 +187,14 @@ class Elementwise(NamedTuple):
 
 
 class Opaque(NamedTuple):
-    """A step of an imported model that cannot be read: totals that include it are `at least`."""
+    """A step of an imported model that cannot be read: totals that include it are `at least`.
+
+    `reason` says which exception of a reader of ours kept it from being read, where it was one.
+    """
 
     name: str
     shape: Shape
+    reason: str = ""
 
 
 Op: TypeAlias = (

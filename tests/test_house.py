@@ -16,10 +16,10 @@ FLOORS = {
     "errors": 0, "sizes": 0, "units": 0, "limits": 0, "documents": 0, "window": 1, "functions": 1,
     "equations": 2, "ops": 2, "shapes": 2, "graph": 2,
     "padding": 3, "arguments": 3, "builder": 3, "registry": 3, "patterns": 3, "folding": 3, "subject": 3,
-    "kinds": 4, "spec": 5, "analyses": 5, "profiling": 6, "pytorch": 6, "render": 7, "cli": 8,
+    "kinds": 4, "spec": 5, "analyses": 5, "profiling": 6, "pytorch": 6, "render": 7, "cli": 8, "api": 9,
 }  # fmt: skip
 HEAVY = ("torch", "numpy", "sympy", "fvcore", "pydantic")
-LONG = {"builder.py": 420, "field.py": 320}
+LONG = {"builder.py": 420}
 """Files over 300 lines, and how far they may go: the pen, and one rule per op."""
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from convcalc.analyses.counts.macs import at_least
 from convcalc.analyses.counts.report import CountReport, count, shapes_json
 from convcalc.analyses.field.report import FieldReport, field_report
+from convcalc.documents import plain
 from convcalc.errors import UnsupportedError
 from convcalc.sizes import product, total
 from convcalc.units import ITEMSIZES, share
@@ -64,7 +65,8 @@ class ComparisonReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
-        return {**self.where, "specs": [self._stack_json(stack) for stack in self.stacks]}
+        document: dict[str, Any] = plain({**self.where, "specs": [self._stack_json(stack) for stack in self.stacks]})
+        return document
 
     def _stack_json(self, stack: ComparedStack) -> dict[str, Any]:
         graph, names = stack.subject.graph, at_least(stack.subject.graph)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convcalc.analyses.inverse import Bounds, Solution, solutions, transposed_solutions
+from convcalc.documents import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,10 @@ class SolveReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
-        return {"in": self.sizes, "out": self.outputs, "transposed": self.transposed, "solutions": self.rows()}
+        document: dict[str, Any] = plain(
+            {"in": self.sizes, "out": self.outputs, "transposed": self.transposed, "solutions": self.rows()}
+        )
+        return document
 
 
 def solve(sizes: Sequence[int], outputs: Sequence[int], bounds: Bounds, *, transposed: bool = False) -> SolveReport:

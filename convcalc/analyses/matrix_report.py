@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from convcalc import ops
 from convcalc.analyses.counts.report import shapes_json
 from convcalc.analyses.matrix import Matrix, matrix, walking
+from convcalc.documents import plain
 from convcalc.subject import Subject
 
 if TYPE_CHECKING:
@@ -31,19 +32,22 @@ class MatrixReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
-        return {
-            "input": shapes_json(self.subject.graph.inputs),
-            "output": shapes_json(self.subject.graph.outputs),
-            "transposed": self.transposed,
-            "shape": [self.matrix.rows, self.matrix.columns],
-            "nonzeros": len(self.matrix.entries),
-            "density": self.matrix.density,
-            "distinct_weights": self.matrix.weights,
-            "dense_weights": self.dense_weights,
-            "rank": self.matrix.rank,
-            "transpose_is": self.transpose_is,
-            "entries": self.matrix.entries,
-        }
+        document: dict[str, Any] = plain(
+            {
+                "input": shapes_json(self.subject.graph.inputs),
+                "output": shapes_json(self.subject.graph.outputs),
+                "transposed": self.transposed,
+                "shape": [self.matrix.rows, self.matrix.columns],
+                "nonzeros": len(self.matrix.entries),
+                "density": self.matrix.density,
+                "distinct_weights": self.matrix.weights,
+                "dense_weights": self.dense_weights,
+                "rank": self.matrix.rank,
+                "transpose_is": self.transpose_is,
+                "entries": self.matrix.entries,
+            }
+        )
+        return document
 
 
 def matrix_report(subject: Subject, *, transpose: bool = False) -> MatrixReport:

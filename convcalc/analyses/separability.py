@@ -11,6 +11,7 @@ from fractions import Fraction
 from math import gcd, lcm
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from convcalc.documents import plain
 from convcalc.errors import ShapeError, SpecError
 
 if TYPE_CHECKING:
@@ -228,23 +229,26 @@ class SeparabilityReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
         found = self.separability
-        return {
-            "shape": found.shape,
-            "rank": found.rank,
-            "exact": found.exact and self.count >= found.rank,
-            "singular_values": found.singular_values,
-            "pairs": [pair._asdict() for pair in self.pairs],
-            "errors": found.errors,
-            "cost": {
-                "image": self.image,
-                "pairs": self.count,
-                "dense": self.valid.dense,
-                "separable": self.valid.separable,
-                "ratio": float(self.valid.ratio),
-                "ratio_same": float(self.same.ratio),
-                "weights": self.weights,
-            },
-        }
+        document: dict[str, Any] = plain(
+            {
+                "shape": found.shape,
+                "rank": found.rank,
+                "exact": found.exact and self.count >= found.rank,
+                "singular_values": found.singular_values,
+                "pairs": [pair._asdict() for pair in self.pairs],
+                "errors": found.errors,
+                "cost": {
+                    "image": self.image,
+                    "pairs": self.count,
+                    "dense": self.valid.dense,
+                    "separable": self.valid.separable,
+                    "ratio": float(self.valid.ratio),
+                    "ratio_same": float(self.same.ratio),
+                    "weights": self.weights,
+                },
+            }
+        )
+        return document
 
 
 def split_kernel(kernel: Any, *, exact: bool, image: int = 224, rank: int | None = None) -> SeparabilityReport:

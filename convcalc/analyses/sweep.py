@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcalc.analyses.inverse import Loss, Same, losses, sames
+from convcalc.documents import plain
 from convcalc.errors import ConvcalcError, SpecError
 from convcalc.ops import Conv
 from convcalc.sizes import AXIS_NAMES, Shape
@@ -145,7 +146,8 @@ class FitReport:
         }
         if self.wanted:
             document["out"], document["inputs"] = self.wanted, [axis.giving for axis in self.axes]
-        return {**document, **(self.losses.to_dict() if self.losses is not None else {})}
+        result: dict[str, Any] = plain({**document, **(self.losses.to_dict() if self.losses is not None else {})})
+        return result
 
 
 def fit_inputs(

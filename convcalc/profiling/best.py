@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from convcalc.documents import plain
 from convcalc.errors import SpecError
 from convcalc.profiling.compare import compare_interleaved
 from convcalc.profiling.intervals import FASTER
@@ -90,18 +91,21 @@ class BestReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
-        return {
-            "machine": self.run.machine,
-            "layers": [
-                {
-                    **replace(layer.default, comparison=None).to_json(),
-                    "best": layer.best,
-                    "code": layer.code,
-                    "variants": [row.to_json() for row in layer.rows],
-                }
-                for layer in self.layers
-            ],
-        }
+        document: dict[str, Any] = plain(
+            {
+                "machine": self.run.machine,
+                "layers": [
+                    {
+                        **replace(layer.default, comparison=None).to_json(),
+                        "best": layer.best,
+                        "code": layer.code,
+                        "variants": [row.to_json() for row in layer.rows],
+                    }
+                    for layer in self.layers
+                ],
+            }
+        )
+        return document
 
 
 def layouts(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from convcalc.documents import plain
 from convcalc.profiling.causes import explain_pair
 from convcalc.profiling.fields import to_json
 from convcalc.profiling.intervals import ALIKE, AMBIGUOUS, Interval, ratio, verdict
@@ -77,15 +78,18 @@ class PairReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
         comparison = self.rows[1].comparison
-        return {
-            "machine": self.run.machine,
-            "peaks": to_json(self.peaks) if self.peaks else None,
-            "layers": [row.to_json() for row in self.rows],
-            "verdict": comparison.verdict if comparison else None,
-            "time_ratio": comparison.time_ratio if comparison else None,
-            "time_ratio_interval": to_json(comparison.time_ratio_interval) if comparison else None,
-            "explanation": list(self.explanation),
-        }
+        document: dict[str, Any] = plain(
+            {
+                "machine": self.run.machine,
+                "peaks": to_json(self.peaks) if self.peaks else None,
+                "layers": [row.to_json() for row in self.rows],
+                "verdict": comparison.verdict if comparison else None,
+                "time_ratio": comparison.time_ratio if comparison else None,
+                "time_ratio_interval": to_json(comparison.time_ratio_interval) if comparison else None,
+                "explanation": list(self.explanation),
+            }
+        )
+        return document
 
 
 def compare_pair(first: Job, second: Job, limits: Limits, progress: Progress | None = None) -> PairReport:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from convcalc.errors import SpecError, nearest
 from convcalc.graph import Graph
 from convcalc.ops import Conv
 from convcalc.profiling.fields import column
@@ -147,3 +148,16 @@ def can_prepack(graph: Graph, setup: Setup) -> str | None:
     if not any(packable(node.op) for node in graph.nodes):
         return "it has no convolution whose weights can be packed: use --layout channels_last"
     return None
+
+
+def check_setup(*, threads: int, **words: str) -> Setup:
+    """Return a setup from the words its options take. Raises SpecError for a word that is none, with the nearest."""
+    allowed = {
+        "device": DEVICES, "dtype": TIMED_DTYPES, "layout": LAYOUTS, "mode": MODES, "direction": tuple(PASSES),
+    }  # fmt: skip
+    for name, word in words.items():
+        if name not in allowed:
+            raise SpecError(f"a setup has no {name!r}{nearest(name, allowed)} (it has {', '.join(allowed)})")
+        if word not in allowed[name]:
+            raise SpecError(f"{name} is {', '.join(allowed[name])}, not {word!r}{nearest(word, allowed[name])}")
+    return replace(Setup(threads=threads), **words)  # type: ignore[arg-type]

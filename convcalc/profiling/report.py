@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from convcalc.documents import plain
 from convcalc.profiling.causes import explain
 from convcalc.profiling.fields import to_json
 from convcalc.profiling.roofline import kept
@@ -67,19 +68,22 @@ class ProfileReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope; seconds, operations and bytes in base units."""
         totals = [to_json(total) for total in self.totals]
-        return {
-            "machine": self.run.machine,
-            "peaks": [
-                {"dtype": dtype, "threads": threads, **to_json(peaks), "ridge": peaks.ridge}
-                for (dtype, threads), peaks in self.run.peaks.items()
-            ],
-            "budget_s": self.limits.budget,
-            "interrupted": self.run.interrupted,
-            "layers": [row.to_json() for row in self.rows if not row.whole],
-            "wholes": [row.to_json() for row in self.rows if row.whole],
-            "total": totals[0] if totals else None,
-            "totals": totals,
-        }
+        document: dict[str, Any] = plain(
+            {
+                "machine": self.run.machine,
+                "peaks": [
+                    {"dtype": dtype, "threads": threads, **to_json(peaks), "ridge": peaks.ridge}
+                    for (dtype, threads), peaks in self.run.peaks.items()
+                ],
+                "budget_s": self.limits.budget,
+                "interrupted": self.run.interrupted,
+                "layers": [row.to_json() for row in self.rows if not row.whole],
+                "wholes": [row.to_json() for row in self.rows if row.whole],
+                "total": totals[0] if totals else None,
+                "totals": totals,
+            }
+        )
+        return document
 
 
 def profile(

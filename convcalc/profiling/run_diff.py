@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from convcalc.documents import plain
 from convcalc.errors import SpecError
 from convcalc.profiling import store
 from convcalc.profiling.fields import to_json
@@ -83,12 +84,15 @@ class RunDiff:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
-        return {
-            "before": self.before,
-            "after": self.after,
-            "differences": list(self.differences),
-            "layers": [row.to_dict() for row in self.rows],
-        }
+        document: dict[str, Any] = plain(
+            {
+                "before": self.before,
+                "after": self.after,
+                "differences": list(self.differences),
+                "layers": [row.to_dict() for row in self.rows],
+            }
+        )
+        return document
 
 
 def diff_runs(before: str, after: str, *, force: bool = False) -> RunDiff:

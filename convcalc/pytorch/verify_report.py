@@ -9,6 +9,7 @@ from convcalc.analyses.counts.macs import at_least, macs
 from convcalc.analyses.counts.params import params
 from convcalc.analyses.counts.report import CountReport, count, shapes_json
 from convcalc.analyses.counts.segments import standalone
+from convcalc.documents import plain
 from convcalc.pytorch.module import GraphModule
 from convcalc.pytorch.verify import ModuleCall, Verdict, compare, layer_module, observe
 
@@ -60,11 +61,14 @@ class VerifyReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
         given = [shapes_json(block.subject.graph.inputs) for block in self.counts.blocks]
-        return {
-            "input": given[0] if len(given) == 1 else given,
-            "agrees": self.holds,
-            "layers": [layer.to_dict() for block in self.blocks for layer in block],
-        }
+        document: dict[str, Any] = plain(
+            {
+                "input": given[0] if len(given) == 1 else given,
+                "agrees": self.holds,
+                "layers": [layer.to_dict() for block in self.blocks for layer in block],
+            }
+        )
+        return document
 
 
 def verify(subjects: Sequence[Subject]) -> VerifyReport:

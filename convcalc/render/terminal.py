@@ -9,7 +9,7 @@ from typing import Literal, TextIO
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -46,6 +46,15 @@ def print_answer(answer: Answer, stream: TextIO | None = None) -> None:
         if number:
             out.print()
         _print(out, table)
+
+
+def renderable(answer: Answer) -> Group:
+    """Return the tables of an answer as Rich draws them, with their lines above and below."""
+    parts: list[Text | RichTable] = []
+    for table in answer.tables:
+        drawn = [_drawn(table, _folding(table, _widths(table)))] if table.columns and table.rows else []
+        parts += [*map(Text, table.head), *drawn, *map(Text, table.foot)]
+    return Group(*parts)
 
 
 def _widths(table: Table) -> list[int]:

@@ -195,7 +195,9 @@ def shapes_json(values: Sequence[Value]) -> Any:
 
 def blocks_json(blocks: Sequence[dict[str, Any]], **sums: Any) -> dict[str, Any]:
     """Return the object of some blocks: one block at the top, several under `blocks` with their sums."""
-    if len(blocks) == 1:
-        return {**blocks[0], **sums}
-    both = {key: total(block[key] for block in blocks) for key in ("params", "macs")}
-    return {**both, **sums, "blocks": list(blocks)}
+    document = {**blocks[0], **sums}
+    if len(blocks) > 1:
+        both = {key: total(block[key] for block in blocks) for key in ("params", "macs")}
+        document = {**both, **sums, "blocks": list(blocks)}
+    result: dict[str, Any] = plain(document)
+    return result

@@ -9,6 +9,7 @@ from convcalc.analyses.counts.macs import macs
 from convcalc.analyses.counts.params import params
 from convcalc.analyses.counts.report import shapes_json
 from convcalc.analyses.field.overlap import Overlap, read, written
+from convcalc.documents import plain
 from convcalc.errors import UnsupportedError
 from convcalc.sizes import AXIS_NAMES
 from convcalc.subject import Subject
@@ -71,13 +72,16 @@ class CheckerboardReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
         graph = self.subject.graph
-        return {
-            "input": shapes_json(graph.inputs),
-            "output": shapes_json(graph.outputs),
-            "forward": _overlap_json(self.forward),
-            "gradient": _overlap_json(self.gradient),
-            "remedies": [remedy._asdict() for remedy in self.remedies],
-        }
+        document: dict[str, Any] = plain(
+            {
+                "input": shapes_json(graph.inputs),
+                "output": shapes_json(graph.outputs),
+                "forward": _overlap_json(self.forward),
+                "gradient": _overlap_json(self.gradient),
+                "remedies": [remedy._asdict() for remedy in self.remedies],
+            }
+        )
+        return document
 
 
 def checkerboard(subject: Subject, candidates: Sequence[Candidate] = ()) -> CheckerboardReport:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from convcalc.analyses.hdc.gridding import check, countable, path_counts, unevenness
 from convcalc.analyses.hdc.rate_search import designs, fewest_layers, sawteeth
+from convcalc.documents import plain
 
 
 class Design(NamedTuple):
@@ -46,15 +47,18 @@ class DesignReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
-        return {
-            "rf": self.rf,
-            "kernel_size": self.kernel,
-            "fewest_layers": self.fewest_layers,
-            "found": self.found,
-            "cut": self.cut,
-            "designs": [design._asdict() for design in self.designs],
-            "sawtooth": [tooth.to_dict() for tooth in self.sawtooth],
-        }
+        document: dict[str, Any] = plain(
+            {
+                "rf": self.rf,
+                "kernel_size": self.kernel,
+                "fewest_layers": self.fewest_layers,
+                "found": self.found,
+                "cut": self.cut,
+                "designs": [design._asdict() for design in self.designs],
+                "sawtooth": [tooth.to_dict() for tooth in self.sawtooth],
+            }
+        )
+        return document
 
 
 def design_rates(field: int, kernel: int, layers: int | None = None, limit: int = 10) -> DesignReport:

@@ -13,6 +13,7 @@ from convcalc.analyses.hdc.gridding import Exact, Gridding, Layer, check, counta
 from convcalc.analyses.hdc.groups import groups, layer_names
 from convcalc.analyses.hdc.parallel import ParallelReport, parallel_report
 from convcalc.analyses.hdc.rate_search import Repairs, designs, fewest_layers, repairs
+from convcalc.documents import plain
 from convcalc.errors import SpecError, UnsupportedError
 from convcalc.sizes import AXIS_NAMES
 
@@ -144,10 +145,12 @@ class HdcReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
         first = self.groups[0] if self.groups else None
+        document: dict[str, Any] = {"groups": [entry for group in self.groups for entry in group.to_dicts()]}
         if self.rates is not None and isinstance(first, SerialReport):
-            size = self.kernel_size if isinstance(self.kernel_size, int) else list(self.kernel_size or ())
-            return {"rates": list(self.rates), "kernel_size": size, **first.axes[0].to_dict(first.axes)}
-        return {"groups": [entry for group in self.groups for entry in group.to_dicts()]}
+            keys = {"rates": self.rates, "kernel_size": self.kernel_size}
+            document = {**keys, **first.axes[0].to_dict(first.axes)}
+        result: dict[str, Any] = plain(document)
+        return result
 
 
 def hdc_check(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcalc.analyses.lint.rules import SIZED, lint
+from convcalc.documents import plain
 from convcalc.subject import Subject
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class LintReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
-        return {"checked": list(self.codes), "findings": self.rows()}
+        document: dict[str, Any] = plain({"checked": list(self.codes), "findings": self.rows()})
+        return document
 
 
 def lint_subjects(

@@ -14,6 +14,7 @@ from convcalc.analyses.steps import steps
 from convcalc.analyses.symbolic.formula import GROWN, Formula, formulas
 from convcalc.analyses.symbolic.notation import filled, shape, shortest, text
 from convcalc.analyses.symbolic.symbols import STATED, input_shapes, letters
+from convcalc.documents import plain
 from convcalc.errors import ShapeError, SpecError, UnsupportedError
 from convcalc.sizes import PerAxis
 from convcalc.subject import Layer, Subject
@@ -71,7 +72,8 @@ class ExplainReport:
             document["input"] = shapes_json(self.subject.graph.inputs)
             document["output"] = shapes_json(self.subject.graph.outputs)
             document["numbers"] = [number._asdict() for number in self.numbers]
-        return document
+        result: dict[str, Any] = plain(document)
+        return result
 
 
 def explain(layer: Layer, subject: Subject | None = None) -> ExplainReport:
