@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from convcalc.analyses.counts.answers import SummaryReport, summarise
 from convcalc.analyses.counts.report import count
 from convcalc.analyses.field.report import FieldReports
 from convcalc.analyses.field.report import receptive_field as field_reports
 from convcalc.analyses.hdc.report import hdc_check
+from convcalc.analyses.layer_answers import SummaryReport, summarise
 from convcalc.errors import SpecError, UnsupportedError
 from convcalc.kinds import all_kinds, find
 from convcalc.registry import kind

@@ -63,6 +63,11 @@ class Subject(NamedTuple):
         return self.block.hidden
 
     @property
+    def layer_texts(self) -> tuple[str, ...]:
+        """Each different layer as written, in order."""
+        return tuple(dict.fromkeys(scope.text for scope in self.graph.scopes if scope.text))
+
+    @property
     def input_names(self) -> tuple[str, ...]:
         """What each input is called."""
         return tuple(getattr(self.graph.nodes[value.index].op, "name", "") for value in self.graph.inputs)

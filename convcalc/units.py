@@ -59,6 +59,15 @@ def dashed(show: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda value: "-" if value is None else show(value)
 
 
+def giga(value: float) -> str:
+    """Return billions per second, to four figures, for what is written as GB/s or GFLOP/s.
+
+    >>> giga(88.24e9)
+    '88.24'
+    """
+    return figures(value / 1e9)
+
+
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun, in the plural unless there is one.
 

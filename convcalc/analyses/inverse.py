@@ -38,6 +38,17 @@ class Bounds(NamedTuple):
     dilations: Sequence[int]
     padding: int | None = None
 
+    @classmethod
+    def up_to(
+        cls, kernel: int, stride: int, dilation: int, *, exact: Sequence[int | None], padding: int | None = None
+    ) -> Bounds:
+        """Search from 1 up to each largest value; `exact` fixes the kernel, stride and dilation that are not None."""
+        largest = (kernel, stride, dilation)
+        kernels, strides, dilations = (
+            range(1, last + 1) if value is None else [value] for last, value in zip(largest, exact, strict=True)
+        )
+        return cls(kernels, strides, dilations, padding)
+
 
 class Solution(NamedTuple):
     """A window that does it; `lost` are input positions that floor drops at the end, per axis."""

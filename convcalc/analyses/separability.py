@@ -41,6 +41,11 @@ class Separability:
     pairs: tuple[Pair, ...]
     errors: tuple[float, ...]
 
+    @property
+    def size(self) -> int:
+        """How many weights the kernel has."""
+        return self.shape[0] * self.shape[1]
+
 
 class Cost(NamedTuple):
     """Multiplications on an N x N image: the dense kernel and so many pairs of a column and a row."""

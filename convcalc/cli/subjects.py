@@ -46,6 +46,21 @@ def check_runnable(subjects: Sequence[Subject]) -> None:
                 raise UnsupportedError(f"-i {tensor.text}: layers run on real numbers (--dtype says which)")
 
 
+def at_batch(subjects: Sequence[Subject], size: int | None) -> list[Subject]:
+    """Return the stacks on inputs of another batch, or as they are. Raises UnsupportedError for inputs without one."""
+    if size is None:
+        return list(subjects)
+    batched = []
+    for subject in subjects:
+        first, graph = subject.block.layers[0].kind, subject.graph
+        if first.rows or any(len(value.shape) < 2 for value in graph.inputs):
+            raise UnsupportedError(f"--batch: the input of {first.name} has no batch")
+        tensors = zip(subject.block.inputs, graph.inputs, strict=True)
+        inputs = tuple(tensor._replace(sizes=(size, *value.shape[1:])) for tensor, value in tensors)
+        batched.append(assemble(subject.block._replace(inputs=inputs)))
+    return batched
+
+
 def hints(subjects: Iterable[Subject]) -> list[str]:
     """Return what the reader of each stack may want to know, for stderr."""
     return [subject.hint for subject in subjects if subject.hint]

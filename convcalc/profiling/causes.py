@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from convcalc.profiling.roofline import GIVEN
 from convcalc.profiling.status import MAX_PAGE_FAULTS
-from convcalc.units import figures, percent, seconds
+from convcalc.units import figures, giga, percent, seconds
 
 if TYPE_CHECKING:
     from convcalc.profiling.roofline import Peaks
@@ -35,11 +35,11 @@ def _roof(row: Row, peaks: Peaks | None) -> list[str]:
     fraction = place.fraction_of_attainable
     if not row.work.flops or place.attainable_flops_per_s is None:
         rate = row.work.bytes / median
-        moves = f"It has no multiply-adds: it moves {figures(rate / 1e9)} GB/s"
+        moves = f"It has no multiply-adds: it moves {giga(rate)} GB/s"
         if fraction > 1:
-            return [f"{moves}, more than memory's {figures(peaks.bytes_per_s / 1e9)}: its tensors stay in a cache."]
+            return [f"{moves}, more than memory's {giga(peaks.bytes_per_s)}: its tensors stay in a cache."]
         return [f"{moves}, {percent(fraction)} of what memory gives."]
-    reached = f"it reaches {percent(fraction)} of the {figures(place.attainable_flops_per_s / 1e9)} GFLOP/s attainable"
+    reached = f"it reaches {percent(fraction)} of the {giga(place.attainable_flops_per_s)} GFLOP/s attainable"
     relation = "below" if place.bound == "memory" else "above"
     sentence = (
         f"Its intensity, {figures(place.intensity)} FLOPs per byte, is {relation} the ridge of"
@@ -56,7 +56,7 @@ def _above(row: Row, peaks: Peaks) -> str:
     if "wino" in algorithms:
         return "That is more than all: Winograd does fewer multiplications than are counted."
     if row.roofline.bound == "memory":
-        near = f" (the last cache gives {figures(peaks.near_bytes_per_s / 1e9)} GB/s)" if peaks.near_bytes_per_s else ""
+        near = f" (the last cache gives {giga(peaks.near_bytes_per_s)} GB/s)" if peaks.near_bytes_per_s else ""
         return f"That is more than all: its tensors stay in a cache, which is faster than memory{near}."
     if row.identity.setup.device == "cuda":
         return "That is more than all: TF32 or a faster unit than the one the roof was measured with."
@@ -122,9 +122,7 @@ def explain_pair(first: Row, second: Row, ratio: float, peaks: Peaks | None) -> 
     rates = first.roofline.flops_per_s, second.roofline.flops_per_s
     if rates[0] is not None and rates[1] is not None and not 0.8 < ratio / work < 1.25:
         slower, letter = (second, "B") if ratio > work else (first, "A")
-        found.append(
-            f"A runs at {figures(rates[0] / 1e9)} GFLOP/s, B at {figures(rates[1] / 1e9)}: {letter} loses time."
-        )
+        found.append(f"A runs at {giga(rates[0])} GFLOP/s, B at {giga(rates[1])}: {letter} loses time.")
         found += [f"{letter}: {sentence}" for sentence in explain(slower, peaks)[:2]]
     return found
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcalc.errors import ConvcalcError, SpecError, UnavailableError
-from convcalc.units import figures
+from convcalc.units import figures, giga
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,7 +49,7 @@ def points(rows: Sequence[Row]) -> list[Spot]:
     return points
 
 
-class _Axes(NamedTuple):
+class Axes(NamedTuple):
     """The corners of the picture, as powers of ten."""
 
     left: float
@@ -58,16 +58,17 @@ class _Axes(NamedTuple):
     top: float
 
 
-def _axes(spots: Sequence[Spot], peaks: Peaks) -> _Axes:
+def plot_axes(spots: Sequence[Spot], peaks: Peaks) -> Axes:
+    """Return the corners of a picture that holds every row, the ridge and the roof."""
     across = [math.log10(spot.intensity) for spot in spots]
     up = [math.log10(spot.flops_per_s) for spot in spots] + [math.log10(peaks.flops_per_s)]
     left, right = min(*across, math.log10(peaks.ridge) - 0.4), max(*across, math.log10(peaks.ridge) + 0.4)
-    return _Axes(left - 0.2, right + 0.3, min(up) - 0.3, max(up) + 0.2)
+    return Axes(left - 0.2, right + 0.3, min(up) - 0.3, max(up) + 0.2)
 
 
 def drawing(spots: Sequence[Spot], peaks: Peaks) -> list[str]:
     """Return the picture as lines of characters: the roofs, a mark for each row, and what the marks are."""
-    axes = _axes(spots, peaks)
+    axes = plot_axes(spots, peaks)
     grid = [[" "] * WIDE for _ in range(HIGH)]
     for column in range(WIDE):
         at = 10 ** (axes.left + (axes.right - axes.left) * column / (WIDE - 1))
@@ -101,12 +102,12 @@ def _mark(name: str, taken: Iterable[str]) -> str:
     return name if len(name) == 1 and name not in used else next((mark for mark in MARKS if mark not in used), "#")
 
 
-def _row(value: float, axes: _Axes) -> int | None:
+def _row(value: float, axes: Axes) -> int | None:
     place = round((axes.top - math.log10(value)) / (axes.top - axes.bottom) * (HIGH - 1))
     return place if 0 <= place < HIGH else None
 
 
-def _ticks(axes: _Axes) -> str:
+def _ticks(axes: Axes) -> str:
     line = [" "] * WIDE
     for power in range(math.ceil(axes.left * 2), math.floor(axes.right * 2) + 1):
         text = figures(10 ** (power / 2))
@@ -138,7 +139,7 @@ def save(path: str, spots: Sequence[Spot], peaks: Peaks, title: str) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    axes = _axes(spots, peaks)
+    axes = plot_axes(spots, peaks)
     with mpl.rc_context({"font.family": "DejaVu Sans", "svg.fonttype": "none", "svg.hashsalt": "convcalc"}):
         figure, plane = pyplot.subplots(figsize=(11, 6), layout="constrained")
         _roofs(plane, peaks, axes)
@@ -159,7 +160,7 @@ def save(path: str, spots: Sequence[Spot], peaks: Peaks, title: str) -> None:
             pyplot.close(figure)
 
 
-def _roofs(plane: Any, peaks: Peaks, axes: _Axes) -> None:
+def _roofs(plane: Any, peaks: Peaks, axes: Axes) -> None:
     """Both roofs with their figures, the ridge, and axes in plain numbers."""
     from matplotlib import ticker
 
@@ -178,7 +179,7 @@ def _roofs(plane: Any, peaks: Peaks, axes: _Axes) -> None:
     plane.annotate(f"ridge {figures(peaks.ridge)}", (peaks.ridge, 10**axes.bottom / 1e9), xytext=(5, 6), **beside)
     at = left * 1.06
     plane.text(
-        at, peaks.attainable(at) * 1.05 / 1e9, f"{figures(peaks.bytes_per_s / 1e9)} GB/s ({peaks.bytes_from})",
+        at, peaks.attainable(at) * 1.05 / 1e9, f"{giga(peaks.bytes_per_s)} GB/s ({peaks.bytes_from})",
         rotation=math.degrees(math.atan2(peaks.bytes_per_s / 1e9, 1)), rotation_mode="anchor",
         transform_rotates_text=True, va="bottom", fontsize=9, color="#222222",
     )  # fmt: skip

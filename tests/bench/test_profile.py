@@ -79,7 +79,7 @@ def test_onednns_own_times_explain_the_call() -> None:
             (seen,) = interleaved([stopwatch(made.call)], Task(min_s=0.1, max_s=0.3))
             told = kernels.onednn(made.call, 5)
             share = sum(one.seconds for one in told) / seen.median
-        name = kernels.backend(made, found, Setup()) or "not told"
+        name = kernels.library(made, found, Setup()) or "not told"
         where = ", ".join(dict.fromkeys(one.implementation for one in told if not one.is_reorder)) or "not in oneDNN"
         print(f"\n{spec} on {size}: {seen.median * 1e3:.2f} ms, {name}, {where}: {100 * share:.0f}%", end="")
         if seen.median >= 1e-3:

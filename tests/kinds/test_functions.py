@@ -198,3 +198,21 @@ def test_a_filled_pad_is_the_value_of_its_channel() -> None:
     padded = compute(pad.op, [torch.zeros(1, 4, 5, 5), value])
     torch.testing.assert_close(padded[0, :, 0, 0], value)
     assert not padded[..., 1:-1, 1:-1].any()
+
+
+GATES = {
+    "se": ((1, 32, 8, 8), {}, 2), "sk": ((1, 32, 8, 8), {}, 4), "splat": ((1, 32, 8, 8), {"padding": 1}, 3),
+    "scconv": ((1, 32, 8, 8), {}, 4),
+}  # fmt: skip
+"""Kinds whose gates the papers do not count, with how many convolutions each has (1x1s included)."""
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_gates_are_no_contractions(name: str) -> None:
+    from convcalc.kinds import find
+    from convcalc.ops import Conv, Einsum
+
+    shape, arguments, convolutions = GATES[name]
+    graph = find(name)[0].build(shape, **arguments)
+    assert not any(isinstance(node.op, Einsum) for node in graph.nodes)
+    assert sum(isinstance(node.op, Conv) for node in graph.nodes) == convolutions

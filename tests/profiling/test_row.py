@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from convcalc.cli.views.profile import DETAILS, PAIR, ROOF, TIME
 from convcalc.errors import SpecError
 from convcalc.profiling.fields import columns, to_json
 from convcalc.profiling.observation import Kernel, Observation, kernel_share, reorder_share
@@ -143,12 +142,3 @@ def test_a_row_comes_back_from_json_whole() -> None:
 def test_what_is_not_a_row_says_which_key(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(SpecError, match=re.escape(reason)):
         Row.from_json({**row().to_json(), **change})
-
-
-def test_every_column_is_described_and_each_with_a_heading_is_in_a_table() -> None:
-    known = columns(Row)
-    assert all(column.description for column in known.values())
-    shown = {column.key for table in (TIME, ROOF, DETAILS, PAIR) for column in table}
-    lead = {"name", "spec", "input", "variant", "status"}
-    assert {tag for tag, column in known.items() if column.heading} == (shown | lead) - {"spread", "checked"}
-    assert {tag for tag, column in known.items() if column.hidden} == {c.key for c in DETAILS} - {"checked"}

@@ -32,7 +32,7 @@ def where(lines: list[str], mark: str) -> tuple[int, int]:
 
 def test_marks_stand_where_their_numbers_say() -> None:
     lines = drawing(SPOTS, PEAKS)
-    axes = roofline._axes(SPOTS, PEAKS)
+    axes = roofline.plot_axes(SPOTS, PEAKS)
     for mark, spot in zip("01", SPOTS, strict=True):
         column, line = where(lines, mark)
         across = axes.left + (axes.right - axes.left) * column / (WIDE - 1)
@@ -46,7 +46,7 @@ def test_the_roof_rises_to_the_ridge_and_is_flat_beyond() -> None:
     lines = drawing(SPOTS, PEAKS)[1 : HIGH + 1]
     flat = [line.partition("│")[2] for line in lines if "──" in line]
     assert len(flat) == 1 and "╱" in "".join(lines)
-    axes = roofline._axes(SPOTS, PEAKS)
+    axes = roofline.plot_axes(SPOTS, PEAKS)
     begins = axes.left + (axes.right - axes.left) * flat[0].index("─") / (WIDE - 1)
     assert begins == pytest.approx(math.log10(PEAKS.ridge), abs=2 * (axes.right - axes.left) / WIDE)
 

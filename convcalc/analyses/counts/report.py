@@ -39,6 +39,20 @@ class CountedRow(NamedTuple):
         return self.segment.scope.times
 
     @property
+    def all_params(self) -> Params:
+        """Learned numbers of all copies."""
+        return self.params * self.times
+
+    @property
+    def all_macs(self) -> Size:
+        """Multiply-adds of all copies."""
+        return self.macs * self.times
+
+    def all_copies(self, counts: dict[str, Size]) -> dict[str, Size]:
+        """Return counts of this row, by name, for all copies."""
+        return {name: count * self.times for name, count in counts.items()}
+
+    @property
     def outputs(self) -> tuple[Value, ...]:
         """What it makes that is read outside, or all outputs that have names."""
         return self.segment.outputs
@@ -54,12 +68,12 @@ class BlockReport:
     @property
     def params(self) -> Params:
         """Learned numbers, by what they do."""
-        return sum((row.params * row.times for row in self.rows), Params())
+        return sum((row.all_params for row in self.rows), Params())
 
     @property
     def macs(self) -> Size:
         """Multiply-adds."""
-        return total(row.macs * row.times for row in self.rows)
+        return total(row.all_macs for row in self.rows)
 
     @property
     def at_least(self) -> list[str]:
@@ -123,12 +137,17 @@ class CountReport:
         return total(block.macs for block in self.blocks)
 
     @property
+    def flops(self) -> Size:
+        """Floating-point operations of the multiply-adds: two each."""
+        return 2 * self.macs
+
+    @property
     def other(self) -> dict[str, Size]:
         """The work that is no multiply-add, by name."""
         sums: dict[str, Size] = {}
         for row in self.rows:
-            for name, count in row.other.items():
-                sums[name] = sums.get(name, 0) + count * row.times
+            for name, count in row.all_copies(row.other).items():
+                sums[name] = sums.get(name, 0) + count
         return sums
 
     @property

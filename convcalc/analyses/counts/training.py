@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 from convcalc import ops
 from convcalc.analyses.counts.macs import macs_of
 from convcalc.analyses.counts.memory import bytes_of, held, last_reader, storages
-from convcalc.analyses.hdc.pass_through import one_position
+from convcalc.analyses.pass_through import one_position
 from convcalc.sizes import Size, product, total
 
 if TYPE_CHECKING:

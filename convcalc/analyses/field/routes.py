@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from convcalc import ops
-from convcalc.analyses.hdc.pass_through import spread_out
+from convcalc.analyses.pass_through import spread_out
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node, Value

@@ -45,6 +45,11 @@ class DesignReport:
     designs: tuple[Design, ...]
     sawtooth: tuple[SawtoothDesign, ...]
 
+    @property
+    def widest(self) -> int:
+        """The field of the fewest layers at its largest without holes, the kernel to their power."""
+        return int(self.kernel**self.fewest_layers)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
         document: dict[str, Any] = plain(

@@ -17,7 +17,7 @@ from convcalc.analyses.boxes import union_of_boxes
 from convcalc.analyses.field.fields import fields
 from convcalc.analyses.field.reach import Reach
 from convcalc.analyses.hdc.gridding import Exact, Gridding, check, exact
-from convcalc.analyses.hdc.pass_through import moved, spread_out, whole
+from convcalc.analyses.pass_through import moved, spread_out, whole
 from convcalc.errors import UnsupportedError
 
 if TYPE_CHECKING:

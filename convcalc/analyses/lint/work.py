@@ -9,8 +9,8 @@ from convcalc import ops
 from convcalc.analyses.counts.macs import macs_of
 from convcalc.analyses.counts.traffic import intensity, step_bytes
 from convcalc.analyses.counts.useful import useful
-from convcalc.analyses.hdc.pass_through import one_position
 from convcalc.analyses.lint.facts import Facts, Finding, Findings
+from convcalc.analyses.pass_through import one_position
 from convcalc.ops import CONVOLUTIONS, SOURCES
 from convcalc.sizes import ceil_div, known
 from convcalc.units import ITEMSIZES

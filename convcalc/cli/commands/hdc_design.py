@@ -45,7 +45,7 @@ def command(
     report = design_rates(field, kernel, layers, shown)
     title = (
         f"a field of {field:,} takes at least {plural(report.fewest_layers, 'layer')} of kernel {kernel}, which reach"
-        f" at most {kernel**report.fewest_layers:,} without holes"
+        f" at most {report.widest:,} without holes"
     )
     rows = [design._asdict() for design in report.designs]
     tables = [Table(columns=COLUMNS, rows=rows, head=[title], foot=_feet(report), name="design")]

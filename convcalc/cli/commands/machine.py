@@ -14,7 +14,7 @@ from convcalc.errors import SpecError
 from convcalc.profiling.fields import to_json
 from convcalc.profiling.run import measure_roofs
 from convcalc.render.table import Answer, Column, Table
-from convcalc.units import figures, plural
+from convcalc.units import figures, giga, plural
 
 if TYPE_CHECKING:
     from convcalc.profiling.roofline import Peaks
@@ -49,11 +49,11 @@ def command(
         run, measured = measure_roofs(setup, refresh=refresh, progress=progress)
     machine, peaks = run.machine, measured.given(*given)
     rows = [
-        {"what": "compute", "peak": f"{figures(peaks.flops_per_s / 1e9)} GFLOP/s", "source": _compute(peaks)},
-        {"what": "memory", "peak": f"{figures(peaks.bytes_per_s / 1e9)} GB/s", "source": peaks.bytes_from},
+        {"what": "compute", "peak": f"{giga(peaks.flops_per_s)} GFLOP/s", "source": _compute(peaks)},
+        {"what": "memory", "peak": f"{giga(peaks.bytes_per_s)} GB/s", "source": peaks.bytes_from},
     ]
     if peaks.near_bytes_per_s is not None:
-        near = f"{figures(peaks.near_bytes_per_s / 1e9)} GB/s"
+        near = f"{giga(peaks.near_bytes_per_s)} GB/s"
         rows.append({"what": "last cache, half full", "peak": near, "source": "measured"})
     head = [f"{machine['name']}, {machine['device']}, {plural(setup.threads, 'thread')}, {setup.dtype}"]
     foot = [

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from convcalc.analyses.counts.answers import MacsReport, lost_share, macs_report
 from convcalc.analyses.counts.report import CountedRow
 from convcalc.analyses.counts.report import count as count_layers
+from convcalc.analyses.layer_answers import MacsReport, lost_share, macs_report
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.subjects import read_subjects
 from convcalc.cli.views.counts import at_least_line, folded_line, shape_text, total_label
@@ -71,10 +71,10 @@ def _cells(row: CountedRow, extra: dict[str, Size], macs: Size) -> dict[str, Any
         "name": row.name,
         "layer": row.text,
         "output": shape_text(row.outputs),
-        "macs": row.macs * row.times,
-        "share": share(row.macs * row.times, macs),
-        "other": {name: n * row.times for name, n in row.other.items()},
-        **{key: n * row.times for key, n in extra.items()},
+        "macs": row.all_macs,
+        "share": share(row.all_macs, macs),
+        "other": row.all_copies(row.other),
+        **row.all_copies(extra),
     }
     if "macs_useful" in extra:
         cells["lost"] = lost_share(extra["macs_useful"], row.macs)
@@ -84,14 +84,14 @@ def _cells(row: CountedRow, extra: dict[str, Size], macs: Size) -> dict[str, Any
 def _feet(report: MacsReport) -> list[str]:
     counts, sums = report.counts, report.sums
     macs = counts.macs
-    lines = [f"{exactly(macs)} MACs = {exactly(2 * macs)} FLOPs (2 x MACs); biases, norms, pools are other work"]
+    lines = [f"{exactly(macs)} MACs = {exactly(counts.flops)} FLOPs (2 x MACs); biases, norms, pools are other work"]
     if "macs_useful" in sums:
         real = sums["macs_useful"]
         lines.append(f"{exactly(real)} MACs touch real input, {percent(lost_share(real, macs))} land on padding")
     if "macs_input_grad" in sums:
         data, weights = sums["macs_input_grad"], sums["macs_weight_grad"]
         lines.append(
-            f"a training step: {exactly(macs + data + weights)} MACs = forward {exactly(macs)} + activations'"
+            f"a training step: {exactly(report.training)} MACs = forward {exactly(macs)} + activations'"
             f" gradients {exactly(data)} + weights' {exactly(weights)}; the input needs no gradient"
         )
     return [*lines, *at_least_line(counts.at_least, "the work"), *folded_line(counts)]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from convcalc.analyses.counts.answers import PARTS, ParamsReport, params_json
 from convcalc.analyses.counts.report import CountedRow, CountReport, count
+from convcalc.analyses.layer_answers import PARTS, ParamsReport, params_json
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.subjects import read_subjects
 from convcalc.cli.views.counts import at_least_line, folded_line, total_label
 from convcalc.errors import SpecError
 from convcalc.render.table import Answer, Column, Table
-from convcalc.sizes import known, total
+from convcalc.sizes import known
 from convcalc.spec.assemble import deployed
 from convcalc.units import count as count_text
 from convcalc.units import exactly, percent, share
@@ -74,11 +74,11 @@ def _columns(report: CountReport) -> tuple[Column, ...]:
 
 
 def _cells(row: CountedRow, report: CountReport) -> dict[str, Any]:
-    params = row.params * row.times
+    params = row.all_params
     return {
         "name": row.name,
         "layer": row.text,
         "params": params.total,
         **params_json(params),
-        "share": share(total((params.total,)), report.params.total),
+        "share": share(params.total, report.params.total),
     }

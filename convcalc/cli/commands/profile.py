@@ -27,13 +27,13 @@ from convcalc.cli.options import (
 )
 from convcalc.cli.profile_options import ProfileOptions
 from convcalc.cli.quantities import per_second
-from convcalc.cli.subjects import check_runnable, hints, read_subjects
+from convcalc.cli.subjects import at_batch, check_runnable, hints, read_subjects
 from convcalc.cli.variants import batches, duration, setups, threads, words
 from convcalc.cli.views.best import best_table, code_lines
 from convcalc.cli.views.comparison import verdict_text
 from convcalc.cli.views.profile import compile_notes, failures, notes, pair_tables, roof_notes, status_notes, tables
 from convcalc.cli.views.progress import bar
-from convcalc.errors import ConvcalcError, SpecError, UnsupportedError
+from convcalc.errors import ConvcalcError, SpecError
 from convcalc.profiling.best import find_best, layouts
 from convcalc.profiling.compare import compare_pair
 from convcalc.profiling.environment import ALLOCATORS
@@ -42,7 +42,6 @@ from convcalc.profiling.report import ProfileReport, profile
 from convcalc.profiling.run import Limits
 from convcalc.profiling.store import RowStore
 from convcalc.render.table import Answer, Table
-from convcalc.spec.assemble import assemble
 from convcalc.subject import Subject
 from convcalc.units import plural
 
@@ -133,25 +132,10 @@ def command(
     others = read_subjects([vs], inputs, input_layout) if vs is not None else []
     check_runnable(others)
     if vs is not None:
-        return _pair(_batched(subjects, sizes[0]), _batched(others, sizes[0]), options)
+        return _pair(at_batch(subjects, sizes[0]), at_batch(others, sizes[0]), options)
     if fastest:
-        return _best(_batched(subjects, sizes[0]), options)
-    return _rows({size: _batched(subjects, size) for size in sizes}, options)
-
-
-def _batched(blocks: list[Subject], size: int | None) -> list[Subject]:
-    """The same stacks on inputs of another batch. Raises UnsupportedError for inputs that have none."""
-    if size is None:
-        return blocks
-    batched = []
-    for stack in blocks:
-        first = stack.block.layers[0].kind
-        if first.rows or any(len(value.shape) < 2 for value in stack.graph.inputs):
-            raise UnsupportedError(f"--batch: the input of {first.name} has no batch")
-        shapes = [(size, *value.shape[1:]) for value in stack.graph.inputs]
-        inputs = tuple(tensor._replace(sizes=shape) for tensor, shape in zip(stack.block.inputs, shapes, strict=True))
-        batched.append(assemble(stack.block._replace(inputs=inputs)))
-    return batched
+        return _best(at_batch(subjects, sizes[0]), options)
+    return _rows({size: at_batch(subjects, size) for size in sizes}, options)
 
 
 def _rows(by_batch: dict[int | None, list[Subject]], options: ProfileOptions) -> int:
@@ -237,7 +221,7 @@ def _pair(first: Sequence[Subject], second: Sequence[Subject], options: ProfileO
 
 
 def _text(stack: Subject) -> str:
-    return "  ".join(dict.fromkeys(scope.text for scope in stack.graph.scopes if scope.text)) or "the whole"
+    return "  ".join(stack.layer_texts) or "the whole"
 
 
 def _best(blocks: Sequence[Subject], options: ProfileOptions) -> int:

@@ -97,7 +97,7 @@ def _feet(report: SeparabilityReport) -> list[str]:
     work = f"{valid.separable:,} multiplications, {valid.dense:,} dense"
     return [
         *foot,
-        f"weights: {report.weights} in {pairs}, {found.shape[0] * found.shape[1]} in the kernel",
+        f"weights: {report.weights} in {pairs}, {found.size} in the kernel",
         _pays(valid.ratio, f"on {image} x {image} without padding: {work}"),
         _pays(report.same.ratio, "with padding that keeps the size"),
     ]

@@ -65,12 +65,8 @@ def command(
         raise SpecError("give --in and --out, such as solve --in 56 --out 112 --transposed, or layers")
     if inputs or max_size is not None:
         raise SpecError("-i and --max-size go with layers: give the sizes with --in and --out")
-    bounds = Bounds(
-        kernels=range(1, (max_kernel or 7) + 1) if kernel is None else [kernel],
-        strides=range(1, (max_stride or 8) + 1) if stride is None else [stride],
-        dilations=range(1, (max_dilation or 1) + 1) if dilation is None else [dilation],
-        padding=padding,
-    )
+    exact = (kernel, stride, dilation)
+    bounds = Bounds.up_to(max_kernel or 7, max_stride or 8, max_dilation or 1, exact=exact, padding=padding)
     answer = solve(_sizes(size_in, "--in"), _sizes(size_out, "--out"), bounds, transposed=transposed)
     return emit(Answer("solve", answer.to_dict(), [solution_table(answer, shown or 12)]), form, out)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from convcalc.analyses.counts.answers import summarise
 from convcalc.analyses.counts.report import count as count_layers
+from convcalc.analyses.layer_answers import summarise
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.subjects import read_subjects
 from convcalc.cli.views.summary import summary_tables

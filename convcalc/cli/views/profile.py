@@ -11,7 +11,7 @@ from convcalc.profiling.roofline import GIVEN, MEASURED
 from convcalc.profiling.row import Row, shape_text
 from convcalc.profiling.status import OK
 from convcalc.render.table import Column, Table
-from convcalc.units import count, dashed, figures, percent, plural, seconds, share, size_of
+from convcalc.units import count, dashed, figures, giga, percent, plural, seconds, share, size_of
 
 if TYPE_CHECKING:
     from convcalc.profiling.observation import Kernel
@@ -31,7 +31,7 @@ SHOW: Final = {
     "share": percent,
     "number": dashed(figures),
     "FLOP/B": dashed(figures),
-    "FLOP/s": dashed(lambda value: figures(value / 1e9)),
+    "FLOP/s": dashed(giga),
     "ratio": lambda value: "-" if value is None else f"{figures(value)}x",
 }
 """How a value is written in a table, by its unit; text and plain numbers as they are."""
@@ -192,7 +192,7 @@ def roof_notes(peaks: Roofs) -> list[str]:
         if roofs.flops_from != roofs.bytes_from:
             source = f"compute {roofs.flops_from}, memory {roofs.bytes_from}"
         whose = f" of {dtype} and {plural(threads, 'thread')}" if len(peaks) > 1 else ""
-        rates = f"{figures(roofs.flops_per_s / 1e9)} GFLOP/s, {figures(roofs.bytes_per_s / 1e9)} GB/s"
+        rates = f"{giga(roofs.flops_per_s)} GFLOP/s, {giga(roofs.bytes_per_s)} GB/s"
         lines.append(f"roofs{whose} {source}: {rates}, ridge {figures(roofs.ridge)} FLOP/B")
     lines.append("± is half the median's 95% interval; cold: weights out of cache; FLOPs = 2 x MACs; bytes: all once")
     return lines

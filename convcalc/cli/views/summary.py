@@ -11,9 +11,9 @@ from convcalc.sizes import total
 from convcalc.units import count, exactly, percent, share
 
 if TYPE_CHECKING:
-    from convcalc.analyses.counts.answers import SummaryReport
     from convcalc.analyses.counts.report import CountedRow, CountReport
     from convcalc.analyses.field.report import FieldReport
+    from convcalc.analyses.layer_answers import SummaryReport
 
 COLUMNS = (
     Column("name", "#"),

@@ -28,7 +28,7 @@ SMALL = 0.02
 """Kernels under this share of a call are not named one by one."""
 
 
-def backend(made: Prepared, graph: Graph, setup: Setup) -> str:
+def library(made: Prepared, graph: Graph, setup: Setup) -> str:
     """Return the backend torch chooses for a graph's only convolution; empty where it does not tell."""
     if setup.layout == "prepacked" or setup.mode == "compile":
         return ""  # these do not go through torch's choice

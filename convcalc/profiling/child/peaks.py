@@ -57,7 +57,7 @@ def _products(setup: Setup, task: Task, synchronise: Callable[[], None]) -> tupl
     for side in SIDES if setup.device == "cpu" else (4096, 8192):
         one, two = (torch.randn(side, side, device=setup.device).to(DTYPES[setup.dtype]) for _ in range(2))
         slow = False
-        for library, work in _libraries(one, two).items():
+        for library, work in libraries(one, two).items():
             found = measure(stopwatch(work, synchronise=synchronise), task)
             rate = 2 * side**3 / found.median
             slow = slow or found.median > LONGEST
@@ -68,7 +68,7 @@ def _products(setup: Setup, task: Task, synchronise: Callable[[], None]) -> tupl
     return best, best_side, best_in
 
 
-def _libraries(one: Tensor, two: Tensor) -> dict[str, Callable[[], object]]:
+def libraries(one: Tensor, two: Tensor) -> dict[str, Callable[[], object]]:
     """The product as torch calls it, and on the CPU as oneDNN does for tensors in its own layout.
 
     torch.mm asks MKL, which is half as fast as oneDNN on processors it does not know: a convolution would be above

@@ -13,11 +13,10 @@ import torch
 
 from convcalc.errors import ConvcalcError
 from convcalc.profiling import noise
-from convcalc.profiling.child.backends.cpu import Place
-from convcalc.profiling.child.backends.cuda import Accelerator
+from convcalc.profiling.child.backends import open_backend
 from convcalc.profiling.child.check import check
 from convcalc.profiling.child.devices import describe, pick_device, versions
-from convcalc.profiling.child.kernels import backend
+from convcalc.profiling.child.kernels import library
 from convcalc.profiling.child.peaks import tell_peaks
 from convcalc.profiling.child.prepare import Prepared, prepare, subnormals
 from convcalc.profiling.environment import recorded
@@ -29,6 +28,7 @@ from convcalc.profiling.sampling import Block, clock_cost, interleaved, measure
 from convcalc.profiling.status import MAX_DRIFT
 
 if TYPE_CHECKING:
+    from convcalc.profiling.child.backends.cpu import Backend
     from convcalc.profiling.plan import Plan, Task
 
 Tell = Callable[..., None]
@@ -51,16 +51,16 @@ def run(plan: Plan, tell: Tell) -> None:
     torch.set_num_threads(plan.threads)
     if not plan.keep_denormals:
         torch.set_flush_denormal(True)
-    place = Place(device) if device.type == "cpu" else Accelerator(device)
-    with place.modes():
-        tell("ready", machine=_machine(device, plan, place))
+    backend = open_backend(device)
+    with backend.modes():
+        tell("ready", machine=_machine(device, plan, backend))
         for setup in plan.peaks:
             tell_peaks(replace(setup, device=device.type), plan.refresh, tell)
         torch.set_num_threads(plan.threads)
-        _groups(plan, device, place, tell)
+        _groups(plan, device, backend, tell)
 
 
-def _machine(device: torch.device, plan: Plan, place: Place) -> dict[str, Any]:
+def _machine(device: torch.device, plan: Plan, backend: Backend) -> dict[str, Any]:
     import os
 
     return {
@@ -71,11 +71,11 @@ def _machine(device: torch.device, plan: Plan, place: Place) -> dict[str, Any]:
         "cores": cores(),
         "environment": recorded(dict(os.environ)),
         **noise.conditions(),
-        **place.state(),
+        **backend.state(),
     }
 
 
-def _groups(plan: Plan, device: torch.device, place: Place, tell: Tell) -> None:
+def _groups(plan: Plan, device: torch.device, backend: Backend, tell: Tell) -> None:
     end = time.perf_counter() + plan.seconds
     done, total = 0, sum(len(group) for group in plan.groups)
     for number, group in enumerate(plan.groups):
@@ -84,7 +84,7 @@ def _groups(plan: Plan, device: torch.device, place: Place, tell: Tell) -> None:
         tell("begin", group=number, seconds=share)
         torch.manual_seed(0)
         end += _fresh_compiler(jobs, tell)
-        observations = _group(jobs, plan, share, place, tell)
+        observations = _group(jobs, plan, share, backend, tell)
         end += sum(
             observation.compile_s or 0.0 for observation in observations
         )  # compiling is told apart, and takes nothing from the others
@@ -119,19 +119,19 @@ def _fresh_compiler(jobs: Sequence[Job], tell: Tell) -> float:
     return time.perf_counter() - start
 
 
-def _group(jobs: Sequence[Job], plan: Plan, share: float, place: Place, tell: Tell) -> list[Observation]:
+def _group(jobs: Sequence[Job], plan: Plan, share: float, backend: Backend, tell: Tell) -> list[Observation]:
     """Time jobs whose blocks take turns; one that fails leaves the others."""
     begin = time.perf_counter()
     entrants = [_Entrant(job) for job in jobs]
     for entrant in entrants:
-        _guarded(entrant, lambda one: _ready(one, plan, share / len(jobs), place, tell))
+        _guarded(entrant, lambda one: _ready(one, plan, share / len(jobs), backend, tell))
     compiled = sum(one.observation.compile_s or 0.0 for one in entrants)
     alive = [entrant for entrant in entrants if not entrant.observation.failure]
     if alive:
         left = share - (time.perf_counter() - begin - compiled)
         try:
             with _quietly(jobs):
-                _time(alive, plan, left, share, place)
+                _time(alive, plan, left, share, backend)
         except Exception as error:
             for entrant in alive:
                 entrant.observation = Observation(failure=reason(error))
@@ -163,24 +163,24 @@ def _quietly(jobs: Sequence[Job]) -> AbstractContextManager[Any]:
     return torch.no_grad() if any(job.setup.mode == "compile" for job in jobs) else torch.inference_mode()
 
 
-def _ready(entrant: _Entrant, plan: Plan, share: float, place: Place, tell: Tell) -> None:
+def _ready(entrant: _Entrant, plan: Plan, share: float, backend: Backend, tell: Tell) -> None:
     """Prepare a row, call it once, and ask in calls that are not timed what ran and whether it is right.
 
     Asking takes at most about half of the row's share; where one call is too long for that, nothing is asked.
     """
     setup, graph = entrant.job.setup, entrant.job.graph
     begin = time.perf_counter()
-    with place.settings(setup):
+    with backend.settings(setup):
         made = entrant.made = _made(entrant.job, tell)
-        block = place.block(made.call)
-        entrant.block = place.under(setup, block)
+        block = backend.block(made.call)
+        entrant.block = backend.under(setup, block)
         begin += made.compile_s or 0.0
         with _quietly([entrant.job]):
             first = block(1)
             found = Observation(compile_s=made.compile_s, first_s=first)
             if time.perf_counter() - begin < share / 4:
-                named = _kernels(made.call, block, share / 4, place)
-                found = replace(found, kernels=tuple(named), backend=backend(made, graph, setup))
+                named = _kernels(made.call, block, share / 4, backend)
+                found = replace(found, kernels=tuple(named), backend=library(made, graph, setup))
         if time.perf_counter() - begin < share / 2 and first < share / 8:
             with torch.no_grad() if setup.direction == "forward" else nullcontext():
                 found = replace(found, check=check(made, graph, setup), subnormals=subnormals(made))
@@ -199,25 +199,25 @@ def _made(job: Job, tell: Tell) -> Prepared:
     return made
 
 
-def _kernels(call: Callable[[], Any], block: Block, seconds: float, place: Place) -> list[Kernel]:
+def _kernels(call: Callable[[], Any], block: Block, seconds: float, backend: Backend) -> list[Kernel]:
     """What ran in a call that is warm; nothing where there is no time to ask."""
     runs = min(RUNS, int(seconds / max(block(1), 1e-9) / 3))
     if not runs:
         return []
     block(runs)
-    return place.kernels(call, runs)
+    return backend.kernels(call, runs)
 
 
-def _time(entrants: Sequence[_Entrant], plan: Plan, left: float, share: float, place: Place) -> None:
+def _time(entrants: Sequence[_Entrant], plan: Plan, left: float, share: float, backend: Backend) -> None:
     """Time what is ready: hot in turns between two looks at a yardstick, once more if the machine moved; then cold."""
     end = time.perf_counter() + left
-    yardstick = place.yardstick(entrants[0].job.setup)
+    yardstick = backend.yardstick(entrants[0].job.setup)
     look = min(REFERENCE_S, share / 40)
     wants_cold = plan.cold and len(entrants) == 1
     task = replace(plan.task, block_s=max(plan.task.block_s, 1000 * clock_cost()))
     each = (left - 3 * look) / len(entrants) * ((1 - COLD_SHARE) if wants_cold else 1.0)
     retried = False
-    place.throttled()  # gives clocks that are low a moment to rise
+    backend.throttled()  # gives clocks that are low a moment to rise
     while True:
         before = yardstick(look)
         counters = noise.read()
@@ -232,19 +232,19 @@ def _time(entrants: Sequence[_Entrant], plan: Plan, left: float, share: float, p
     for one, timing in zip(entrants, measured, strict=True):
         one.observation = replace(
             one.observation, warm_cache=timing, noise=during, drift_ratio=moved, reference_matmul_s=before,
-            retried=retried, page_faults=_faults(one, timing.median, end), throttling=place.throttled(),
-            device_state=tuple({**place.state(), **_extras(one, place, end)}.items()),
+            retried=retried, page_faults=_faults(one, timing.median, end), throttling=backend.throttled(),
+            device_state=tuple({**backend.state(), **_extras(one, backend, end)}.items()),
         )  # fmt: skip
     if wants_cold:
-        _cold(entrants[0], task, end - time.perf_counter(), place)
+        _cold(entrants[0], task, end - time.perf_counter(), backend)
     else:
         entrants[0].observation = replace(entrants[0].observation, cold_note=NOT_ASKED)
 
 
-def _extras(entrant: _Entrant, place: Place, end: float) -> dict[str, Any]:
+def _extras(entrant: _Entrant, backend: Backend, end: float) -> dict[str, Any]:
     made = entrant.made
     left = end - time.perf_counter()
-    return place.extras(made.call, left / 2) if made is not None and left > 0 else {}
+    return backend.extras(made.call, left / 2) if made is not None and left > 0 else {}
 
 
 def _faults(entrant: _Entrant, each: float, end: float) -> float | None:
@@ -258,7 +258,7 @@ def _faults(entrant: _Entrant, each: float, end: float) -> float | None:
     return None if before is None or after is None else (after - before) / 2
 
 
-def _cold(entrant: _Entrant, task: Task, left: float, place: Place) -> None:
+def _cold(entrant: _Entrant, task: Task, left: float, backend: Backend) -> None:
     """The same with weights out of cache: copies that take turns on the CPU, a GPU's cache overwritten."""
     made = entrant.made
     assert made is not None
@@ -266,11 +266,11 @@ def _cold(entrant: _Entrant, task: Task, left: float, place: Place) -> None:
         entrant.observation = replace(entrant.observation, cold_note="no time was left")
         return
     end = time.perf_counter() + left
-    block, why = place.cold(made, entrant.job.setup)
+    block, why = backend.cold(made, entrant.job.setup)
     if block is None:
         entrant.observation = replace(entrant.observation, cold_note=why)
         return
-    found = measure(place.under(entrant.job.setup, block), task.within(end - time.perf_counter()))
+    found = measure(backend.under(entrant.job.setup, block), task.within(end - time.perf_counter()))
     few = found.samples < MIN_COLD_SAMPLES
     entrant.observation = replace(
         entrant.observation, cold_cache=None if few else found, cold_note="no time was left" if few else ""

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from convcalc.profiling.child.backends import cuda
-from convcalc.profiling.child.backends.cuda import Accelerator, modes, readings
+from convcalc.profiling.child.backends.cuda import CudaBackend, modes, readings
 from convcalc.profiling.plan import Task
 from convcalc.profiling.sampling import measure
 from tests.profiling.samples import graph
@@ -80,57 +80,57 @@ class Device:
 
 
 @pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> tuple[Accelerator, Device]:
+def gpu(monkeypatch: pytest.MonkeyPatch) -> tuple[CudaBackend, Device]:
     monkeypatch.setattr(cuda, "LEAST_FLUSH", 2**10)
     device = Device()
-    return Accelerator(torch.device("cpu"), api=device), device
+    return CudaBackend(torch.device("cpu"), api=device), device
 
 
-def test_calls_are_timed_by_events_behind_a_pause(gpu: tuple[Accelerator, Device]) -> None:
-    place, device = gpu
-    assert place.block(device.kernel)(4) == pytest.approx(4 * 0.5e-3)
+def test_calls_are_timed_by_events_behind_a_pause(gpu: tuple[CudaBackend, Device]) -> None:
+    backend, device = gpu
+    assert backend.block(device.kernel)(4) == pytest.approx(4 * 0.5e-3)
     assert device.log == ["sleep", *["kernel"] * 4, "synchronize"]  # one wait at the end, none between
 
 
-def test_the_cache_is_overwritten_before_each_call_and_not_timed(gpu: tuple[Accelerator, Device]) -> None:
-    place, device = gpu
-    flush = place._flush
+def test_the_cache_is_overwritten_before_each_call_and_not_timed(gpu: tuple[CudaBackend, Device]) -> None:
+    backend, device = gpu
+    flush = backend.flush_cache
 
     def flushing() -> None:
         device.clock += 7.0
         device.log.append("flush")
         flush()
 
-    place._flush = flushing  # type: ignore[method-assign]
-    assert place.flushed(device.kernel)(3) == pytest.approx(3 * 0.5e-3)
+    backend.flush_cache = flushing  # type: ignore[method-assign]
+    assert backend.flushed(device.kernel)(3) == pytest.approx(3 * 0.5e-3)
     assert device.log == ["sleep", *["flush", "kernel"] * 3, "synchronize"]
-    assert place._buffer.numel() == 3 * 2**20  # three times the cache
+    assert backend.buffer.numel() == 3 * 2**20  # three times the cache
 
 
-def test_the_same_loop_settles_on_the_devices_time(gpu: tuple[Accelerator, Device]) -> None:
-    place, device = gpu
-    found = measure(place.block(device.kernel), Task(min_s=0.01, max_s=1.0))
+def test_the_same_loop_settles_on_the_devices_time(gpu: tuple[CudaBackend, Device]) -> None:
+    backend, device = gpu
+    found = measure(backend.block(device.kernel), Task(min_s=0.01, max_s=1.0))
     assert found.settled and found.median == pytest.approx(0.5e-3)
 
 
-def test_a_graph_leaves_the_launch_out(gpu: tuple[Accelerator, Device], monkeypatch: pytest.MonkeyPatch) -> None:
-    place, device = gpu
+def test_a_graph_leaves_the_launch_out(gpu: tuple[CudaBackend, Device], monkeypatch: pytest.MonkeyPatch) -> None:
+    backend, device = gpu
     monkeypatch.setattr(cuda, "stopwatch", lambda call, synchronise: lambda calls: calls * 0.8e-3)
-    found = place.extras(device.kernel, 0.1)
+    found = backend.extras(device.kernel, 0.1)
     assert found["eager_s"] == pytest.approx(0.8e-3)
     assert found["graph_s"] == pytest.approx(0.5e-3)
     assert found["launch_overhead_s"] == pytest.approx(0.3e-3)
 
 
-def test_what_a_graph_cannot_hold_is_left_out(gpu: tuple[Accelerator, Device]) -> None:
-    place, device = gpu
+def test_what_a_graph_cannot_hold_is_left_out(gpu: tuple[CudaBackend, Device]) -> None:
+    backend, device = gpu
 
     def refuses() -> None:
         device.kernel()
         if device.capturing is not None:
             raise RuntimeError("operation not permitted when stream is capturing")
 
-    assert set(place.extras(refuses, 0.01)) == {"eager_s"}
+    assert set(backend.extras(refuses, 0.01)) == {"eager_s"}
 
 
 def test_clocks_are_read_and_low_ones_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,12 +145,12 @@ def test_clocks_are_read_and_low_ones_waited_for(monkeypatch: pytest.MonkeyPatch
         return subprocess.CompletedProcess(query, 0, stdout=next(lines))
 
     monkeypatch.setattr(cuda.subprocess, "run", smi)
-    place = Accelerator(torch.device("cuda"), api=Device())
-    assert place.throttled() == ""
+    backend = CudaBackend(torch.device("cuda"), api=Device())
+    assert backend.throttled() == ""
     assert slept == [0.05, 0.1]
-    assert place.readings["clocks.sm"] == 1900 and place.readings["temperature.gpu"] == 70
+    assert backend.readings["clocks.sm"] == 1900 and backend.readings["temperature.gpu"] == 70
     lines = iter(["900, 1980, 1593, 80, 300.0, 0x4"] * 3)
-    assert place.throttled() == "its clock is 900 MHz of 1980"
+    assert backend.throttled() == "its clock is 900 MHz of 1980"
 
 
 def test_without_nvidia_smi_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,22 +158,22 @@ def test_without_nvidia_smi_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) 
         raise FileNotFoundError("nvidia-smi")
 
     monkeypatch.setattr(cuda.subprocess, "run", missing)
-    place = Accelerator(torch.device("cuda"), api=Device())
-    assert place.throttled() == "" and place.read_clocks() == {}
+    backend = CudaBackend(torch.device("cuda"), api=Device())
+    assert backend.throttled() == "" and backend.read_clocks() == {}
     assert readings("[N/A], 1980, x") == {"clocks.max.sm": 1980.0}
 
 
 def test_hidden_gpus_are_counted_as_nvidia_smi_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    place = Accelerator(torch.device("cuda", 1), api=Device())
+    backend = CudaBackend(torch.device("cuda", 1), api=Device())
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    assert place._index() == "5"
+    assert backend.smi_index() == "5"
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    assert place._index() == "1"
+    assert backend.smi_index() == "1"
 
 
-def test_many_calls_are_queued_behind_several_pauses(gpu: tuple[Accelerator, Device]) -> None:
-    place, device = gpu
-    place.block(device.kernel)(250)
+def test_many_calls_are_queued_behind_several_pauses(gpu: tuple[CudaBackend, Device]) -> None:
+    backend, device = gpu
+    backend.block(device.kernel)(250)
     assert device.log.count("sleep") == 3 and device.log[101] == "sleep"
 
 
@@ -181,18 +181,18 @@ def test_cudnn_searches_only_in_the_blocks_that_ask_for_it() -> None:
     from convcalc.profiling.plan import Setup
 
     seen: list[bool] = []
-    place = Accelerator(torch.device("cuda"), api=Device())
+    backend = CudaBackend(torch.device("cuda"), api=Device())
     here = torch.get_num_threads()
     for mode in ("search", "eager"):
         setup = Setup(device="cuda", mode=mode, threads=here)
-        place.under(setup, lambda calls: seen.append(torch.backends.cudnn.benchmark) or 0.0)(1)
+        backend.under(setup, lambda calls: seen.append(torch.backends.cudnn.benchmark) or 0.0)(1)
     assert seen == [True, False] and torch.backends.cudnn.benchmark is False
 
 
 def test_modes_are_pinned_told_and_put_back() -> None:
     cudnn = torch.backends.cudnn
     before = cudnn.benchmark
-    with Accelerator(torch.device("cuda"), api=Device()).modes():
+    with CudaBackend(torch.device("cuda"), api=Device()).modes():
         assert cudnn.benchmark is False
         told = modes(torch.device("cuda"))
         assert set(told) == {"tf32_convolutions", "tf32_products", "cudnn_benchmark", "cudnn_deterministic"}
@@ -204,8 +204,8 @@ def test_a_device_without_events_is_timed_by_the_clock() -> None:
         def synchronize(self) -> None:
             pass
 
-    place = Accelerator(torch.device("cpu"), api=Bare())
-    assert place.block(lambda: None)(10) >= 0
+    backend = CudaBackend(torch.device("cpu"), api=Bare())
+    assert backend.block(lambda: None)(10) >= 0
 
 
 @pytest.mark.gpu

@@ -42,13 +42,13 @@ def test_torchs_own_operators_are_named() -> None:
 def test_the_backend_is_torchs_choice_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     setup = Setup()
     conv = graph("conv2d c=64 k=3 p=1", "64x28x28")
-    assert kernels.backend(prepare(conv, setup), conv, setup) in ("Mkldnn", "Slow2d", "")
+    assert kernels.library(prepare(conv, setup), conv, setup) in ("Mkldnn", "Slow2d", "")
     deep = graph("conv3d c=4 k=3", "4x6x6x6")
-    assert kernels.backend(prepare(deep, setup), deep, setup) in ("Slow3d", "Mkldnn", "")
+    assert kernels.library(prepare(deep, setup), deep, setup) in ("Slow3d", "Mkldnn", "")
     two = graph("conv2d c=4 k=1 conv2d c=4 k=1", "4x6x6")
-    assert kernels.backend(prepare(two, setup), two, setup) == ""
+    assert kernels.library(prepare(two, setup), two, setup) == ""
     monkeypatch.delattr(torch._C, "_select_conv_backend", raising=False)
-    assert kernels.backend(prepare(conv, setup), conv, setup) == ""
+    assert kernels.library(prepare(conv, setup), conv, setup) == ""
 
 
 def test_what_c_code_prints_is_caught_and_the_rest_is_not() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,6 @@ import pytest
 import torch
 
 from convcalc.cli.app import run
-from convcalc.cli.quantities import quantity
-from convcalc.errors import SpecError
 from convcalc.profiling import cache
 from convcalc.profiling.child import peaks
 from convcalc.profiling.child.peaks import measure_peaks
@@ -146,20 +143,12 @@ def test_rates_count_2n3_operations_and_each_tensors_bytes(monkeypatch: pytest.M
 
 def test_the_faster_library_is_the_roof(monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = torch.randn(8, 8), torch.randn(8, 8)
-    found = peaks._libraries(one, two)
+    found = peaks.libraries(one, two)
     assert "torch.mm" in found
     for work in found.values():
         work()
     monkeypatch.setattr(torch.Tensor, "to_mkldnn", lambda self: (_ for _ in ()).throw(RuntimeError("no oneDNN")))
-    assert set(peaks._libraries(one, two)) == {"torch.mm"}
-
-
-def test_quantities() -> None:
-    assert quantity("300M", "--x") == 300 * 10**6 and quantity("1.5Gi", "--x") == Fraction(3, 2) * 2**30
-    assert quantity("2e3", "--x") == 2000 and quantity("5K", "--x") == 5000 and quantity(".5T", "--x") == 5 * 10**11
-    for text in ("", "x", "3x", "-1", "0", "3m", "1e9999", "M"):
-        with pytest.raises(SpecError, match="--x"):
-            quantity(text, "--x")
+    assert set(peaks.libraries(one, two)) == {"torch.mm"}
 
 
 @pytest.mark.parametrize(

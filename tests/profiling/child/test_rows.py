@@ -11,6 +11,7 @@ import torch
 from convcalc.errors import ShapeError
 from convcalc.profiling.child import prepare as preparing
 from convcalc.profiling.child import rows
+from convcalc.profiling.child.backends import Backend
 from convcalc.profiling.fields import from_json
 from convcalc.profiling.observation import Observation
 from convcalc.profiling.plan import Job, Plan, Setup, Task
@@ -122,7 +123,7 @@ def test_a_call_that_raises_while_it_is_timed_fails_its_row(monkeypatch: pytest.
 
 def test_a_machine_that_moves_is_given_a_second_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     readings = iter([1.0, 1.3, 1.0, 1.01])
-    monkeypatch.setattr(rows.Place, "yardstick", lambda self, setup: lambda seconds: next(readings))
+    monkeypatch.setattr(Backend, "yardstick", lambda self, setup: lambda seconds: next(readings))
     ((one,),) = seen((job(),), cold=False)
     assert one.retried and one.drift_ratio == pytest.approx(1.01)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 YARDSTICK_SIDE, LOOKS = 512, 3
 
 
-class Place:
+class Backend:
     """A device: how calls on it are timed, what ran, and what disturbs it."""
 
     def __init__(self, device: torch.device) -> None:
@@ -48,7 +48,7 @@ class Place:
         return kernels.on_cpu(call, runs)
 
     def extras(self, call: Callable[[], Any], seconds: float) -> dict[str, Any]:
-        """Return more that this place can tell of a call in so many seconds; the CPU has nothing to add."""
+        """Return more that this backend can tell of a call in so many seconds; the CPU has nothing to add."""
         return {}
 
     def throttled(self) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from convcalc.profiling.child import kernels
-from convcalc.profiling.child.backends.cpu import Place
+from convcalc.profiling.child.backends.cpu import Backend
 from convcalc.profiling.sampling import stopwatch
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ SMI = ("clocks.sm", "clocks.max.sm", "clocks.mem", "temperature.gpu", "power.dra
 """What nvidia-smi is asked, all readings and no settings."""
 
 
-class Accelerator(Place):
+class CudaBackend(Backend):
     """Times calls with the device's own events, so that the host's time stays out."""
 
     def __init__(self, device: torch.device, api: Any = None) -> None:
         super().__init__(device)
         self.api = api if api is not None else getattr(torch, device.type)
         self.readings: dict[str, Any] = {}
-        self._buffer: Any = None
+        self.buffer: Any = None
 
     def block(self, call: Callable[[], Any]) -> Block:
         """Return what times so many calls, each between two events, queued behind a pause of the device."""
@@ -51,7 +51,7 @@ class Accelerator(Place):
 
     def flushed(self, call: Callable[[], Any]) -> Block:
         """Return what times so many calls, the cache overwritten before each; that also keeps the queue full."""
-        return self._events(call, before=self._flush)
+        return self._events(call, before=self.flush_cache)
 
     def _events(self, call: Callable[[], Any], before: Callable[[], object]) -> Block:
         if not hasattr(self.api, "Event"):
@@ -91,12 +91,13 @@ class Accelerator(Place):
         if sleep is not None:
             sleep(CYCLES * calls)
 
-    def _flush(self) -> None:
-        if self._buffer is None:
+    def flush_cache(self) -> None:
+        """Overwrite memory larger than the device's cache, so that the next call reads its data from outside."""
+        if self.buffer is None:
             properties = getattr(self.api, "get_device_properties", lambda device: None)(self.device)
             size = max(LEAST_FLUSH, 3 * getattr(properties, "L2_cache_size", 0))
-            self._buffer = torch.empty(size, dtype=torch.int8, device=self.device)
-        self._buffer.zero_()
+            self.buffer = torch.empty(size, dtype=torch.int8, device=self.device)
+        self.buffer.zero_()
 
     def extras(self, call: Callable[[], Any], seconds: float) -> dict[str, Any]:
         """Return what Python users feel and what the device alone takes: host-bound calls, and a graph of them.
@@ -147,7 +148,7 @@ class Accelerator(Place):
         """Return readings of nvidia-smi as numbers; nothing where it is not there."""
         if self.device.type != "cuda":
             return {}
-        query = ["nvidia-smi", f"--query-gpu={','.join(SMI)}", "--format=csv,noheader,nounits", "-i", self._index()]
+        query = ["nvidia-smi", f"--query-gpu={','.join(SMI)}", "--format=csv,noheader,nounits", "-i", self.smi_index()]
         try:
             done = subprocess.run(query, capture_output=True, text=True, timeout=5, check=True)
         except (OSError, subprocess.SubprocessError):
@@ -155,11 +156,11 @@ class Accelerator(Place):
         self.readings = readings(done.stdout)
         return self.readings
 
-    def _index(self) -> str:
+    def smi_index(self) -> str:
         """The GPU's number as nvidia-smi counts them, which does not know what is hidden from this process."""
         shown = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-        place = self.device.index or 0
-        return shown[place].strip() if place < len(shown) and shown[place].strip() else str(place)
+        index = self.device.index or 0
+        return shown[index].strip() if index < len(shown) and shown[index].strip() else str(index)
 
     def state(self) -> dict[str, Any]:
         """Return the last readings of the clocks, and the modes that change a kernel's time."""

@@ -58,13 +58,19 @@ class MacsReport:
         pairs = list(zip(every, self.counts.rows, strict=True))
         return {key: total(extra[key] * row.times for extra, row in pairs) for key in keys}
 
+    @property
+    def training(self) -> Size:
+        """Multiply-adds of a training step, forward and backward, where the gradients were asked for."""
+        sums = self.sums
+        return total((self.counts.macs, sums["macs_input_grad"], sums["macs_weight_grad"]))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
         counts, blocks = self.counts, []
         for block, extras in zip(counts.blocks, self.extras, strict=True):
             own = [{"flops": 2 * row.macs, "other": row.other} for row in block.rows]
             blocks.append(block.to_dict([{**keys, **extra} for keys, extra in zip(own, extras, strict=True)]))
-        return blocks_json(blocks, flops=2 * counts.macs, **self.sums, other=counts.other, **counts.folded_json())
+        return blocks_json(blocks, flops=counts.flops, **self.sums, other=counts.other, **counts.folded_json())
 
 
 def macs_report(counts: CountReport, *, useful: bool = False, backward: bool = False) -> MacsReport:
@@ -105,7 +111,7 @@ class SummaryReport:
         for block, field in zip(self.counts.blocks, self.fields, strict=True):
             extras = [{"other": row.other, **(field.value_json(row.outputs) if field else {})} for row in block.rows]
             blocks.append(block.to_dict(extras))
-        return blocks_json(blocks, flops=2 * self.counts.macs, other=self.counts.other)
+        return blocks_json(blocks, flops=self.counts.flops, other=self.counts.other)
 
 
 def summarise(counts: CountReport) -> SummaryReport:
