@@ -365,10 +365,10 @@ class Builder:
 
     def reduce(self, function: str, x: Value, axes: tuple[int, ...], *, keep: bool = False) -> Value:
         """Reduce whole axes by sum, mean, max or min."""
-        found = tuple(sorted(axis_in(axis, len(x.shape)) for axis in axes))
-        if len(set(found)) < len(found):
+        places = tuple(sorted(axis_in(axis, len(x.shape)) for axis in axes))
+        if len(set(places)) < len(places):
             raise ShapeError(f"axis {axes} is named twice")
-        return self.write(ops.Reduce(axes=found, function=function, keep=keep), x)
+        return self.write(ops.Reduce(axes=places, function=function, keep=keep), x)
 
     def rearrange(self, x: Value, pattern: str, **sizes: Size) -> Value:
         """Lay a tensor out by a pattern such as "b (c r) h w -> b c (h r) w"; `sizes` are those of factors."""

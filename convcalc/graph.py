@@ -87,19 +87,19 @@ class Graph:
 
     def readers(self) -> dict[int, list[Node]]:
         """Return for each value that is read the steps that read it, once for each time."""
-        found: dict[int, list[Node]] = {}
+        by_value: dict[int, list[Node]] = {}
         for node in self.nodes:
             for value in node.inputs:
-                found.setdefault(value.index, []).append(node)
-        return found
+                by_value.setdefault(value.index, []).append(node)
+        return by_value
 
     def needed(self) -> set[int]:
         """Return the values that some output depends on."""
-        found = {value.index for value in self.outputs}
+        indices = {value.index for value in self.outputs}
         for node in reversed(self.nodes):
-            if node.output.index in found:
-                found.update(value.index for value in node.inputs)
-        return found
+            if node.output.index in indices:
+                indices.update(value.index for value in node.inputs)
+        return indices
 
     def last_reader(self) -> dict[int, int]:
         """Return for each value the index of the last step that reads it (its own where nobody does)."""

@@ -81,7 +81,7 @@ def solutions(sizes: Sequence[int], outputs: Sequence[int], bounds: Bounds) -> l
     Raises ShapeError for sizes below 1 and for sizes and outputs of different rank.
     """
     _check(sizes, outputs)
-    found: list[Solution] = []
+    windows: list[Solution] = []
     for kernel, dilation, stride in _every(bounds):
         span = dilation * (kernel - 1) + 1
         totals = _paddings(bounds, span)
@@ -90,9 +90,9 @@ def solutions(sizes: Sequence[int], outputs: Sequence[int], bounds: Bounds) -> l
         for total in range(max(low, totals.start), min(high, totals.stop - 1) + 1):
             window = Window(kernel, stride, dilation, total // 2, total - total // 2)
             if all(size + total >= span for size in sizes):
-                found.append(Solution(window, lost=tuple(window.dropped(size) for size in sizes)))
-        _bounded(found)
-    return sorted(found, key=_usual)
+                windows.append(Solution(window, lost=tuple(window.dropped(size) for size in sizes)))
+        _bounded(windows)
+    return sorted(windows, key=_usual)
 
 
 def _every(bounds: Bounds) -> Iterator[tuple[int, int, int]]:
@@ -103,8 +103,8 @@ def _every(bounds: Bounds) -> Iterator[tuple[int, int, int]]:
                 yield kernel, dilation, stride
 
 
-def _bounded(found: Sequence[Solution]) -> None:
-    if len(found) > SOLUTIONS_LIMIT:
+def _bounded(solutions: Sequence[Solution]) -> None:
+    if len(solutions) > SOLUTIONS_LIMIT:
         raise ShapeError(f"there are more than {SOLUTIONS_LIMIT:,} solutions: narrow the bounds")
 
 
@@ -138,7 +138,7 @@ def transposed_solutions(sizes: Sequence[int], outputs: Sequence[int], bounds: B
     ShapeError as `solutions` does.
     """
     _check(sizes, outputs)
-    found: list[Solution] = []
+    windows: list[Solution] = []
     for kernel, dilation, stride in _every(bounds):
         span = dilation * (kernel - 1) + 1
         spare = {(size - 1) * stride + span - out for size, out in zip(sizes, outputs, strict=True)}
@@ -151,9 +151,9 @@ def transposed_solutions(sizes: Sequence[int], outputs: Sequence[int], bounds: B
             odd = total % 2 and len(extras) > 1  # one output padding less, and the same layer has even padding
             if total in _paddings(bounds, span) and not odd:
                 window = Window(kernel, stride, dilation, total // 2, total - total // 2)
-                found.append(Solution(window, extra, transposed=True))
-        _bounded(found)
-    return sorted(found, key=_usual_transposed)
+                windows.append(Solution(window, extra, transposed=True))
+        _bounded(windows)
+    return sorted(windows, key=_usual_transposed)
 
 
 def _usual_transposed(one: Solution) -> tuple[object, ...]:
@@ -171,14 +171,14 @@ class Loss(NamedTuple):
 
 def losses(graph: Graph) -> list[Loss]:
     """Return what every convolution and pool drops by floor, padding not counted; sizes may be arrays."""
-    found = []
+    layers = []
     for node in graph.nodes:
         op = node.op
         if isinstance(op, ops.Conv) or (isinstance(op, ops.Pool) and op.windows and not op.ceil_mode):
             each = zip(op.windows, extents(node.inputs[0], graph), node.inputs[0].spatial, strict=True)
             rests = tuple(window.dropped(size, padded=real.after) for window, real, size in each)
-            found.append(Loss(node, rests))
-    return found
+            layers.append(Loss(node, rests))
+    return layers
 
 
 class Same(NamedTuple):
@@ -208,11 +208,11 @@ def sames(sizes: Sequence[int], windows: Sequence[Window]) -> list[Same]:
         ("TensorFlow SAME", [pad // 2 for pad in tensorflow], [pad - pad // 2 for pad in tensorflow]),
         ("half the kernel", halves, halves),
     ]
-    found = []
+    layers = []
     for name, before, after in ways:
         if name == "torch same" and any(window.stride != 1 for window in windows):
             continue
         moved = [w._replace(before=b, after=a) for w, b, a in zip(windows, before, after, strict=True)]
         outputs = tuple(w.size_out(size) for w, size in zip(moved, sizes, strict=True))
-        found.append(Same(name, tuple(before), tuple(after), outputs))
-    return found
+        layers.append(Same(name, tuple(before), tuple(after), outputs))
+    return layers

@@ -119,15 +119,15 @@ def _entries(node: Node) -> Iterator[Entry]:
 
 def _pairs(window: Window, walked: int, size: int) -> list[tuple[int, int, int]]:
     """(walked position, tap, position read or written) along one axis, without those outside."""
-    found = []
+    triples = []
     for i in range(walked):
-        found += [(i, tap, place) for tap, place in enumerate(window.reads(i)) if 0 <= place < size]
-    return found
+        triples += [(i, tap, place) for tap, place in enumerate(window.reads(i)) if 0 <= place < size]
+    return triples
 
 
 def _flat(place: tuple[int, ...], sizes: tuple[int, ...]) -> int:
     """The place in the flattened tensor, the last axis running fastest."""
-    found = 0
+    index = 0
     for part, size in zip(place, sizes, strict=True):
-        found = found * size + part
-    return found
+        index = index * size + part
+    return index

@@ -109,9 +109,9 @@ def separate_numbers(kernel: Sequence[Sequence[float]]) -> Separability:
     )
 
 
-def approximated(found: Separability, kernel: Sequence[Sequence[float]], count: int) -> tuple[Pair, ...]:
+def approximated(separability: Separability, kernel: Sequence[Sequence[float]], count: int) -> tuple[Pair, ...]:
     """Return the best `count` pairs: those of the singular value decomposition, exact ones where they are all."""
-    return found.pairs if count >= found.rank else separate_numbers(kernel).pairs[:count]
+    return separability.pairs if count >= separability.rank else separate_numbers(kernel).pairs[:count]
 
 
 def _exact_pairs(kernel: Rows) -> list[Pair]:
@@ -205,11 +205,11 @@ def _best_product(tensor: Any, start: int, numpy: Any) -> float:
         before = weight
         for axis, letters in enumerate(("chw,h,w->c", "chw,c,w->h", "chw,c,h->w")):
             others = [vector for other, vector in enumerate(vectors) if other != axis]
-            found = numpy.einsum(letters, tensor, *others)
-            norm = float(numpy.linalg.norm(found))
+            product = numpy.einsum(letters, tensor, *others)
+            norm = float(numpy.linalg.norm(product))
             if norm == 0:
                 return 0.0
-            vectors[axis], weight = found / norm, norm
+            vectors[axis], weight = product / norm, norm
         if weight - before <= 1e-14 * weight:
             break
     return weight
@@ -233,15 +233,15 @@ class SeparabilityReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
-        found = self.separability
+        separability = self.separability
         document: dict[str, Any] = plain(
             {
-                "shape": found.shape,
-                "rank": found.rank,
-                "exact": found.exact and self.count >= found.rank,
-                "singular_values": found.singular_values,
+                "shape": separability.shape,
+                "rank": separability.rank,
+                "exact": separability.exact and self.count >= separability.rank,
+                "singular_values": separability.singular_values,
                 "pairs": [pair._asdict() for pair in self.pairs],
-                "errors": found.errors,
+                "errors": separability.errors,
                 "cost": {
                     "image": self.image,
                     "pairs": self.count,
@@ -262,10 +262,10 @@ def split_kernel(kernel: Any, *, exact: bool, image: int = 224, rank: int | None
     Raises SpecError for a rank that the kernel cannot have, ShapeError for an image smaller than the kernel.
     """
     numbers = [[float(value) for value in row] for row in kernel]
-    found = separate(kernel) if exact else separate_numbers(kernel)
-    if rank is not None and not 1 <= rank <= min(found.shape):
-        raise SpecError(f"--rank is a whole number from 1 to {min(found.shape)}, not {rank}")
-    count = found.rank if rank is None else rank
-    valid, same = (cost(found.shape, max(count, 1), image, same=each) for each in (False, True))
-    pairs = approximated(found, numbers, count)
-    return SeparabilityReport(separability=found, pairs=pairs, count=count, image=image, valid=valid, same=same)
+    separability = separate(kernel) if exact else separate_numbers(kernel)
+    if rank is not None and not 1 <= rank <= min(separability.shape):
+        raise SpecError(f"--rank is a whole number from 1 to {min(separability.shape)}, not {rank}")
+    count = separability.rank if rank is None else rank
+    valid, same = (cost(separability.shape, max(count, 1), image, same=each) for each in (False, True))
+    pairs = approximated(separability, numbers, count)
+    return SeparabilityReport(separability=separability, pairs=pairs, count=count, image=image, valid=valid, same=same)

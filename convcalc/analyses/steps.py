@@ -55,12 +55,12 @@ def _longest(graph: Graph, counts: Callable[[Node], bool]) -> dict[int, int]:
 def steps(graph: Graph, show: Show = str) -> list[Step]:
     """Return the steps of a graph, a function that follows directly on the same line; `show` writes a size."""
     readers = graph.readers()
-    found: list[Step] = []
+    sequence: list[Step] = []
     moved: dict[int, int] = {}
     for node in graph.nodes:
         if isinstance(node.op, ops.SOURCES) or not node.inputs:
             continue
-        last = found[-1] if found else None
+        last = sequence[-1] if sequence else None
         data = [value for value in node.inputs if not held(graph.nodes[value.index])]
         said = does(node, show)
         if (not data and not isinstance(node.op, ops.Einsum)) or said == MOVED:
@@ -74,13 +74,13 @@ def steps(graph: Graph, show: Show = str) -> list[Step]:
             and isinstance(node.op, (ops.Elementwise, ops.Slice, ops.Rearrange))
         )
         if follows and last is not None:
-            found[-1] = Step(last.scope, f"{last.does}, {said}", node.output)
+            sequence[-1] = Step(last.scope, f"{last.does}, {said}", node.output)
         else:
-            found.append(Step(".".join(node.scope[1:]) or "-", said, node.output))
-    if not found and graph.nodes:  # nothing but a new layout: that is what the kind does
+            sequence.append(Step(".".join(node.scope[1:]) or "-", said, node.output))
+    if not sequence and graph.nodes:  # nothing but a new layout: that is what the kind does
         only = graph.nodes[-1]
         return [Step(".".join(only.scope[1:]) or "-", does(only, show), only.output)]
-    return found
+    return sequence
 
 
 def does(node: Node, show: Show = str) -> str:
@@ -135,7 +135,7 @@ def _kernel(windows: tuple[Window, ...], show: Show) -> str:
 
 
 def _settings(windows: tuple[Window, ...], show: Show) -> list[str]:
-    found = []
+    texts = []
     for name, usual, values in (
         ("stride", 1, [w.stride for w in windows]),
         ("dilation", 1, [w.dilation for w in windows]),
@@ -143,8 +143,8 @@ def _settings(windows: tuple[Window, ...], show: Show) -> list[str]:
     ):
         if not all(isinstance(value, int) and value == usual for value in values):
             same = len(set(values)) == 1
-            found.append(f"{name} {show(values[0]) if same else _by(tuple(values), show)}")
-    return found
+            texts.append(f"{name} {show(values[0]) if same else _by(tuple(values), show)}")
+    return texts
 
 
 def _groups(groups: Any, show: Show) -> list[str]:

@@ -183,12 +183,12 @@ def _explained(error: Exception) -> int:
 def _under(word: str) -> Spot | None:
     """Return the place of a word on the command line, or of the short options that begin with it."""
     short = word.startswith("-") and not word.startswith("--")
-    found, start = None, 0
+    spot, start = None, 0
     for item in _ARGV:
         if word and (item == word or item.startswith(f"{word}=") or (short and item.startswith(word))):
-            found = Spot(" ".join(_ARGV), start, start + len(item))
+            spot = Spot(" ".join(_ARGV), start, start + len(item))
         start += len(item) + 1
-    return found
+    return spot
 
 
 def _say(message: str, spot: Spot | None = None) -> None:

@@ -26,14 +26,14 @@ def quantity(text: str, option: str) -> Fraction:
     >>> quantity("3.35T", "--peak-bw"), quantity("512Ki", "--budget")
     (Fraction(3350000000000, 1), Fraction(524288, 1))
     """
-    found = _NUMBER.fullmatch(text.strip())
-    suffix = found[3] if found else ""
+    match = _NUMBER.fullmatch(text.strip())
+    suffix = match[3] if match else ""
     known = next((one for one in SUFFIXES if one == suffix or (len(one) == 1 and one.upper() == suffix.upper())), None)
-    if found is None or known is None or suffix == "m":
+    if match is None or known is None or suffix == "m":
         raise SpecError(
             f"{option} is a number with a suffix k, M, G, T, P, Ki, Mi, Gi or Ti, such as 300M, not {text!r}"
         )
-    value = Fraction(found[1]) * Fraction(10) ** int(found[2] or 0) * SUFFIXES[known]
+    value = Fraction(match[1]) * Fraction(10) ** int(match[2] or 0) * SUFFIXES[known]
     if not 0 < value <= LARGEST:
         raise SpecError(f"{option} must be above 0{' and below 1e30' if value else ''}, not {text}")
     return value

@@ -17,13 +17,13 @@ _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)")
 
 def words(text: str, allowed: Sequence[str], option: str) -> list[str]:
     """Return the words of a comma list, each once. Raises SpecError naming the nearest one allowed."""
-    found = [part.strip() for part in text.split(",")]
-    for part in found:
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
         if part not in allowed:
             raise SpecError(
                 f"{option} takes {', '.join(allowed)}, joined by commas, not {part!r}{nearest(part, allowed)}"
             )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(parts))
 
 
 def duration(text: str, option: str) -> float:
@@ -32,10 +32,10 @@ def duration(text: str, option: str) -> float:
     >>> duration("2s", "--budget"), duration("500ms", "--time"), duration("1.5m", "--budget")
     (2.0, 0.5, 90.0)
     """
-    found = _DURATION.fullmatch(text.strip().lower())
-    if found is None or found[2] not in UNITS:
+    match = _DURATION.fullmatch(text.strip().lower())
+    if match is None or match[2] not in UNITS:
         raise SpecError(f"{option} is a time such as 2s, 500ms or 5m, not {text!r}")
-    seconds = float(found[1]) * UNITS[found[2]]
+    seconds = float(match[1]) * UNITS[match[2]]
     if not 0.01 <= seconds <= 86400:
         raise SpecError(f"{option} is a time from 10ms to 24h, not {text}")
     return seconds
@@ -43,16 +43,16 @@ def duration(text: str, option: str) -> float:
 
 def threads(text: str) -> list[int]:
     """Return numbers of threads; `all` and 0 are the cores there are. Raises SpecError."""
-    found = []
+    counts = []
     for part in text.split(","):
         word = part.strip()
         if word in ("all", "0"):
-            found.append(cores())
+            counts.append(cores())
         elif word.isdecimal() and 1 <= int(word[:9]) <= MOST_THREADS:
-            found.append(int(word))
+            counts.append(int(word))
         else:
             raise SpecError(f"--threads takes numbers from 1 to {MOST_THREADS}, or all, joined by commas, not {word!r}")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(counts))
 
 
 def batches(text: str) -> list[int]:
@@ -61,7 +61,7 @@ def batches(text: str) -> list[int]:
     >>> batches("1:64:pow2"), batches("1,8"), batches("8:32:8")
     ([1, 2, 4, 8, 16, 32, 64], [1, 8], [8, 16, 24, 32])
     """
-    found: list[int] = []
+    numbers: list[int] = []
     for part in text.split(","):
         parts = part.strip().split(":")
         ends = [int(word) if word.isdecimal() and len(word) < 9 else 0 for word in parts[:2]]
@@ -75,13 +75,13 @@ def batches(text: str) -> list[int]:
             raise SpecError(f"--batch takes sizes such as 8, 1,8,32, 8:64:8 or 1:64:pow2, not {part.strip()!r}")
         size = ends[0]
         while size <= ends[-1]:
-            found.append(size)
-            if len(found) > MOST_VARIANTS:
+            numbers.append(size)
+            if len(numbers) > MOST_VARIANTS:
                 raise SpecError(f"--batch {text} is over {MOST_VARIANTS} sizes")
             size = size * 2 if step == "pow2" else size + int(step)
-    if not found:
+    if not numbers:
         raise SpecError(f"--batch {text} holds no size")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(numbers))
 
 
 def setups(device: str, dtype: str, layout: str, mode: str, direction: str, counts: Sequence[int]) -> list[Setup]:

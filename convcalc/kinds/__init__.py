@@ -138,11 +138,11 @@ def find(word: str) -> tuple[Kind, int | None]:
         place = HOME.get(OTHER_NAMES.get(base, base))
         if place:
             importlib.import_module(f"convcalc.kinds.{place[0]}")
-            found = KINDS[place[1]]
-            if rank is not None and found.ranks and rank not in found.ranks:
-                listed = ", ".join(f"{found.torch or found.name}{r}d" for r in found.ranks)
+            kind = KINDS[place[1]]
+            if rank is not None and kind.ranks and rank not in kind.ranks:
+                listed = ", ".join(f"{kind.torch or kind.name}{r}d" for r in kind.ranks)
                 raise SpecError(f"there is no {word}: torch has {listed}")
-            return found, rank
+            return kind, rank
     close = nearest(bases[-1][0], [*HOME, *OTHER_NAMES])
     raise SpecError(f"there is no kind {word!r}{close} (`convcalc kinds` lists them)")
 

@@ -60,10 +60,10 @@ def forked(b: Builder, x: Value, width: Size, style: Style) -> list[Value]:
 
 def widths_of(widths: tuple[int, ...], count: int, name: str) -> tuple[int, ...]:
     """Return the inner widths. Raises ShapeError where there are too many or too few."""
-    found = tuple(widths)
-    if len(found) != count:
-        raise ShapeError(f"{name} takes {count} widths, not {len(found)}")
-    return found
+    numbers = tuple(widths)
+    if len(numbers) != count:
+        raise ShapeError(f"{name} takes {count} widths, not {len(numbers)}")
+    return numbers
 
 
 def shrunk(b: Builder, x: Value) -> Value:

@@ -28,10 +28,10 @@ def read(name: str, key: str) -> dict[str, Any] | None:
     """Return what is kept under a key; None where there is nothing, or nothing that can be read."""
     try:
         kept = json.loads((folder() / name).read_text(encoding="utf-8"))
-        found = kept["entries"][key] if kept["schema_version"] == SCHEMA_VERSION else None
+        entry = kept["entries"][key] if kept["schema_version"] == SCHEMA_VERSION else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return found if isinstance(found, dict) else None
+    return entry if isinstance(entry, dict) else None
 
 
 def write(name: str, key: str, value: dict[str, Any]) -> str:

@@ -24,8 +24,8 @@ def explain(row: Row, peaks: Peaks | None) -> list[str]:
     """Return why one row stands where it stands under the roofs, the largest reasons first."""
     if row.timing.median_s is None:
         return []
-    found = [*_roof(row, peaks), *_reasons(row)]
-    return found or [f"It takes {seconds(row.timing.median_s)}; nothing recorded says why."]
+    sentences = [*_roof(row, peaks), *_reasons(row)]
+    return sentences or [f"It takes {seconds(row.timing.median_s)}; nothing recorded says why."]
 
 
 def _roof(row: Row, peaks: Peaks | None) -> list[str]:
@@ -66,22 +66,22 @@ def _above(row: Row, peaks: Peaks) -> str:
 
 
 def _reasons(row: Row) -> list[str]:
-    found: list[tuple[float, str]] = []
+    causes: list[tuple[float, str]] = []
     median = row.timing.median_s or 0.0
     others = row.other_layouts
     reorders = row.kernels.reorder_share or 0.0
     if reorders >= NOTABLE_REORDER_SHARE:
         remedy = f": --layout {' or '.join(others)} spares some of it" if others else ""
-        found.append((reorders, f"{percent(reorders)} of its kernels' time only lays tensors out anew{remedy}."))
+        causes.append((reorders, f"{percent(reorders)} of its kernels' time only lays tensors out anew{remedy}."))
     useful = row.work.macs_useful
     if useful is not None and row.work.macs and useful < 0.9 * row.work.macs:
         wasted = 1 - useful / row.work.macs
-        found.append(
+        causes.append(
             (wasted / 2, f"{percent(wasted)} of its multiply-adds are on padding: a larger input wastes less.")
         )
     faults = row.noise.page_faults_per_call or 0.0
     if faults > MAX_PAGE_FAULTS:
-        found.append(
+        causes.append(
             (2.0, f"Each call has {faults:.0f} page faults, because its output is allocated anew:"
              " --allocator keep leaves them out.")
         )  # fmt: skip
@@ -89,21 +89,21 @@ def _reasons(row: Row) -> list[str]:
         rest = 1 - row.kernels.kernel_share
         what = "the way to the kernel" if median < SHORT_CALL_S else "in none of its kernels"
         remedy = ": a larger batch, or --mode compile, spreads that" if row.identity.setup.mode == "eager" else ""
-        found.append((rest, f"{percent(rest)} of its time is {what}{remedy}."))
+        causes.append((rest, f"{percent(rest)} of its time is {what}{remedy}."))
     if row.timing.cold_median_s and row.timing.cold_median_s > NOTABLE_COLD_RATIO * median:
         more = row.timing.cold_median_s / median
-        found.append(
+        causes.append(
             (0.05, f"With its weights out of cache, as inside a network, it takes {figures(more)} times as long.")
         )
     slow = [kernel.implementation for kernel in row.kernels.kernels if "slow_conv" in kernel.implementation]
     if slow:
-        found.append(
+        causes.append(
             (0.2, f"torch runs it in {slow[0]}, which lays the windows out and calls a matrix product:"
              f" {'--layout prepacked takes oneDNN instead' if 'prepacked' in others else 'oneDNN is not asked'}.")
         )  # fmt: skip
-    if not found and others and (row.roofline.fraction_of_attainable or 1.0) < MIN_USUAL_FRACTION:
-        found.append((0.0, "That is far below: --best tries its other layouts."))
-    return [sentence for _, sentence in sorted(found, key=lambda pair: -pair[0])][:3]
+    if not causes and others and (row.roofline.fraction_of_attainable or 1.0) < MIN_USUAL_FRACTION:
+        causes.append((0.0, "That is far below: --best tries its other layouts."))
+    return [sentence for _, sentence in sorted(causes, key=lambda pair: -pair[0])][:3]
 
 
 def explain_pair(first: Row, second: Row, ratio: float, peaks: Peaks | None) -> list[str]:
@@ -118,13 +118,13 @@ def explain_pair(first: Row, second: Row, ratio: float, peaks: Peaks | None) -> 
         return []
     speed = f"{figures(1 / ratio)} times as fast" if ratio < 1 else f"{figures(ratio)} times as slow"
     speed = "as fast" if 1 / NEGLIGIBLE_RATIO < ratio < NEGLIGIBLE_RATIO else speed
-    found = [f"B has {_share(work)} and is {speed}."]
+    sentences = [f"B has {_share(work)} and is {speed}."]
     rates = first.roofline.flops_per_s, second.roofline.flops_per_s
     if rates[0] is not None and rates[1] is not None and not 0.8 < ratio / work < 1.25:
         slower, letter = (second, "B") if ratio > work else (first, "A")
-        found.append(f"A runs at {giga(rates[0])} GFLOP/s, B at {giga(rates[1])}: {letter} loses time.")
-        found += [f"{letter}: {sentence}" for sentence in explain(slower, peaks)[:2]]
-    return found
+        sentences.append(f"A runs at {giga(rates[0])} GFLOP/s, B at {giga(rates[1])}: {letter} loses time.")
+        sentences += [f"{letter}: {sentence}" for sentence in explain(slower, peaks)[:2]]
+    return sentences
 
 
 def _share(work: float) -> str:

@@ -53,13 +53,13 @@ def _resemblance(values: Sequence[float], middle: float) -> float:
     count = len(above)
     whole = sum(sign * sign for sign in above)
     chance = 2 / math.sqrt(count)
-    found = 1.0
+    ratio = 1.0
     for lag in range(1, count // 2):
         correlation = sum(map(operator.mul, above[lag:], above[:-lag])) / whole if whole else 0.0
         if correlation <= chance:
             break
-        found += 2 * correlation
-    return found
+        ratio += 2 * correlation
+    return ratio
 
 
 def half_width(values: Sequence[float]) -> float:
@@ -98,18 +98,18 @@ def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Interva
     return median_interval([one / other for one, other in zip(numerators, denominators, strict=True)])
 
 
-def verdict(found: Interval, alike: float = ALIKE) -> str:
+def verdict(interval: Interval, alike: float = ALIKE) -> str:
     """Say of time B over time A whether B is FASTER or SLOWER than A, the SAME within `alike`, or AMBIGUOUS.
 
     >>> verdict(Interval(1.10, 1.08, 1.12)), verdict(Interval(1.01, 0.99, 1.015)), verdict(Interval(1.03, 0.9, 1.2))
     ('SLOWER', 'SAME', 'AMBIGUOUS')
     """
     most, least = 1 + alike, 1 / (1 + alike)
-    if found.low > most:
+    if interval.low > most:
         return SLOWER
-    if found.high < least:
+    if interval.high < least:
         return FASTER
-    if least <= found.low and found.high <= most:
+    if least <= interval.low and interval.high <= most:
         return SAME
     return AMBIGUOUS
 

@@ -64,14 +64,14 @@ def _waited() -> float | None:
     """Seconds that this process's threads have waited for a core: the second number of schedstat, in nanoseconds."""
     if not sys.platform.startswith("linux"):
         return None
-    total, found = 0, False
+    total, readable = 0, False
     for path in Path("/proc/self/task").glob("*/schedstat"):
         try:
             total += int(path.read_text(encoding="ascii").split()[1])
-            found = True
+            readable = True
         except (OSError, ValueError, IndexError):  # a thread that has just ended
             continue
-    return total / 1e9 if found else None
+    return total / 1e9 if readable else None
 
 
 def _usage() -> tuple[int | None, int | None]:

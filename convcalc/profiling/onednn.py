@@ -58,7 +58,7 @@ def executions(text: str) -> list[Execution]:
     >>> executions(line)[0].seconds
     0.0005
     """
-    found = []
+    primitives = []
     for line in text.splitlines():
         fields = line.strip().split(",")
         head = fields[:5]
@@ -74,35 +74,35 @@ def executions(text: str) -> list[Execution]:
             seconds = float(milliseconds) / 1e3
         except ValueError:
             continue
-        found.append(
+        primitives.append(
             Execution(
                 primitive, implementation, direction, _tensors(tensors), attributes,
                 algorithm.removeprefix("alg:"), problem, seconds,
             )
         )  # fmt: skip
-    return found
+    return primitives
 
 
 def _tensors(text: str) -> tuple[tuple[str, str, str], ...]:
     """Each tensor's role, dtype and layout: `src:f32:a:blocked:aBcd16b::f0` has five colons, undefined ones no tag."""
-    found = []
+    tensors = []
     for match in _TENSOR.finditer(text):
         parts = match["rest"].split(":")
         tag = parts[2] if len(parts) > 2 and "blocked" in parts[1] else ""
         if match["dtype"] != "undef":
-            found.append((match["role"], match["dtype"], tag))
-    return tuple(found)
+            tensors.append((match["role"], match["dtype"], tag))
+    return tuple(tensors)
 
 
-def middle(found: Sequence[Execution], calls: int) -> list[Execution]:
+def middle(primitives: Sequence[Execution], calls: int) -> list[Execution]:
     """Return what ran in one of several like calls, each primitive with the median of its seconds.
 
     Where the calls were not alike (a primitive is made anew now and then), the last call's share of the lines.
     """
-    each = len(found) // calls
-    runs = [found[start : start + each] for start in range(0, each * calls, max(each, 1))]
-    if each * calls != len(found) or any([one[:2] for one in run] != [one[:2] for one in runs[0]] for run in runs):
-        return list(found[-each:]) if each else list(found)
+    each = len(primitives) // calls
+    runs = [primitives[start : start + each] for start in range(0, each * calls, max(each, 1))]
+    if each * calls != len(primitives) or any([one[:2] for one in run] != [one[:2] for one in runs[0]] for run in runs):
+        return list(primitives[-each:]) if each else list(primitives)
     return [
         one._replace(seconds=statistics.median(run[place].seconds for run in runs))
         for place, one in enumerate(runs[0] if runs else ())

@@ -49,9 +49,9 @@ def commands(graph: Graph, setup: Setup) -> dict[str, str]:
 
     A tool is left out where it has no word for the layer: uneven padding, output_padding, a pass or a rank.
     """
-    found = [node for node in graph.nodes if isinstance(node.op, (ops.Conv, ops.ConvTranspose))]
+    convolutions = [node for node in graph.nodes if isinstance(node.op, (ops.Conv, ops.ConvTranspose))]
     others = [node for node in graph.nodes if isinstance(node.op, ops.Einsum)]
-    problem = _problem(found[0]) if len(found) == 1 and not others else None
+    problem = _problem(convolutions[0]) if len(convolutions) == 1 and not others else None
     if problem is None:
         return {}
     made = {

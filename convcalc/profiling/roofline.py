@@ -44,8 +44,8 @@ class Peaks:
 
     def given(self, flops: float | None, bandwidth: float | None) -> Peaks:
         """Return the same with figures given by hand in place of the measured ones."""
-        found = self if flops is None else replace(self, flops_per_s=flops, flops_from=GIVEN)
-        return found if bandwidth is None else replace(found, bytes_per_s=bandwidth, bytes_from=GIVEN)
+        peaks = self if flops is None else replace(self, flops_per_s=flops, flops_from=GIVEN)
+        return peaks if bandwidth is None else replace(peaks, bytes_per_s=bandwidth, bytes_from=GIVEN)
 
 
 def key(device: str, torch: str, threads: int, dtype: str, tf32: bool = False) -> str:

@@ -103,13 +103,13 @@ def _row(line: str) -> SavedRow | None:
 
 def differences(one: dict[str, Any], other: dict[str, Any], first: str = "before", second: str = "after") -> list[str]:
     """Return what of two machines is not the same, in words."""
-    found = [
+    texts = [
         f"{name} is {one.get(name)} {first} and {other.get(name)} {second}"
         for name in COMPARED_KEYS
         if one.get(name) != other.get(name)
     ]
     mine, its = one.get("environment", {}), other.get("environment", {})
-    return found + [
+    return texts + [
         f"{name} is {mine.get(name, 'not set')} {first} and {its.get(name, 'not set')} {second}"
         for name in sorted({*mine, *its})
         if mine.get(name) != its.get(name) and not name.endswith("_NUM_THREADS")

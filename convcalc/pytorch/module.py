@@ -102,11 +102,11 @@ class GraphModule(nn.Module):
 
     def tensors_held(self) -> dict[int, Any]:
         """Return the parameters and buffers as steps read them, by the index of their value."""
-        found = {index: _held(self, name) for index, name in self.tensors.items()}
+        tensors = {index: _held(self, name) for index, name in self.tensors.items()}
         for module in self.modules():
             if isinstance(module, ScopeModule):
-                found |= {index: _held(module, name) for index, name in module.tensors.items()}
-        return found
+                tensors |= {index: _held(module, name) for index, name in module.tensors.items()}
+        return tensors
 
     def _write_turns(self, scopes: dict[Path, ScopeModule]) -> None:
         """Cut the steps into stretches: entering a child scope is one call of its module."""

@@ -113,10 +113,10 @@ def fvcore_count(module: nn.Module, data: tuple[Tensor, ...]) -> tuple[int | Non
         from fvcore.nn import FlopCountAnalysis
 
         try:
-            found = FlopCountAnalysis(module, data).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-            found = found.tracer_warnings("none")
-            counts = found.by_operator()
-            return int(sum(counts[name] for name in FVCORE_CONTRACTIONS)), tuple(sorted(found.unsupported_ops()))
+            analysis = FlopCountAnalysis(module, data).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+            analysis = analysis.tracer_warnings("none")
+            counts = analysis.by_operator()
+            return int(sum(counts[name] for name in FVCORE_CONTRACTIONS)), tuple(sorted(analysis.unsupported_ops()))
         except Exception as error:
             return None, (f"{type(error).__name__} while tracing",)
 

@@ -92,35 +92,35 @@ def heat(picture: Picture, wide: int = WIDE, high: int = HIGH) -> list[str]:
     >>> heat(Picture(terms=[((1, 2), (1, 2))], title="ways"))
     ['12', '24', 'ways from 1 to 4']
     """
-    found = grid(picture, wide, high)
-    legend = f"{picture.title}{note(found)} {span(found)}"
-    if found.most <= 9 and set(found.cell) == {1}:
-        return ["".join(str(int(value)) for value in row) for row in found.rows] + [legend]
+    picture_grid = grid(picture, wide, high)
+    legend = f"{picture.title}{note(picture_grid)} {span(picture_grid)}"
+    if picture_grid.most <= 9 and set(picture_grid.cell) == {1}:
+        return ["".join(str(int(value)) for value in row) for row in picture_grid.rows] + [legend]
     scale = PLAIN if picture.ascii_only else SHADES
     steps = len(scale) - 1
     partly = PARTLY[picture.ascii_only]
     lines = [
         "".join(
-            partly if value and hole else scale[level(value, found.most, steps)]
+            partly if value and hole else scale[level(value, picture_grid.most, steps)]
             for value, hole in zip(row, holes, strict=True)
         )
-        for row, holes in zip(found.rows, found.holed, strict=True)
+        for row, holes in zip(picture_grid.rows, picture_grid.holed, strict=True)
     ]
-    bands = [f"{scale[n]} up to {worth(Fraction(found.most) * n / steps)}" for n in range(1, steps + 1)]
+    bands = [f"{scale[n]} up to {worth(Fraction(picture_grid.most) * n / steps)}" for n in range(1, steps + 1)]
     marks = [f"{scale[0]} none", *([f"{partly} some none"] if any(partly in line for line in lines) else [])]
     return [*lines, f"{legend}: {', '.join((*marks, *bands))}"]
 
 
-def span(found: Grid) -> str:
+def span(cells: Grid) -> str:
     """Return the least and the largest value in words."""
-    return f"from {worth(min(map(min, found.rows)))} to {worth(found.most)}"
+    return f"from {worth(min(map(min, cells.rows)))} to {worth(cells.most)}"
 
 
-def note(found: Grid) -> str:
+def note(cells: Grid) -> str:
     """Return what one cell stands for where that is more than one position: the values are then averages."""
-    if set(found.cell) == {1}:
+    if set(cells.cell) == {1}:
         return ""
-    return f", on average over {' x '.join(map(str, found.cell))} positions a character,"
+    return f", on average over {' x '.join(map(str, cells.cell))} positions a character,"
 
 
 def worth(value: Number) -> str:

@@ -69,7 +69,7 @@ def to_json(answer: Answer) -> str:
     # Lists of plain values go on one line; the text of a JSON string holds no line break, so none is cut.
     text = json.dumps(envelope(answer.command, plain(answer.document)), indent=2, ensure_ascii=False)
     lists = re.compile(r"\[\n\s+([^\[\]{}\"]*?)\n\s+\]")
-    return lists.sub(lambda found: "[" + re.sub(r"\s*\n\s*", " ", found[1]) + "]", text) + "\n"
+    return lists.sub(lambda match: "[" + re.sub(r"\s*\n\s*", " ", match[1]) + "]", text) + "\n"
 
 
 def to_jsonl(answer: Answer) -> str:

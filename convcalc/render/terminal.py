@@ -130,19 +130,19 @@ def _draw(out: Console, picture: Picture) -> None:
         for line in heat(picture, wide, HIGH):
             out.print(Text(line))
         return
-    found = grid(picture, wide, HIGH)
+    cells = grid(picture, wide, HIGH)
     steps = len(COLOURS)
-    values = sorted({value for row in found.rows for value in row if value})
+    values = sorted({value for row in cells.rows for value in row if value})
     few = len(values) <= steps  # each value has a colour of its own, else each band of values
     shown = {value: COLOURS[_spread(n, len(values))] for n, value in enumerate(values)} if few else {}
     shades = [
         [
             (NONE if not value else PARTLY_NONE)
             if hole
-            else shown.get(value) or COLOURS[level(value, found.most, steps) - 1]
+            else shown.get(value) or COLOURS[level(value, cells.most, steps) - 1]
             for value, hole in zip(row, holes, strict=True)
         ]
-        for row, holes in zip(found.rows, found.holed, strict=True)
+        for row, holes in zip(cells.rows, cells.holed, strict=True)
     ]
     for upper, lower in zip(shades[::2], [*shades[1::2], [""] * len(shades[0])], strict=False):
         out.print(
@@ -153,8 +153,8 @@ def _draw(out: Console, picture: Picture) -> None:
     if few:
         key += [(colour, worth(value)) for value, colour in shown.items()]
     else:
-        key += [(colour, f"up to {worth(Fraction(found.most) * (n + 1) / steps)}") for n, colour in enumerate(COLOURS)]
-    out.print(Text(f"{picture.title}{note(found)} {span(found)}:"))
+        key += [(colour, f"up to {worth(Fraction(cells.most) * (n + 1) / steps)}") for n, colour in enumerate(COLOURS)]
+    out.print(Text(f"{picture.title}{note(cells)} {span(cells)}:"))
     out.print(
         Text.assemble(*(part for colour, text in key if colour in drawn for part in (("█", colour), f" {text} ")))
     )

@@ -165,23 +165,23 @@ def _inputs(
     """Return what a layer reads. Raises SpecError where a name or a number of inputs does not fit."""
     wanted = layer.kind.inputs
     if layer.sources:
-        found = tuple(value for name in layer.sources for value in _named(name, layer, values, last))
+        inputs = tuple(value for name in layer.sources for value in _named(name, layer, values, last))
     else:
-        found = last
+        inputs = last
     if layer.kind.variadic:
-        return found
-    if len(found) > len(wanted):
+        return inputs
+    if len(inputs) > len(wanted):
         names = ", ".join(values)
-        outputs = [called[value.index] for value in found if value.index in called]
+        outputs = [called[value.index] for value in inputs if value.index in called]
         if outputs and not any(name in values for name in outputs):  # the layer before has several outputs, and no name
             names = " or ".join(f"NAME.{name.rpartition('.')[2]}" for name in outputs)
             names = f"call the layer before as=NAME, then from={names}"
         raise SpecError(
-            f"{layer.kind.name} takes {len(wanted)} input{'s' if len(wanted) > 1 else ''}, but {len(found)} arrive:"
+            f"{layer.kind.name} takes {len(wanted)} input{'s' if len(wanted) > 1 else ''}, but {len(inputs)} arrive:"
             f" choose with from= ({names})",
             layer.spot,
         )
-    return found
+    return inputs
 
 
 def _named(name: str, layer: Layer, values: dict[str, tuple[Value, ...]], last: tuple[Value, ...]) -> tuple[Value, ...]:

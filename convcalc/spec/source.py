@@ -46,46 +46,46 @@ def blocks(spec: Sequence[str], inputs: Sequence[str] = (), *, printed: bool = F
             continue
         head, model = _printed(text, origin)
         unclear = model.not_sequential()
-        found = list(_leaves(model, hidden, anything=printed or bool(unclear)))
+        leaves = list(_leaves(model, hidden, anything=printed or bool(unclear)))
         if unclear and printed:
-            return [Block((), (layer._replace(times=count),), tuple(hidden)) for layer, count in found]
+            return [Block((), (layer._replace(times=count),), tuple(hidden)) for layer, count in leaves]
         if unclear:
             raise UnsupportedError(
                 f"a printed {unclear} shows its modules, not what forward() does with them: only params can read"
                 " it; list the layers instead"
             )
-        items += [*head, *(layer._replace(repeat=count) for layer, count in found)]
+        items += [*head, *(layer._replace(repeat=count) for layer, count in leaves)]
     return _split(items, given, tuple(hidden))
 
 
 def _limited(text: str, origin: str) -> list[Token]:
-    found = []
+    limited = []
     for token in tokens(normal(text), origin):
-        found.append(token)
-        if len(found) > MAX_WORDS:
+        limited.append(token)
+        if len(limited) > MAX_WORDS:
             raise SpecError(f"{origin} has over {MAX_WORDS:,} words: this is no list of layers")
-    if not found:
+    if not limited:
         raise SpecError(f"{origin} holds no layers")
-    return found
+    return limited
 
 
 def _split(items: list[Layer | InputLine], given: list[Tensor], hidden: tuple[str, ...]) -> list[Block]:
-    found: list[tuple[list[Tensor], list[Layer]]] = [([], [])]
+    parts: list[tuple[list[Tensor], list[Layer]]] = [([], [])]
     for item in items:
         if isinstance(item, InputLine):
-            if found[-1][1]:
-                found.append(([], []))
-            found[-1][0].append(tensor(item.text, item.spot))
+            if parts[-1][1]:
+                parts.append(([], []))
+            parts[-1][0].append(tensor(item.text, item.spot))
         else:
-            found[-1][1].append(item)
-    for lines, stack in found:
+            parts[-1][1].append(item)
+    for lines, stack in parts:
         if not stack:
             raise SpecError("no layers follow this input", lines[-1].spot if lines else None)
     if given:
-        if len(found) > 1:
-            raise SpecError(f"-i would replace the inputs of {len(found)} blocks: leave it out, or give one block")
-        found[0] = (given, found[0][1])
-    return [Block(tuple(lines), tuple(stack), hidden) for lines, stack in found]
+        if len(parts) > 1:
+            raise SpecError(f"-i would replace the inputs of {len(parts)} blocks: leave it out, or give one block")
+        parts[0] = (given, parts[0][1])
+    return [Block(tuple(lines), tuple(stack), hidden) for lines, stack in parts]
 
 
 def _stdin() -> str:

@@ -54,12 +54,12 @@ class Training:
 
 def needs_gradient(graph: Graph) -> set[int]:
     """Return the values through which a trained parameter acts on an output; the inputs need no gradient."""
-    found: set[int] = set()
+    indices: set[int] = set()
     for node in graph.nodes:
         trained = isinstance(node.op, ops.Parameter) and node.op.trained
-        if trained or any(value.index in found for value in node.inputs):
-            found.add(node.output.index)
-    return found & graph.needed()
+        if trained or any(value.index in indices for value in node.inputs):
+            indices.add(node.output.index)
+    return indices & graph.needed()
 
 
 def gradient_macs(node: Node, needs: set[int]) -> Gradients:
@@ -76,8 +76,8 @@ def gradient_macs(node: Node, needs: set[int]) -> Gradients:
 
 def gradients_of(nodes: Iterable[Node], needs: set[int]) -> Gradients:
     """Return the multiply-adds of several steps' gradients together."""
-    found = [gradient_macs(node, needs) for node in nodes]
-    return Gradients(total(one.data for one in found), total(one.weights for one in found))
+    gradients = [gradient_macs(node, needs) for node in nodes]
+    return Gradients(total(one.data for one in gradients), total(one.weights for one in gradients))
 
 
 def kept(node: Node, needs: set[int], itemsize: int) -> Kept:
@@ -187,9 +187,9 @@ def training(graph: Graph, itemsize: int) -> Training:
     own: dict[int, Size] = {}
     until: dict[int, int] = {}  # storage -> the earliest step whose backward needs it
     for node in graph.nodes:
-        found = kept(node, needs, itemsize)
-        own[node.output.index] = sum(size for _, size in found.own)
-        for index in found.values:
+        kept_bytes = kept(node, needs, itemsize)
+        own[node.output.index] = sum(size for _, size in kept_bytes.own)
+        for index in kept_bytes.values:
             if roots[index] not in fixed:
                 until.setdefault(roots[index], node.output.index)
     alive = peak = 0
@@ -228,8 +228,8 @@ def training(graph: Graph, itemsize: int) -> Training:
 
 def _by_step(steps: dict[int, int], skip: Set[int]) -> dict[int, list[int]]:
     """Turn storage -> step around, without some storages."""
-    found: dict[int, list[int]] = {}
+    values: dict[int, list[int]] = {}
     for root, step in steps.items():
         if root not in skip:
-            found.setdefault(step, []).append(root)
-    return found
+            values.setdefault(step, []).append(root)
+    return values

@@ -41,30 +41,30 @@ def useful(graph: Graph) -> dict[int, Size]:
 
     Sampled (deformable) taps count as they lie without offsets.
     """
-    found: dict[int, Size] = {}
+    counts: dict[int, Size] = {}
     real: dict[int, Fraction] = {}  # of values laid out by taps: the share of them that is no padding
     for node in graph.nodes:
         op = node.op
         match op:
             case ops.Conv():
-                found[node.output.index] = _convolved(node, op, graph)
+                counts[node.output.index] = _convolved(node, op, graph)
             case ops.ConvTranspose():
                 x, weight = node.inputs[:2]
                 pairs = (
                     taps_inside(window, out, size)
                     for window, out, size in zip(op.windows, node.output.spatial, x.spatial, strict=True)
                 )
-                found[node.output.index] = product((x.batch, *weight.shape[:2], *pairs))
+                counts[node.output.index] = product((x.batch, *weight.shape[:2], *pairs))
             case ops.Einsum():
                 share = prod((real.get(value.index, Fraction(1)) for value in node.inputs), start=Fraction(1))
-                found[node.output.index] = int(macs_of(node) * share)
+                counts[node.output.index] = int(macs_of(node) * share)
             case ops.Unfold() | ops.Sample():
                 real[node.output.index] = _share(node, op.windows)
             case ops.Rearrange() | ops.Elementwise():
                 shares = [real[value.index] for value in node.inputs if value.index in real]
                 if shares:
                     real[node.output.index] = min(shares)
-    return found
+    return counts
 
 
 class Extent(NamedTuple):

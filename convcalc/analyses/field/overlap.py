@@ -82,8 +82,8 @@ class Overlap:
     @property
     def ratio(self) -> Fraction | None:
         """The most ways over the fewest in the interior; None where some position has none."""
-        found = set(self.interior()) or {1}
-        return Fraction(max(found), min(found)) if min(found) else None
+        interior = set(self.interior()) or {1}
+        return Fraction(max(interior), min(interior)) if min(interior) else None
 
     def never(self, axis: int) -> Counts:
         """Return the positions of one axis that no way leads to."""
@@ -139,16 +139,16 @@ def read(graph: Graph) -> Overlap:
 
 
 def _counted(graph: Graph, count: Callable[[Axis, int], Counts]) -> tuple[tuple[Counts, ...], ...]:
-    found = []
+    counts = []
     for source, axes in paths(graph)[graph.outputs[0].index]:
         if any(axis.own is None for axis in axes):
             raise UnsupportedError("an output that sees a whole axis at once has no overlap pattern")
         if [axis.own for axis in axes] != list(range(2, len(graph.outputs[0].shape))):
             raise UnsupportedError("an output whose axes are not those of the input has no overlap pattern")
         sizes = graph.inputs[source].spatial
-        found.append(tuple(count(axis, size) for axis, size in zip(axes, sizes, strict=True)))
-    if len({tuple(map(len, axes)) for axes in found}) > 1:
+        counts.append(tuple(count(axis, size) for axis, size in zip(axes, sizes, strict=True)))
+    if len({tuple(map(len, axes)) for axes in counts}) > 1:
         raise UnsupportedError("inputs of different sizes have no overlap pattern together")
-    if not found or not found[0]:
+    if not counts or not counts[0]:
         raise UnsupportedError("without spatial axes there is no overlap to count")
-    return tuple(found)
+    return tuple(counts)

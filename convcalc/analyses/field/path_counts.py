@@ -40,11 +40,11 @@ def _sum(rows: Sequence[Row], like: Row) -> Row:
         for row in rows:
             mask |= row if isinstance(row, int) else 0
         return mask
-    found: dict[int, int] = {}
+    counts: dict[int, int] = {}
     for row in rows:
         for place, ways in row.items() if isinstance(row, dict) else ():
-            found[place] = found.get(place, 0) + ways
-    return found
+            counts[place] = counts.get(place, 0) + ways
+    return counts
 
 
 def places(row: Row) -> set[int]:

@@ -28,7 +28,7 @@ def paths(graph: Graph, *, reached_only: bool = False) -> dict[int, Paths]:
 
     With `reached_only` rows say which positions are reached, not by how many ways.
     """
-    found: dict[int, Paths] = {}
+    by_value: dict[int, Paths] = {}
     inputs = 0
     for node in graph.nodes:
         if isinstance(node.op, ops.Input):
@@ -37,12 +37,12 @@ def paths(graph: Graph, *, reached_only: bool = False) -> dict[int, Paths]:
                 for axis, size in enumerate(node.op.shape)
                 if axis > 1
             )
-            found[node.output.index] = ((inputs, axes),)
+            by_value[node.output.index] = ((inputs, axes),)
             inputs += 1
         else:
-            terms = _through(node, [found[value.index] for value in node.inputs])
-            found[node.output.index] = gathered(terms, reached_only=reached_only) if len(terms) > 1 else terms
-    return found
+            terms = _through(node, [by_value[value.index] for value in node.inputs])
+            by_value[node.output.index] = gathered(terms, reached_only=reached_only) if len(terms) > 1 else terms
+    return by_value
 
 
 def _each(terms: Paths, change: Callable[[Axis], Axis]) -> Paths:
@@ -118,9 +118,9 @@ def _tiled(axis: Axis, out: Shape) -> Axis:
 def _lettered(seen: list[Paths], equation: str) -> Paths:
     reads, kept = equation.split("->")
     terms: list[Term] = []
-    for letters, found in zip(reads.split(","), seen, strict=True):
+    for letters, operand in zip(reads.split(","), seen, strict=True):
         moved = _each(
-            found,
+            operand,
             lambda axis, of=letters: (  # type: ignore[misc]
                 axis.at(kept.index(of[_own(axis)])) if of[_own(axis)] in kept else axis.summed()
             ),
@@ -166,9 +166,9 @@ def _reduced(axis: Axis, op: ops.Reduce) -> Axis:
 def _concatenated(seen: list[Paths], op: ops.Concat, node: Node) -> Paths:
     terms: list[Term] = []
     start, size = 0, node.output.shape[op.axis]
-    for found, value in zip(seen, node.inputs, strict=True):
+    for operand, value in zip(seen, node.inputs, strict=True):
         moved = _each(
-            found,
+            operand,
             lambda axis, at=start: (  # type: ignore[misc]
                 axis.after(size, lambda i: (i - at,)) if axis.own == op.axis else axis
             ),
@@ -211,7 +211,7 @@ def _elementwise(seen: list[Paths], op: ops.Elementwise, node: Node) -> Paths:
         raise UnsupportedError("the ways through a write into part of a tensor are not followed")
     rank, shape = len(node.output.shape), node.output.shape
     terms: list[Term] = []
-    for found, value in zip(seen, node.inputs, strict=True):
+    for operand, value in zip(seen, node.inputs, strict=True):
         shift = rank - len(value.shape)
 
         def aligned(axis: Axis, by: int = shift) -> Axis:
@@ -220,7 +220,7 @@ def _elementwise(seen: list[Paths], op: ops.Elementwise, node: Node) -> Paths:
                 return axis.after(shape[own], lambda _: (0,)).at(own)
             return axis.at(own)
 
-        terms += _each(found, aligned)
+        terms += _each(operand, aligned)
     mixed = [
         (i, tuple(axis.summed() if axis.own in op.axes else axis for axis in axes))
         for i, axes in terms
@@ -233,9 +233,9 @@ def reached(terms: Paths, source: int, position: tuple[int, ...]) -> set[tuple[i
     """Return the positions of one input that one output position sees (`position` counts spatial axes)."""
     from itertools import product
 
-    found: set[tuple[int, ...]] = set()
+    positions: set[tuple[int, ...]] = set()
     for i, axes in terms:
         if i == source:
             picked = [axis.rows[0] if axis.own is None else axis.rows[position[axis.own - 2]] for axis in axes]
-            found.update(product(*map(places, picked)))
-    return found
+            positions.update(product(*map(places, picked)))
+    return positions

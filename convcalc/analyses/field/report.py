@@ -169,12 +169,12 @@ def _full_report(block: BlockReport, position: tuple[int, ...] | None, *, paths:
 def _of_value(block: BlockReport, seen: dict[int, Field], value: Value) -> list[tuple[str, int, Receptive]]:
     """(input name, input number, field) for each input that a value sees."""
     subject = block.subject
-    found = []
+    receptives = []
     for source, (name, given) in enumerate(zip(subject.input_names, subject.graph.inputs, strict=True)):
         field = receptive(seen[value.index], len(given.shape) - 2, source, value.shape)
         if field is not None:
-            found.append((name, source, field))
-    return found
+            receptives.append((name, source, field))
+    return receptives
 
 
 def _single_fields(block: BlockReport, seen: dict[int, Field]) -> list[tuple[CountedRow, Receptive]]:

@@ -33,20 +33,20 @@ class Routes(NamedTuple):
 
 def routes(graph: Graph) -> Routes:
     """Return the ways from any input to the last output; a gate that scales whole maps is no way through."""
-    found: dict[int, dict[int, int]] = {}
+    by_value: dict[int, dict[int, int]] = {}
     for node in graph.nodes:
         if isinstance(node.op, ops.Input):
-            found[node.output.index] = {0: 1}
+            by_value[node.output.index] = {0: 1}
             continue
         longer = int(isinstance(node.op, ops.CONTRACTIONS))
         sums: dict[int, int] = {}
         for value in node.inputs:
             if _gates(node, value):
                 continue
-            for length, count in found.get(value.index, {}).items():
+            for length, count in by_value.get(value.index, {}).items():
                 sums[length + longer] = sums.get(length + longer, 0) + count
-        found[node.output.index] = sums
-    return Routes(dict(sorted(found[graph.outputs[-1].index].items())))
+        by_value[node.output.index] = sums
+    return Routes(dict(sorted(by_value[graph.outputs[-1].index].items())))
 
 
 def _gates(node: Node, value: Value) -> bool:

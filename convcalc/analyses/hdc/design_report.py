@@ -39,7 +39,7 @@ class DesignReport:
     rf: int
     kernel: int
     fewest_layers: int
-    found: int
+    count: int
     cut: bool
     field: int
     designs: tuple[Design, ...]
@@ -57,7 +57,7 @@ class DesignReport:
                 "rf": self.rf,
                 "kernel_size": self.kernel,
                 "fewest_layers": self.fewest_layers,
-                "found": self.found,
+                "found": self.count,
                 "cut": self.cut,
                 "designs": [design._asdict() for design in self.designs],
                 "sawtooth": [tooth.to_dict() for tooth in self.sawtooth],
@@ -73,7 +73,7 @@ def design_rates(field: int, kernel: int, layers: int | None = None, limit: int 
         rf=field,
         kernel=kernel,
         fewest_layers=fewest_layers(field, kernel),
-        found=len(every.lists),
+        count=len(every.lists),
         cut=every.cut,
         field=every.field,
         designs=tuple(_design(rates, kernel) for rates in every.lists[:limit]),

@@ -110,13 +110,13 @@ class Gridding:
     @property
     def teeth(self) -> list[tuple[int, ...]]:
         """The rising runs of the rates: the paper applies its rules to each."""
-        found: list[list[int]] = []
+        groups: list[list[int]] = []
         for rate in self.rates:
-            if found and rate > found[-1][-1]:
-                found[-1].append(rate)
+            if groups and rate > groups[-1][-1]:
+                groups[-1].append(rate)
             else:
-                found.append([rate])
-        return [tuple(tooth) for tooth in found]
+                groups.append([rate])
+        return [tuple(tooth) for tooth in groups]
 
 
 def check(rates: Sequence[int], kernels: Sequence[int]) -> Gridding:

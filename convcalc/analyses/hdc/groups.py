@@ -92,11 +92,11 @@ class Group:
     def reached(self, axis: int) -> Exact:
         """Return what is reached along one axis by any of the branches."""
         start = min(chain.low[axis] for chain in self.branches)
-        found = [(chain.low[axis] - start, exact(chain.layers(axis))) for chain in self.branches]
+        axes = [(chain.low[axis] - start, exact(chain.layers(axis))) for chain in self.branches]
         mask = 0
-        for offset, one in found:
+        for offset, one in axes:
             mask |= one.mask << offset
-        return Exact(max(offset + one.receptive_field for offset, one in found), mask)
+        return Exact(max(offset + one.receptive_field for offset, one in axes), mask)
 
     def positions(self) -> tuple[int, int]:
         """Return how many positions of all axes together are reached, and how many there are."""
@@ -203,10 +203,10 @@ class _Walk:
         return {place: chain for place, some in lifted.items() for chain in some if chain.root == best}
 
     def _lengthened(self, chain: Chain) -> list[Chain]:
-        found = [chain]
-        while found[-1].root in self.before:
-            found.append(self.before[found[-1].root].after(found[-1]))
-        return found
+        chains = [chain]
+        while chains[-1].root in self.before:
+            chains.append(self.before[chains[-1].root].after(chains[-1]))
+        return chains
 
     def end(self, chain: Chain) -> None:
         """Note a run that can go no further."""
@@ -227,9 +227,9 @@ class _Walk:
             mine = chain.walking
             if not any(len(other.walking) > len(mine) and _begins(other.walking, mine) for other in alone):
                 kept.setdefault(tuple(node.output.index for node in mine), chain)
-        found = [(chain,) for chain in kept.values()] + beside
-        jumps = self._jumps() if found else {}
-        made = [Group(branches, jumps.get(branches[0].root, (None,) * len(branches[0].low))) for branches in found]
+        parallel = [(chain,) for chain in kept.values()] + beside
+        jumps = self._jumps() if parallel else {}
+        made = [Group(branches, jumps.get(branches[0].root, (None,) * len(branches[0].low))) for branches in parallel]
         return sorted(
             made, key=lambda group: min(node.output.index for chain in group.branches for node in chain.steps)
         )
@@ -245,13 +245,13 @@ class _Walk:
             seen = fields(self.graph)
         except UnsupportedError:
             return {}
-        found: dict[int, tuple[Fraction | None, ...]] = {}
+        jumps: dict[int, tuple[Fraction | None, ...]] = {}
         for node in self.graph.nodes:
             field = seen[node.output.index]
             axes = range(2, len(node.output.shape))
             reaches = [next((r for key, r in field.items() if key[2] == axis), None) for axis in axes]
-            found[node.output.index] = tuple(r.stride if isinstance(r, Reach) else None for r in reaches)
-        return found
+            jumps[node.output.index] = tuple(r.stride if isinstance(r, Reach) else None for r in reaches)
+        return jumps
 
 
 def _begins(steps: tuple[Node, ...], with_: tuple[Node, ...]) -> bool:

@@ -56,17 +56,19 @@ def repairs(rates: Rates, kernels: tuple[int, ...]) -> Repairs | None:
     if prod(kernels) < field:
         return None
     for changes in range(len(layers) + 1):
-        found: dict[Rates, int] = {}
+        distances: dict[Rates, int] = {}
         budget = _Budget()
         for free in _parts(Counter(layers), changes):
             kept = sorted((Counter(layers) - Counter(free)).elements())
             for values in _filled(kept, sorted(kernel for _, kernel in free), field, budget):
                 made = _placed(layers, free, values)
-                found.setdefault(made, sum(abs(one - other) for one, other in zip(made, rates, strict=True)))
+                distances.setdefault(made, sum(abs(one - other) for one, other in zip(made, rates, strict=True)))
             if budget.spent:
                 break
-        if found:
-            best = sorted(found, key=lambda made: (field_of(list(zip(made, kernels, strict=True))), found[made], made))
+        if distances:
+            best = sorted(
+                distances, key=lambda made: (field_of(list(zip(made, kernels, strict=True))), distances[made], made)
+            )
             return Repairs(changes, tuple(best[:SHOWN]), budget.spent)
     return None
 
@@ -216,16 +218,16 @@ def designs(field: int, kernel: int, layers: int | None = None) -> Designs:
     total = max(ceil_div(field - 1, kernel - 1), count)
     largest = (kernel**count - 1) // (kernel - 1)
     budget = _Budget()
-    found: list[Rates] = []
-    while not found and total <= largest and not budget.spent:
-        found = list(_rising(total, kernel, count, budget, step=0))
+    lists: list[Rates] = []
+    while not lists and total <= largest and not budget.spent:
+        lists = list(_rising(total, kernel, count, budget, step=0))
         total += 1
     reached = 1 + (kernel - 1) * (total - 1)
-    if len(found) * reached <= RANKED:
-        found.sort(key=lambda rates: (unevenness(path_counts(tuple((rate, kernel) for rate in rates))), rates))
+    if len(lists) * reached <= RANKED:
+        lists.sort(key=lambda rates: (unevenness(path_counts(tuple((rate, kernel) for rate in rates))), rates))
     else:
-        found.sort(key=lambda rates: (rates[-1], rates))
-    return Designs(reached, tuple(found), budget.spent)
+        lists.sort(key=lambda rates: (rates[-1], rates))
+    return Designs(reached, tuple(lists), budget.spent)
 
 
 def _rising(total: int, kernel: int, count: int, budget: _Budget, step: int) -> Iterator[Rates]:
@@ -260,7 +262,7 @@ def sawteeth(field: int, kernel: int, layers: int | None = None) -> tuple[Sawtoo
 
     For each number of copies the shortest tooth, the smallest field and the smallest largest rate; by layers.
     """
-    found: list[Sawtooth] = []
+    designs: list[Sawtooth] = []
     if field <= 1:
         return ()
     for copies in range(2, 7):
@@ -280,5 +282,5 @@ def sawteeth(field: int, kernel: int, layers: int | None = None) -> tuple[Sawtoo
             some = sorted(_rising(total, kernel, length, budget, step=1), key=lambda rates: rates[-1])
             total += 1
         if some:
-            found.append(Sawtooth(some[0], copies))
-    return tuple(sorted(found, key=lambda one: (len(one.tooth) * one.copies, one.copies)))
+            designs.append(Sawtooth(some[0], copies))
+    return tuple(sorted(designs, key=lambda one: (len(one.tooth) * one.copies, one.copies)))

@@ -24,15 +24,15 @@ def gridding(facts: Facts) -> Findings:
         if group.parallel or reached == size:
             continue
         axis = next(n for n in range(group.rank) if not group.reached(n).full)
-        found = group.gridding(axis)
-        near = repairs(found.rates, found.kernels)
-        rates = ",".join(map(str, found.rates))
+        result = group.gridding(axis)
+        near = repairs(result.rates, result.kernels)
+        rates = ",".join(map(str, result.rates))
         remedy = f"rates {','.join(map(str, near.lists[0]))} leave none" if near else "more layers, or smaller rates"
         yield Finding(
             "CC101",
             tuple(node.scope for node in group.branches[0].walking),
             f"rates {rates} reach {reached:,} of the {size:,} positions of their field",
-            {"rates": found.rates, "reached": reached, "field": size},
+            {"rates": result.rates, "reached": reached, "field": size},
             f"{remedy} (hdc-check --suggest)",
         )
 

@@ -139,23 +139,23 @@ def unused(facts: Facts) -> Findings:
 
 def _uncontracted(facts: Facts) -> set[int]:
     """Values that no contraction has worked on yet: they have the channels of the input."""
-    found: set[int] = set()
+    indices: set[int] = set()
     for node in facts.graph.nodes:
-        data = [value.index for value in node.inputs if facts.graph.nodes[value.index].inputs or value.index in found]
+        data = [value.index for value in node.inputs if facts.graph.nodes[value.index].inputs or value.index in indices]
         if isinstance(node.op, ops.Input) or (
-            data and not isinstance(node.op, (*CONVOLUTIONS, ops.Einsum)) and found.issuperset(data)
+            data and not isinstance(node.op, (*CONVOLUTIONS, ops.Einsum)) and indices.issuperset(data)
         ):
-            found.add(node.output.index)
-    return found
+            indices.add(node.output.index)
+    return indices
 
 
 def _contracting_later(facts: Facts) -> set[int]:
     """Values that a later contraction works on: what is not among them goes to the outputs."""
-    found: set[int] = set()
+    indices: set[int] = set()
     for node in reversed(facts.graph.nodes):
-        if isinstance(node.op, (*CONVOLUTIONS, ops.Einsum)) or node.output.index in found:
-            found.update(value.index for value in node.inputs)
-    return found
+        if isinstance(node.op, (*CONVOLUTIONS, ops.Einsum)) or node.output.index in indices:
+            indices.update(value.index for value in node.inputs)
+    return indices
 
 
 def _grouped_before(facts: Facts, node: Node) -> Node | None:

@@ -44,15 +44,15 @@ def assumptions(rules: list[Any], decided: list[Any], odd: list[Any]) -> list[An
 
 def _one_axis(rules: list[Any]) -> list[Any]:
     """What holds for the width (or the depth) just as it does for the height is said once."""
-    found = list(dict.fromkeys(rule for rule in rules if rule not in (sympy.true, sympy.false)))
-    height = next((one for rule in found for one in rule.free_symbols if one.name == "H"), None)
+    distinct = list(dict.fromkeys(rule for rule in rules if rule not in (sympy.true, sympy.false)))
+    height = next((one for rule in distinct for one in rule.free_symbols if one.name == "H"), None)
     if height is None:
-        return found
+        return distinct
     kept = []
-    for rule in found:
+    for rule in distinct:
         others = {one for one in rule.free_symbols if one.name in ("W", "D")}
         same = rule.subs(dict.fromkeys(others, height))
-        if len(others) != 1 or height in rule.free_symbols or same not in found:
+        if len(others) != 1 or height in rule.free_symbols or same not in distinct:
             kept.append(rule)
     return kept
 
@@ -61,14 +61,14 @@ def _draws(rules: list[Any], given: list[Any], odd: list[Any]) -> list[dict[Any,
     symbols = sorted({one for rule in (*rules, *given) for one in rule.free_symbols}, key=str)
     chance = random.Random(0)
     tests = [_compiled(rule, symbols) for rule in given]
-    found = []
+    draws = []
     for _ in range(TRIES):
         draw = {one: chance.choice([n for n in SIZES if n % 2] if one in odd else SIZES) for one in symbols}
         if all(test(*draw.values()) for test in tests):
-            found.append(draw)
-            if len(found) == DRAWS:
+            draws.append(draw)
+            if len(draws) == DRAWS:
                 break
-    return found
+    return draws
 
 
 def _follows(rule: Any, draws: list[dict[Any, int]]) -> bool:

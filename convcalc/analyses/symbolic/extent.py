@@ -40,16 +40,16 @@ class Extent(NamedTuple):
 
 def extents(graph: Graph) -> list[Seen]:
     """Return what each output sees of the last axis of each input."""
-    found: dict[int, Seen] = {}
+    by_value: dict[int, Seen] = {}
     inputs = 0
     for node in graph.nodes:
         if isinstance(node.op, ops.Input):
             local = len(node.op.shape) > 2
-            found[node.output.index] = {inputs: Extent(local=local)}
+            by_value[node.output.index] = {inputs: Extent(local=local)}
             inputs += 1
         else:
-            found[node.output.index] = _through(node, [found[value.index] for value in node.inputs])
-    return [found[value.index] for value in graph.outputs]
+            by_value[node.output.index] = _through(node, [by_value[value.index] for value in node.inputs])
+    return [by_value[value.index] for value in graph.outputs]
 
 
 def _through(node: Node, seen: list[Seen]) -> Seen:

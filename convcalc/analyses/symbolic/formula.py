@@ -64,7 +64,7 @@ def formulas(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = 
     if not grown:
         return _derived(kind, rank, given, count)
     rows = {n: _derived(kind, rank, {**given, grown: n}, count) for n in (*POINTS, *CHECKS)}
-    if any(len(found) != len(rows[POINTS[0]]) for found in rows.values()):
+    if any(len(row) != len(rows[POINTS[0]]) for row in rows.values()):
         return rows[POINTS[-1]]
     letter = letters(kind, {})[grown] if grown in letters(kind, {}) else symbol("K" if grown == "num_terms" else "L")
     return [
@@ -101,14 +101,14 @@ def _derived(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = 
         sent = {name: 2 * _half(one) + 1 if odd and "kernel" in name else one for name, one in free.items()}
         return lambda b: kind.build(*shapes, builder=b, **{**sent, **chosen})
 
-    found = cases(write(False))
+    branches = cases(write(False))
     kernels = [one for name, one in free.items() if "kernel" in name]
-    odd = any(_halved(case.graph, kernels) for case in found)
+    odd = any(_halved(case.graph, kernels) for case in branches)
     if odd:
-        found = cases(write(True))
+        branches = cases(write(True))
     back = {_half(one): (one - 1) / sympy.Integer(2) for one in kernels} if odd else {}
-    found.sort(key=lambda case: any(one.name == "C_in" and value.is_Integer for one, value in case.known.items()))
-    made = [_formula(kind, case, back) for case in found]
+    branches.sort(key=lambda case: any(one.name == "C_in" and value.is_Integer for one, value in case.known.items()))
+    made = [_formula(kind, case, back) for case in branches]
     if any(isinstance(value, PerAxis) for value in chosen.values()):  # the field is followed along one axis
         unknown = [tuple({i: e._replace(known=False) for i, e in one.items()} for one in f.fields) for f in made]
         made = [f._replace(fields=fields) for f, fields in zip(made, unknown, strict=True)]
@@ -141,19 +141,21 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
 
     @lru_cache(maxsize=None, typed=True)
     def tidy(expression: Any) -> Any:
-        found = sympy.sympify(expression).subs(case.known)
-        found = found.replace(
+        tidied = sympy.sympify(expression).subs(case.known)
+        tidied = tidied.replace(
             sympy.floor, lambda inner: -sympy.ceiling(-inner) if _negative(inner) else sympy.floor(inner)
         )
-        if exact and found.has(sympy.floor, sympy.ceiling):
+        if exact and tidied.has(sympy.floor, sympy.ceiling):
             for rounds in (sympy.floor, sympy.ceiling):
-                found = found.replace(rounds, lambda x, f=rounds: _rounded(x, f, exact))
-            found = (
-                found if found.is_Relational else sympy.expand(found, deep=not found.has(sympy.floor, sympy.ceiling))
+                tidied = tidied.replace(rounds, lambda x, f=rounds: _rounded(x, f, exact))
+            tidied = (
+                tidied
+                if tidied.is_Relational
+                else sympy.expand(tidied, deep=not tidied.has(sympy.floor, sympy.ceiling))
             )
-        if not found.is_Relational and found.has(sympy.Mod):
-            found = sympy.expand(found.replace(sympy.Mod, lambda a, b: a - b * sympy.floor(a / b)), deep=False)
-        return found.subs(back) if back else found
+        if not tidied.is_Relational and tidied.has(sympy.Mod):
+            tidied = sympy.expand(tidied.replace(sympy.Mod, lambda a, b: a - b * sympy.floor(a / b)), deep=False)
+        return tidied.subs(back) if back else tidied
 
     outputs = tuple(tuple(tidy(size) for size in value.shape) for value in case.graph.outputs)
     names = _names(case.graph, tidy)
@@ -190,12 +192,12 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
 
 def _divisions(assumed: list[Any], case: Case) -> list[tuple[Any, Any]]:
     """Return what divides what, by the rules and by what was decided."""
-    found = []
+    floors = []
     for holds in (*assumed, *(holds for holds, answer in case.decided if answer)):
         mod = remainder(holds)
         if mod is not None and isinstance(holds, sympy.Eq):
-            found.append(mod.args)
-    return found
+            floors.append(mod.args)
+    return floors
 
 
 def _negative(inner: Any) -> bool:

@@ -39,7 +39,7 @@ def filled(expression: Any, numbers: dict[Any, Any]) -> str:
     pattern = re.compile(
         r"(?<![A-Za-z_0-9])(" + "|".join(sorted(map(re.escape, named), key=len, reverse=True)) + r")(?![A-Za-z_0-9])"
     )
-    return pattern.sub(lambda found: str(named[found[1]]), written).replace("*", " * ")
+    return pattern.sub(lambda match: str(named[match[1]]), written).replace("*", " * ")
 
 
 def latex(expression: Any) -> str:

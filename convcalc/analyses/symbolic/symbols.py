@@ -58,17 +58,17 @@ class Chooser:
 
     def __call__(self, holds: Any) -> bool:
         """Answer a question of `decide`, the same way as before where it was asked."""
-        found = holds.subs(self.known)
-        if found in (sympy.true, sympy.false):
-            return bool(found)
+        truth = holds.subs(self.known)
+        if truth in (sympy.true, sympy.false):
+            return bool(truth)
         for asked, answer in self.decided:
-            if found == asked:
+            if truth == asked:
                 return answer
         answer = self.told[len(self.answers)] if len(self.answers) < len(self.told) else True
         self.answers.append(answer)
-        self.decided.append((found, answer))
+        self.decided.append((truth, answer))
         if answer:
-            self.learn(found)
+            self.learn(truth)
         return answer
 
     def learn(self, holds: Any) -> None:
@@ -95,7 +95,7 @@ def symbol(name: str, *, zero: bool = False) -> Any:
 
 def letters(kind: Kind, chosen: dict[str, Any]) -> dict[str, Any]:
     """Return a symbol for every size among the arguments of a kind that was not given a number."""
-    found: dict[str, Any] = {}
+    symbols: dict[str, Any] = {}
     taken: set[str] = set()
     for name, argument in kind.arguments.items():
         if name in chosen or name == (kind.channels or "in_channels") or not _free(kind, argument):
@@ -103,8 +103,8 @@ def letters(kind: Kind, chosen: dict[str, Any]) -> dict[str, Any]:
         letter = kind.letters.get(name, LETTERS.get(name, name))
         letter = name if letter in taken else letter
         taken.add(letter)
-        found[name] = symbol(letter, zero=name in ("padding", "output_padding", "loops"))
-    return found
+        symbols[name] = symbol(letter, zero=name in ("padding", "output_padding", "loops"))
+    return symbols
 
 
 def _free(kind: Kind, argument: Argument) -> bool:
@@ -139,9 +139,9 @@ def input_shapes(kind: Kind, rank: int, count: int | None = None) -> tuple[Shape
 def cases(write: Callable[[Builder], Graph]) -> list[Case]:
     """Run a recipe once for each way its decisions can go; ways that contradict its own rules are left out."""
     pending: list[tuple[bool, ...]] = [()]
-    found: list[Case] = []
+    complete: list[Case] = []
     refused: Exception | None = None
-    while pending and len(found) < MOST_CASES:
+    while pending and len(complete) < MOST_CASES:
         told = pending.pop(0)
         chooser = Chooser(told)
         try:
@@ -153,12 +153,12 @@ def cases(write: Callable[[Builder], Graph]) -> list[Case]:
                 for part in sympy.And.make_args(holds):
                     chooser.learn(part)
             if all(holds.subs(chooser.known) is not sympy.false for holds in _rules(graph)):
-                found.append(Case(tuple(chooser.decided), graph, chooser.known))
+                complete.append(Case(tuple(chooser.decided), graph, chooser.known))
         for place in range(len(told), len(chooser.answers)):
             pending.append((*chooser.answers[:place], False))
-    if not found and refused is not None:
+    if not complete and refused is not None:
         raise refused
-    return found
+    return complete
 
 
 def _rules(graph: Graph) -> list[Any]:
@@ -167,9 +167,9 @@ def _rules(graph: Graph) -> list[Any]:
 
 def rules(case: Case) -> list[Any]:
     """Return what a case assumes of its symbols, one relation each, those implied by another left out."""
-    found: dict[Any, None] = {}
+    distinct: dict[Any, None] = {}
     for holds in _rules(case.graph):
         for part in sympy.And.make_args(sympy.sympify(holds).subs(case.known)):
             if part not in (sympy.true, sympy.false):
-                found[part] = None
-    return list(found)
+                distinct[part] = None
+    return list(distinct)

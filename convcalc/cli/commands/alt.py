@@ -49,34 +49,34 @@ def command(
         spot = block.layers[min(1, len(block.layers) - 1)].spot
         raise SpecError("alt takes one convolution, not a stack: compare sets stacks side by side", spot)
     subject = assemble(block, layout=layout.value)
-    found = alternatives(subject)
-    subjects = [(spec, subject), *((one.name, one.subject) for one in found.offered)]
+    answer = alternatives(subject)
+    subjects = [(spec, subject), *((one.name, one.subject) for one in answer.offered)]
     timed: list[Row] = []
     where: dict[str, Any] = {}
     if time:
         timed, where = time_stacks(subjects, duration(limit, "--limit"))
-    keys = _keys(found)
+    keys = _keys(answer)
     extras = [{**own, **times} for own, times in zip(keys, time_keys(timed) or [{}] * len(keys), strict=True)]
     report = compare(subjects, extras, where)
     document = report.to_dict()
-    sources = [None, *(one.source for one in found.offered)]
+    sources = [None, *(one.source for one in answer.offered)]
     document["specs"] = [{**one, "source": source} for one, source in zip(document["specs"], sources, strict=True)]
-    document["left_out"] = [one._asdict() for one in found.left_out]
+    document["left_out"] = [one._asdict() for one in answer.left_out]
     columns = (*ALTERNATIVE_COLUMNS, *(TIMES if time else ()))
     head = [subject.reading, *([timed_on(where)] if time else [])]
-    table = Table(columns=columns, rows=stack_rows(report, timed), head=head, foot=_feet(found))
+    table = Table(columns=columns, rows=stack_rows(report, timed), head=head, foot=_feet(answer))
     return emit(Answer("alt", document, [table], hints=[*hints([subject]), *time_failures(timed)]), form, out)
 
 
-def _keys(found: Alternatives) -> list[dict[str, Any]]:
+def _keys(answer: Alternatives) -> list[dict[str, Any]]:
     """What alt adds to each stack's JSON object: the paper's ratio, and words that run."""
-    return [{"ratio": None, "layers": None}, *({"ratio": one.ratio, "layers": one.words} for one in found.offered)]
+    return [{"ratio": None, "layers": None}, *({"ratio": one.ratio, "layers": one.words} for one in answer.offered)]
 
 
-def _feet(found: Alternatives) -> list[str]:
-    foot = [f"{one.name}: {one.words}" for one in found.offered]
-    if any(one.name == OCTAVE.name for one in found.offered):
+def _feet(answer: Alternatives) -> list[str]:
+    foot = [f"{one.name}: {one.words}" for one in answer.offered]
+    if any(one.name == OCTAVE.name for one in answer.offered):
         foot.append(f"{OCTAVE.name}: its input and output are the same maps, split into two resolutions")
-    if not found.convolution.keeps:
+    if not answer.convolution.keeps:
         foot.append("the literature's ratios hold at stride 1 with same padding: here the counted ones are right")
-    return foot + [f"left out: {one.name}: {one.reason}" for one in found.left_out]
+    return foot + [f"left out: {one.name}: {one.reason}" for one in answer.left_out]

@@ -57,9 +57,9 @@ def command(
 
 
 def _feet(report: DesignReport) -> list[str]:
-    if not report.found:
+    if not report.count:
         return ["one position needs no dilated layer" if report.rf == 1 else "the search stopped before it found one"]
-    count = f"more than {report.found:,}" if report.cut else f"{report.found:,}"
+    count = f"more than {report.count:,}" if report.cut else f"{report.count:,}"
     lines = [f"{len(report.designs)} of {count} lists with a field of {report.field:,}"]
     if report.field > report.rf:
         lines.append(f"no list has a field of {report.rf:,} exactly: {report.field:,} is the next")

@@ -77,27 +77,29 @@ def command(
 
 
 def _table(title: str, report: SeparabilityReport) -> Table:
-    found = report.separability
+    separability = report.separability
     rows = [{"pair": n, **pair._asdict()} for n, pair in enumerate(report.pairs, start=1)]
-    size = " x ".join(map(str, found.shape))
-    verdict = {0: "rank 0: all zero", 1: "rank 1: separable"}.get(found.rank, f"rank {found.rank}: not separable")
-    if found.rank > 1:
-        verdict += f" by one pair, a sum of {found.rank}"
+    size = " x ".join(map(str, separability.shape))
+    verdict = {0: "rank 0: all zero", 1: "rank 1: separable"}.get(
+        separability.rank, f"rank {separability.rank}: not separable"
+    )
+    if separability.rank > 1:
+        verdict += f" by one pair, a sum of {separability.rank}"
     return Table(columns=COLUMNS, rows=rows, head=[f"{title}, {size}: {verdict}"], foot=_feet(report))
 
 
 def _feet(report: SeparabilityReport) -> list[str]:
-    found, valid, image = report.separability, report.valid, report.image
-    foot = [f"singular values {_first(found.singular_values)}", *_approximations(found)]
-    if not found.rank:
+    separability, valid, image = report.separability, report.valid, report.image
+    foot = [f"singular values {_first(separability.singular_values)}", *_approximations(separability)]
+    if not separability.rank:
         return foot
     pairs = plural(report.count, "pair")
-    if report.count < found.rank:
-        pairs += f" (which leave {percent(found.errors[report.count])})"
+    if report.count < separability.rank:
+        pairs += f" (which leave {percent(separability.errors[report.count])})"
     work = f"{valid.separable:,} multiplications, {valid.dense:,} dense"
     return [
         *foot,
-        f"weights: {report.weights} in {pairs}, {found.size} in the kernel",
+        f"weights: {report.weights} in {pairs}, {separability.size} in the kernel",
         _pays(valid.ratio, f"on {image} x {image} without padding: {work}"),
         _pays(report.same.ratio, "with padding that keeps the size"),
     ]
@@ -108,11 +110,13 @@ def _first(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.6g}" for value in values[:MAX_SHOWN]) + more
 
 
-def _approximations(found: Separability) -> list[str]:
+def _approximations(separability: Separability) -> list[str]:
     """What the best approximations by fewer pairs leave."""
-    if found.rank < 2:
+    if separability.rank < 2:
         return []
-    texts = [f"{count} pair{'s' if count > 1 else ''} {percent(error)}" for count, error in enumerate(found.errors)]
+    texts = [
+        f"{count} pair{'s' if count > 1 else ''} {percent(error)}" for count, error in enumerate(separability.errors)
+    ]
     return [
         f"the best approximation leaves (root of the squares over the whole): {', '.join(texts[1 : MAX_SHOWN + 1])}"
     ]

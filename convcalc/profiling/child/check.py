@@ -97,15 +97,15 @@ def _compare(got: Any, wanted: list[Tensor | None], graph: Graph, setup: Setup, 
 def _mean(own: Tensor, reference: Tensor) -> float:
     """The root mean square of the difference, as a share of that of the reference."""
     scale = reference.square().mean().sqrt() + torch.finfo(torch.float64).tiny
-    found = ((own - reference).square().mean().sqrt() / scale).item() if reference.numel() else 0.0
-    return math.inf if math.isnan(found) else found
+    error = ((own - reference).square().mean().sqrt() / scale).item() if reference.numel() else 0.0
+    return math.inf if math.isnan(error) else error
 
 
 def _largest(own: Tensor, reference: Tensor) -> float:
     """The largest difference, as a share of the reference's root mean square and of the value itself."""
     scale = reference.abs() + reference.square().mean().sqrt() + torch.finfo(torch.float64).tiny
-    found = ((own - reference).abs() / scale).max().item() if reference.numel() else 0.0
-    return math.inf if math.isnan(found) else found
+    error = ((own - reference).abs() / scale).max().item() if reference.numel() else 0.0
+    return math.inf if math.isnan(error) else error
 
 
 def _numbers(setup: Setup) -> str:

@@ -43,16 +43,16 @@ def describe(device: torch.device) -> str:
 
 def versions(device: torch.device) -> dict[str, Any]:
     """Return what computes: torch, and on a GPU CUDA and cuDNN with the modes that change a kernel's time."""
-    found: dict[str, Any] = {"torch": torch_version()}
+    versions: dict[str, Any] = {"torch": torch_version()}
     if device.type == "cuda":
-        found |= {
+        versions |= {
             "cuda": torch.version.cuda or torch.version.hip,
             "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
             "capability": ".".join(map(str, torch.cuda.get_device_capability(device))),
         }
     else:
-        found |= {"cpu_capability": torch.backends.cpu.get_cpu_capability()}
-    return found
+        versions |= {"cpu_capability": torch.backends.cpu.get_cpu_capability()}
+    return versions
 
 
 def free_bytes(device: torch.device) -> int | None:
@@ -61,8 +61,8 @@ def free_bytes(device: torch.device) -> int | None:
         return torch.cuda.mem_get_info(device)[0]
     if device.type != "cpu":
         return None
-    found = [limit for limit in (_unused(), _container()) if limit is not None]
-    return min(found) if found else None
+    limits = [limit for limit in (_unused(), _container()) if limit is not None]
+    return min(limits) if limits else None
 
 
 def _unused() -> int | None:

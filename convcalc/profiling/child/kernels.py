@@ -32,15 +32,15 @@ def library(made: Prepared, graph: Graph, setup: Setup) -> str:
     """Return the backend torch chooses for a graph's only convolution; empty where it does not tell."""
     if setup.layout == "prepacked" or setup.mode == "compile":
         return ""  # these do not go through torch's choice
-    found = [node for node in graph.nodes if isinstance(node.op, (ops.Conv, ops.ConvTranspose))]
-    if len(found) != 1 or len(graph.inputs) != 1 or found[0].inputs[0] != graph.inputs[0]:
+    convolutions = [node for node in graph.nodes if isinstance(node.op, (ops.Conv, ops.ConvTranspose))]
+    if len(convolutions) != 1 or len(graph.inputs) != 1 or convolutions[0].inputs[0] != graph.inputs[0]:
         return ""
-    op = found[0].op
+    op = convolutions[0].op
     assert isinstance(op, (ops.Conv, ops.ConvTranspose))
     transposed = isinstance(op, ops.ConvTranspose)
     select = getattr(torch._C, "_select_conv_backend", None)
     slots = {node.output.index: place for place, node in enumerate(graph.nodes)}
-    held = [made.calls.held[slots[value.index]] for value in found[0].inputs[1:]]
+    held = [made.calls.held[slots[value.index]] for value in convolutions[0].inputs[1:]]
     if select is None or not held or held[0] is None or not all(window.symmetric for window in op.windows):
         return ""
     extra = (op.output_padding if isinstance(op, ops.ConvTranspose) else ()) or tuple(0 for _ in op.windows)
@@ -157,9 +157,9 @@ def on_gpu(call: Callable[[], Any]) -> list[Kernel]:
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
         call()
         torch.cuda.synchronize()
-    found = []
+    kernels = []
     for event in seen.key_averages():
         own = getattr(event, "self_device_time_total", 0.0) or 0.0
         if own > 0 and "CUDA" in str(getattr(event, "device_type", "")):
-            found.append(Kernel(str(event.key), str(event.key), "", own / 1e6, _moves(event.key)))
-    return sorted(found, key=lambda one: -one.seconds)
+            kernels.append(Kernel(str(event.key), str(event.key), "", own / 1e6, _moves(event.key)))
+    return sorted(kernels, key=lambda one: -one.seconds)

@@ -58,9 +58,9 @@ def _products(setup: Setup, task: Task, synchronise: Callable[[], None]) -> tupl
         one, two = (torch.randn(side, side, device=setup.device).to(DTYPES[setup.dtype]) for _ in range(2))
         slow = False
         for library, work in libraries(one, two).items():
-            found = measure(stopwatch(work, synchronise=synchronise), task)
-            rate = 2 * side**3 / found.median
-            slow = slow or found.median > LONGEST
+            measurement = measure(stopwatch(work, synchronise=synchronise), task)
+            rate = 2 * side**3 / measurement.median
+            slow = slow or measurement.median > LONGEST
             if rate > best:
                 best, best_side, best_in = rate, side, library
         if slow:
@@ -75,21 +75,21 @@ def libraries(one: Tensor, two: Tensor) -> dict[str, Callable[[], object]]:
     such a roof.
     """
     out = torch.empty_like(one)
-    found: dict[str, Callable[[], object]] = {"torch.mm": lambda: torch.mm(one, two, out=out)}
+    calls: dict[str, Callable[[], object]] = {"torch.mm": lambda: torch.mm(one, two, out=out)}
     if one.device.type != "cpu":
-        return found
+        return calls
     try:
         with torch.inference_mode():
             blocked, weight = one.to_mkldnn(), two.to_mkldnn()
             F.linear(blocked, weight)
     except RuntimeError:  # a torch without oneDNN, or a dtype it has no kernel for
-        return found
+        return calls
 
     def product() -> object:
         with torch.inference_mode():
             return F.linear(blocked, weight)
 
-    return {**found, "oneDNN": product}
+    return {**calls, "oneDNN": product}
 
 
 def _traffic(size: int, setup: Setup, task: Task, synchronise: Callable[[], None]) -> float:
@@ -103,8 +103,8 @@ def _traffic(size: int, setup: Setup, task: Task, synchronise: Callable[[], None
     )
     best = 0.0
     for tensors, work in works:
-        found = measure(stopwatch(work, synchronise=synchronise), task)
-        best = max(best, tensors * count * setup.itemsize / found.median)
+        measurement = measure(stopwatch(work, synchronise=synchronise), task)
+        best = max(best, tensors * count * setup.itemsize / measurement.median)
     return best
 
 
@@ -120,13 +120,13 @@ def tell_peaks(setup: Setup, refresh: bool, tell: Callable[..., None]) -> None:
         return
     tell("outside", what="measuring this machine's peaks")
     start = time.perf_counter()
-    found = measure_peaks(setup, synchronise=lambda: synchronise(device))
-    unkept = cache.write(FILE, name, to_json(found))
+    peaks = measure_peaks(setup, synchronise=lambda: synchronise(device))
+    unkept = cache.write(FILE, name, to_json(peaks))
     tell(
         "peaks",
         dtype=setup.dtype,
         threads=setup.threads,
-        peaks=to_json(found),
+        peaks=to_json(peaks),
         took_s=time.perf_counter() - start,
         unkept=unkept,
     )

@@ -177,14 +177,14 @@ def _ready(entrant: _Entrant, plan: Plan, share: float, backend: Backend, tell: 
         begin += made.compile_s or 0.0
         with _quietly([entrant.job]):
             first = block(1)
-            found = Observation(compile_s=made.compile_s, first_s=first)
+            observation = Observation(compile_s=made.compile_s, first_s=first)
             if time.perf_counter() - begin < share / 4:
                 named = _kernels(made.call, block, share / 4, backend)
-                found = replace(found, kernels=tuple(named), backend=library(made, graph, setup))
+                observation = replace(observation, kernels=tuple(named), backend=library(made, graph, setup))
         if time.perf_counter() - begin < share / 2 and first < share / 8:
             with torch.no_grad() if setup.direction == "forward" else nullcontext():
-                found = replace(found, check=check(made, graph, setup), subnormals=subnormals(made))
-    entrant.observation = found
+                observation = replace(observation, check=check(made, graph, setup), subnormals=subnormals(made))
+    entrant.observation = observation
 
 
 def _made(job: Job, tell: Tell) -> Prepared:
@@ -270,8 +270,8 @@ def _cold(entrant: _Entrant, task: Task, left: float, backend: Backend) -> None:
     if block is None:
         entrant.observation = replace(entrant.observation, cold_note=why)
         return
-    found = measure(backend.under(entrant.job.setup, block), task.within(end - time.perf_counter()))
-    few = found.samples < MIN_COLD_SAMPLES
+    measurement = measure(backend.under(entrant.job.setup, block), task.within(end - time.perf_counter()))
+    few = measurement.samples < MIN_COLD_SAMPLES
     entrant.observation = replace(
-        entrant.observation, cold_cache=None if few else found, cold_note="no time was left" if few else ""
+        entrant.observation, cold_cache=None if few else measurement, cold_note="no time was left" if few else ""
     )

@@ -106,11 +106,11 @@ class CudaBackend(Backend):
         """
         count = max(3, min(200, int(seconds / 4 / max(self.block(call)(1), 1e-6))))
         eager = stopwatch(call, synchronise=self.wait)(count) / count
-        found: dict[str, Any] = {"eager_s": eager}
+        extras: dict[str, Any] = {"eager_s": eager}
         alone = self._graph(call)
         if alone is not None:
-            found |= {"graph_s": alone, "launch_overhead_s": max(0.0, eager - alone)}
-        return found
+            extras |= {"graph_s": alone, "launch_overhead_s": max(0.0, eager - alone)}
+        return extras
 
     def _graph(self, call: Callable[[], Any]) -> float | None:
         """Seconds a call in a graph of several, replayed; None where the call cannot be captured."""
@@ -211,11 +211,11 @@ def readings(line: str) -> dict[str, float]:
     >>> readings("1410, 1410, 1593, 34, 61.2, 0x0000000000000001")["clocks.sm"]
     1410.0
     """
-    found = {}
+    values = {}
     for name, word in zip(SMI, line.strip().split(","), strict=False):
         text = word.strip()
         try:
-            found[name] = float(int(text, 16)) if text.startswith("0x") else float(text)
+            values[name] = float(int(text, 16)) if text.startswith("0x") else float(text)
         except ValueError:
             continue
-    return found
+    return values
