@@ -259,9 +259,9 @@ class Builder:
         """Batch normalisation with running statistics, as in inference: a scale and a shift per channel."""
         return self.norm("batch_norm", x, (x.channels,), affine=affine, bias=bias, running=True, eps=eps)
 
-    def contract(self, equation: str, one: Value, two: Value) -> Value:
+    def contract(self, equation: str, left: Value, right: Value) -> Value:
         """Multiply two tensors and sum the letters that the result lacks."""
-        return self.write(ops.Einsum(equation), one, two)
+        return self.write(ops.Einsum(equation), left, right)
 
     # -- layers without weights --------------------------------------------------------------------------------
 

@@ -169,8 +169,8 @@ def common_divisor(a: Size, b: Size) -> Size:
 
         class gcd(sympy.Function):  # type: ignore[misc]  # noqa: N801  sympy prints a function by its class's name
             @classmethod
-            def eval(cls, one: Any, two: Any) -> Any:
-                return sympy.igcd(one, two) if one.is_Integer and two.is_Integer else None
+            def eval(cls, left: Any, right: Any) -> Any:
+                return sympy.igcd(left, right) if left.is_Integer and right.is_Integer else None
 
         waiting: Size = gcd(a, b)
         return waiting

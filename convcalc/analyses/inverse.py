@@ -123,12 +123,21 @@ def _paddings(bounds: Bounds, span: int) -> range:
     return range(2 * (span - 1) + 1)
 
 
-def _usual(one: Solution) -> tuple[object, ...]:
-    w = one.window
+def _usual(solution: Solution) -> tuple[object, ...]:
+    w = solution.window
     kernel = USUAL.index(w.kernel) if w.kernel in USUAL else len(USUAL) + w.kernel
     centred = abs(w.before + w.after - (w.span - 1))
     padded_past_half = w.before > w.span // 2
-    return (not one.symmetric, any(one.lost), w.dilation, padded_past_half, kernel, centred, w.stride, w.before)
+    return (
+        not solution.symmetric,
+        any(solution.lost),
+        w.dilation,
+        padded_past_half,
+        kernel,
+        centred,
+        w.stride,
+        w.before,
+    )
 
 
 def transposed_solutions(sizes: Sequence[int], outputs: Sequence[int], bounds: Bounds) -> list[Solution]:
@@ -156,10 +165,19 @@ def transposed_solutions(sizes: Sequence[int], outputs: Sequence[int], bounds: B
     return sorted(windows, key=_usual_transposed)
 
 
-def _usual_transposed(one: Solution) -> tuple[object, ...]:
-    w = one.window
+def _usual_transposed(solution: Solution) -> tuple[object, ...]:
+    w = solution.window
     kernel = {2 * w.stride: 0, w.stride: 1}.get(w.kernel, 2 + abs(w.kernel - 2 * w.stride))
-    return (not one.even, not one.symmetric, w.dilation, one.output_padding, kernel, w.stride, w.kernel, w.before)
+    return (
+        not solution.even,
+        not solution.symmetric,
+        w.dilation,
+        solution.output_padding,
+        kernel,
+        w.stride,
+        w.kernel,
+        w.before,
+    )
 
 
 class Loss(NamedTuple):

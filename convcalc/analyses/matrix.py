@@ -109,11 +109,11 @@ def _entries(node: Node) -> Iterator[Entry]:
     for triples in product(*axes):
         walked, taps, read = zip(*triples, strict=True)
         here, tap, there = _flat(walked, walks.spatial), _flat(taps, kernel), _flat(read, reads.spatial)
-        for one in range(walks.channels):
-            for two in range(partners):
-                near = one * prod(walks.spatial) + here
-                far = (one // per_group * partners + two) * prod(reads.spatial) + there
-                place = (one * partners + two) * prod(kernel) + tap
+        for channel in range(walks.channels):
+            for partner in range(partners):
+                near = channel * prod(walks.spatial) + here
+                far = (channel // per_group * partners + partner) * prod(reads.spatial) + there
+                place = (channel * partners + partner) * prod(kernel) + tap
                 yield (near, far, place) if direct else (far, near, place)
 
 

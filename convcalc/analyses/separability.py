@@ -127,9 +127,9 @@ def _exact_pairs(kernel: Rows) -> list[Pair]:
         column[:pivot] = [Fraction(0)] * pivot
         for n in range(pivot, len(left)):
             left[n] = [a - column[n] * b for a, b in zip(left[n], base, strict=True)]
-        one, column_ = _primitive(column)
-        two, row_ = _primitive(base)
-        pairs.append(Pair(one * two, column_, row_))
+        row_scale, column_ = _primitive(column)
+        column_scale, row_ = _primitive(base)
+        pairs.append(Pair(row_scale * column_scale, column_, row_))
     return pairs
 
 

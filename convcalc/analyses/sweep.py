@@ -114,7 +114,7 @@ class LossReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return its part of the JSON document."""
-        same = {"same": [one._asdict() for one in self.sames]} if self.sames else {}
+        same = {"same": [convention._asdict() for convention in self.sames]} if self.sames else {}
         rows = [loss._asdict() for loss in self.losses]
         return {"input": self.input, "lost": rows, "lossless_near": [list(self.below), list(self.above)], **same}
 
@@ -215,7 +215,7 @@ def _losses(subject: Subject, sweep: Sweep) -> LossReport:
 
 def _layer_loss(loss: Loss, graph: Graph) -> LayerLoss:
     scope = loss.node.scope
-    text = next((one.text for one in graph.scopes if one.path == scope[:1]), "")
+    text = next((layer.text for layer in graph.scopes if layer.path == scope[:1]), "")
     name = scope[0] if scope else ""
     return LayerLoss(f"{name} {text}".strip(), loss.node.inputs[0].spatial, loss.positions)
 

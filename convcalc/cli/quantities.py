@@ -28,7 +28,10 @@ def quantity(text: str, option: str) -> Fraction:
     """
     match = _NUMBER.fullmatch(text.strip())
     suffix = match[3] if match else ""
-    known = next((one for one in SUFFIXES if one == suffix or (len(one) == 1 and one.upper() == suffix.upper())), None)
+    known = next(
+        (letter for letter in SUFFIXES if letter == suffix or (len(letter) == 1 and letter.upper() == suffix.upper())),
+        None,
+    )
     if match is None or known is None or suffix == "m":
         raise SpecError(
             f"{option} is a number with a suffix k, M, G, T, P, Ki, Mi, Gi or Ti, such as 300M, not {text!r}"

@@ -60,13 +60,13 @@ def scconv(
         return _calibrated(b, x, stride, dilation, groups, pooling_ratio, form)
     half = divided(x.channels, 2, b.require, "in_channels", "the two halves")
     with b.scope("calibrated"):
-        one = _calibrated(b, b.take(x, half), stride, dilation, groups, pooling_ratio, form)
+        first = _calibrated(b, b.take(x, half), stride, dilation, groups, pooling_ratio, form)
     with b.scope("k1"):
         plain = b.slice(x, 1, half, x.channels)
-        two = conv_norm(
+        second = conv_norm(
             b, plain, half, 3, stride=stride, padding=dilation, dilation=dilation, groups=groups, act="", form=form
         )
-    return b.concat(one, two)
+    return b.concat(first, second)
 
 
 @kind(source="MCG-NKU/SCNet (CVPR 2020)", spatial=2)
@@ -103,17 +103,17 @@ def scbottleneck(
     pools = avd and (strides or is_first)
     inner = 1 if pools else stride
     with b.scope("plain"):
-        one = conv_norm(b, x, width, 1, form=form)
-        one = conv_norm(
-            b, one, width, 3, stride=inner, padding=dilation, dilation=dilation, groups=cardinality, form=form
+        first = conv_norm(b, x, width, 1, form=form)
+        first = conv_norm(
+            b, first, width, 3, stride=inner, padding=dilation, dilation=dilation, groups=cardinality, form=form
         )
     with b.scope("calibrated"):
-        two = conv_norm(b, x, width, 1, form=form)
-        two = b.relu(_calibrated(b, two, inner, dilation, cardinality, pooling_ratio, form))
+        second = conv_norm(b, x, width, 1, form=form)
+        second = b.relu(_calibrated(b, second, inner, dilation, cardinality, pooling_ratio, form))
     if pools:
-        one, two = (b.pool("avg", y, 3, stride=stride, padding=1) for y in (one, two))
+        first, second = (b.pool("avg", y, 3, stride=stride, padding=1) for y in (first, second))
     with b.scope("expand"):
-        y = conv_norm(b, b.concat(one, two), outer, 1, act="", form=form)
+        y = conv_norm(b, b.concat(first, second), outer, 1, act="", form=form)
     if not strides and b.decide(equal(outer, x.channels)):
         return b.relu(b.add(y, x))
     with b.scope("shortcut"):

@@ -166,11 +166,11 @@ def inception_v3_a(
     Errors in texts: v3 does not factorise every k x k: this block keeps a 5x5, block B has only 3x3s.
     """
     style = Style(form=form)
-    one, five_reduce, five, three_reduce, three = widths_of(widths, 5, "inception_v3_a")
+    b1x1, b5x5_reduce, b5x5, b3x3_reduce, b3x3 = widths_of(widths, 5, "inception_v3_a")
     chains = (
-        (Step(one),),
-        (Step(five_reduce), Step(five, 5, 5)),
-        (Step(three_reduce), Step(three, 3, 3), Step(three, 3, 3)),
+        (Step(b1x1),),
+        (Step(b5x5_reduce), Step(b5x5, 5, 5)),
+        (Step(b3x3_reduce), Step(b3x3, 3, 3), Step(b3x3, 3, 3)),
     )
     return b.concat(*branches(b, x, chains, style), pooled(b, x, "avg", (Step(pool_proj),), style))
 
@@ -186,10 +186,10 @@ def inception_v3_b(b: Builder, x: Value, *, widths: tuple[int, ...] = (384, 64, 
     Split: 1x1. Transform: 3x3/2; 3x3, 3x3/2; max pool. Merge: concatenation.
     """
     style = Style(form=form)
-    three, reduce, double = widths_of(widths, 3, "inception_v3_b")
+    b3x3, reduce, double_b3x3 = widths_of(widths, 3, "inception_v3_b")
     chains = (
-        (Step(three, 3, 3, 2, True),),
-        (Step(reduce), Step(double, 3, 3), Step(double, 3, 3, 2, True)),
+        (Step(b3x3, 3, 3, 2, True),),
+        (Step(reduce), Step(double_b3x3, 3, 3), Step(double_b3x3, 3, 3, 2, True)),
     )
     return b.concat(*branches(b, x, chains, style), shrunk(b, x))
 
@@ -228,9 +228,9 @@ def inception_v3_d(b: Builder, x: Value, *, widths: tuple[int, ...] = (192, 320)
     Split: 1x1s. Transform: 3x3/2; 1x7, 7x1, 3x3/2; max pool. Merge: concatenation.
     """
     style = Style(form=form)
-    inner, three = widths_of(widths, 2, "inception_v3_d")
+    inner, b3x3 = widths_of(widths, 2, "inception_v3_d")
     chains = (
-        (Step(inner), Step(three, 3, 3, 2, True)),
+        (Step(inner), Step(b3x3, 3, 3, 2, True)),
         (Step(inner), Step(inner, 1, 7), Step(inner, 7, 1), Step(inner, 3, 3, 2, True)),
     )
     return b.concat(*branches(b, x, chains, style), shrunk(b, x))
@@ -250,7 +250,7 @@ def inception_v3_e(
     Errors in texts: the 1x3 and the 3x1 are parallel here, not one after the other: 21 of 25 positions are seen.
     """
     style = Style(form=form)
-    one, inner, reduce, proj = widths_of(widths, 4, "inception_v3_e")
-    first, short, long = branches(b, x, ((Step(one),), (Step(inner),), (Step(reduce), Step(inner, 3, 3))), style)
+    b1x1, inner, reduce, proj = widths_of(widths, 4, "inception_v3_e")
+    first, short, long = branches(b, x, ((Step(b1x1),), (Step(inner),), (Step(reduce), Step(inner, 3, 3))), style)
     made = [first, *forked(b, short, inner, style), *forked(b, long, inner, style)]
     return b.concat(*made, pooled(b, x, "avg", (Step(proj),), style))

@@ -61,8 +61,8 @@ def inception_v4_a(b: Builder, x: Value, *, widths: tuple[int, ...] = (96, 64), 
     """
     style = Style(form=form)
     out, reduce = widths_of(widths, 2, "inception_v4_a")
-    three = Step(out, 3, 3)
-    chains = ((Step(out),), (Step(reduce), three), (Step(reduce), three, three))
+    b3x3 = Step(out, 3, 3)
+    chains = ((Step(out),), (Step(reduce), b3x3), (Step(reduce), b3x3, b3x3))
     return b.concat(*branches(b, x, chains, style), pooled(b, x, "avg", (Step(out),), style))
 
 
@@ -96,9 +96,9 @@ def inception_v4_b(
     Errors in texts: Inception v4 has no skip connections.
     """
     style = Style(form=form)
-    one, reduce, middle, end, proj = widths_of(widths, 5, "inception_v4_b")
+    b1x1, reduce, middle, end, proj = widths_of(widths, 5, "inception_v4_b")
     chains = (
-        (Step(one),),
+        (Step(b1x1),),
         (Step(reduce), Step(middle, 1, 7), Step(end, 7, 1)),
         (Step(reduce), Step(reduce, 7, 1), Step(middle, 1, 7), Step(middle, 7, 1), Step(end, 1, 7)),
     )

@@ -95,7 +95,9 @@ def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Interva
 
     What slows the machine slows both of a round alike, and cancels.
     """
-    return median_interval([one / other for one, other in zip(numerators, denominators, strict=True)])
+    return median_interval(
+        [numerator / denominator for numerator, denominator in zip(numerators, denominators, strict=True)]
+    )
 
 
 def verdict(interval: Interval, alike: float = ALIKE) -> str:

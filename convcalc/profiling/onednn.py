@@ -101,30 +101,32 @@ def middle(primitives: Sequence[Execution], calls: int) -> list[Execution]:
     """
     each = len(primitives) // calls
     runs = [primitives[start : start + each] for start in range(0, each * calls, max(each, 1))]
-    if each * calls != len(primitives) or any([one[:2] for one in run] != [one[:2] for one in runs[0]] for run in runs):
+    if each * calls != len(primitives) or any(
+        [primitive[:2] for primitive in run] != [primitive[:2] for primitive in runs[0]] for run in runs
+    ):
         return list(primitives[-each:]) if each else list(primitives)
     return [
-        one._replace(seconds=statistics.median(run[place].seconds for run in runs))
-        for place, one in enumerate(runs[0] if runs else ())
+        primitive._replace(seconds=statistics.median(run[place].seconds for run in runs))
+        for place, primitive in enumerate(runs[0] if runs else ())
     ]
 
 
-def benchdnn(one: Execution) -> str | None:
+def benchdnn(primitive: Execution) -> str | None:
     """Return the benchdnn command that runs the same primitive again; None where its drivers have none for it."""
-    driver = DRIVERS.get(one.primitive)
+    driver = DRIVERS.get(primitive.primitive)
     if driver is None:
         return None
-    roles = [role for role, _, _ in one.tensors]
-    dtypes = ":".join(dtype for role, dtype, _ in one.tensors if role != "bia")
+    roles = [role for role, _, _ in primitive.tensors]
+    dtypes = ":".join(dtype for role, dtype, _ in primitive.tensors if role != "bia")
     words = ["benchdnn", f"--{driver}", "--mode=P"]
     if driver != "matmul":
-        direction = FLAGS.get(one.direction, "FWD_D")
+        direction = FLAGS.get(primitive.direction, "FWD_D")
         if "bia" in roles:
             direction = {"FWD_D": "FWD_B", "FWD_I": "FWD_B", "BWD_W": "BWD_WB"}.get(direction, direction)
         words.append(f"--dir={direction}")
     words.append(f"--dt={dtypes}")
-    words += [f"--{role[0]}tag={one.layout(role)}" for role in ("src", "wei", "dst") if one.layout(role)]
-    if "direct" in one.algorithm or "winograd" in one.algorithm:
-        words.append(f"--alg={'wino' if 'winograd' in one.algorithm else 'direct'}")
-    words += [f"--{part.replace(':', '=', 1)}" for part in one.attributes.split() if part.startswith("attr-")]
-    return " ".join((*words, one.problem))
+    words += [f"--{role[0]}tag={primitive.layout(role)}" for role in ("src", "wei", "dst") if primitive.layout(role)]
+    if "direct" in primitive.algorithm or "winograd" in primitive.algorithm:
+        words.append(f"--alg={'wino' if 'winograd' in primitive.algorithm else 'direct'}")
+    words += [f"--{part.replace(':', '=', 1)}" for part in primitive.attributes.split() if part.startswith("attr-")]
+    return " ".join((*words, primitive.problem))

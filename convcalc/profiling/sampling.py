@@ -101,7 +101,7 @@ def interleaved(
     begin, most = wall(), asked.max_s * len(blocks)
     once = [block(1) for block in blocks]
     if max(sum(once), wall() - begin) >= most:
-        return [Measurement(times=(one,), calls=1, settled=False) for one in once]
+        return [Measurement(times=(sample,), calls=1, settled=False) for sample in once]
     counts = [_warm(block, asked, wall) for block in blocks]
     times: list[list[float]] = [[] for _ in blocks]
     order, chance, spent, begin, look = list(range(len(blocks))), random.Random(seed), 0.0, wall(), asked.samples
@@ -115,11 +115,11 @@ def interleaved(
             spent = max(spent, wall() - begin)
             if spent >= most or (spent >= asked.min_s * len(blocks) and len(times[0]) >= look):
                 look = max(look, len(times[0])) * 21 // 20 + 1
-                if spent >= most or all(_known(one, asked) for one in times):
+                if spent >= most or all(_known(sample, asked) for sample in times):
                     break
     return [
-        Measurement(times=tuple(one), calls=count, settled=_known(one, asked))
-        for one, count in zip(times, counts, strict=True)
+        Measurement(times=tuple(sample), calls=count, settled=_known(sample, asked))
+        for sample, count in zip(times, counts, strict=True)
     ]
 
 

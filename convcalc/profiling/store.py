@@ -101,14 +101,16 @@ def _row(line: str) -> SavedRow | None:
     return SavedRow(row, machine) if ours and known else None
 
 
-def differences(one: dict[str, Any], other: dict[str, Any], first: str = "before", second: str = "after") -> list[str]:
+def differences(
+    before: dict[str, Any], other: dict[str, Any], first: str = "before", second: str = "after"
+) -> list[str]:
     """Return what of two machines is not the same, in words."""
     texts = [
-        f"{name} is {one.get(name)} {first} and {other.get(name)} {second}"
+        f"{name} is {before.get(name)} {first} and {other.get(name)} {second}"
         for name in COMPARED_KEYS
-        if one.get(name) != other.get(name)
+        if before.get(name) != other.get(name)
     ]
-    mine, its = one.get("environment", {}), other.get("environment", {})
+    mine, its = before.get("environment", {}), other.get("environment", {})
     return texts + [
         f"{name} is {mine.get(name, 'not set')} {first} and {its.get(name, 'not set')} {second}"
         for name in sorted({*mine, *its})

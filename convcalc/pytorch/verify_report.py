@@ -40,8 +40,8 @@ class VerifiedLayer(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """Return the layer as JSON holds it."""
         figures = {
-            figure: {"ours": one.ours, "theirs": one.theirs, "verdict": one.text}
-            for figure, one in self.verdicts.items()
+            figure: {"ours": verdict.ours, "theirs": verdict.theirs, "verdict": verdict.text}
+            for figure, verdict in self.verdicts.items()
         }
         return {"name": self.name, "text": self.text, "ran": self.ran, **figures}
 

@@ -61,8 +61,8 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
 def _called(kind: Kind, given: tuple[Tensor, ...]) -> list[str]:
     """Which of the first layer's inputs each tensor is: those called by name, the rest in order."""
     own = () if kind.variadic else kind.inputs
-    free = [name for name in own if name not in {one.name for one in given}]
-    return [one.name if one.name in own else free.pop(0) if free and not one.name else "" for one in given]
+    free = [name for name in own if name not in {source.name for source in given}]
+    return [source.name if source.name in own else free.pop(0) if free and not source.name else "" for source in given]
 
 
 def _ordered(layers: tuple[Layer, ...], given: tuple[Tensor, ...], values: list[Value]) -> tuple[Value, ...]:
@@ -74,11 +74,11 @@ def _ordered(layers: tuple[Layer, ...], given: tuple[Tensor, ...], values: list[
     if kind.variadic or len(kind.inputs) < 2 or not given:
         return tuple(values)
     wired = {source for layer in layers for source in layer.sources}
-    for one in given:
-        if one.name and one.name not in kind.inputs and one.name not in wired:
+    for item in given:
+        if item.name and item.name not in kind.inputs and item.name not in wired:
             listed = ", ".join(kind.inputs)
             raise SpecError(
-                f"{kind.name} has no input {one.name!r}{nearest(one.name, kind.inputs)} ({listed})", one.spot
+                f"{kind.name} has no input {item.name!r}{nearest(item.name, kind.inputs)} ({listed})", item.spot
             )
     called = _called(kind, given)
     bound = dict(zip(called, values, strict=True))

@@ -65,19 +65,19 @@ def batched(given: Tensor, rank: int | None, decided_by: str, layout: str) -> tu
         if rank is None:
             raise ShapeError(f"an input of {count} sizes cannot be read: give 1 to 5", given.spot)
         decided_by = ""
-    one, names = rank + 1, ("N", "C" if rank else "F", *{0: "", 1: "L", 2: "HW", 3: "DHW"}[rank])
+    full_rank, names = rank + 1, ("N", "C" if rank else "F", *{0: "", 1: "L", 2: "HW", 3: "DHW"}[rank])
     if rank == 0 and count > 2:
         return sizes, f"read as a batch of {sizes[0]}, features last"
-    if count not in (one, one + 1):
+    if count not in (full_rank, full_rank + 1):
         short, full = "x".join(names[1:]), "x".join(names)
         raise ShapeError(f"{decided_by} takes {short} or {full}, but {given.text} has {count} sizes", given.spot)
-    shape = sizes if count == one + 1 else (1, *sizes)
+    shape = sizes if count == full_rank + 1 else (1, *sizes)
     if layout == "hwc" and rank:
         shape = (shape[0], shape[-1], *shape[1:-1])
-    order = "x".join(names if count == one + 1 else names[1:])
+    order = "x".join(names if count == full_rank + 1 else names[1:])
     if layout == "hwc" and rank:
-        order = ("Nx" if count == one + 1 else "") + "x".join((*names[2:], "C"))
-    batch = f"a batch of {shape[0]}" if count == one + 1 else "one sample"
+        order = ("Nx" if count == full_rank + 1 else "") + "x".join((*names[2:], "C"))
+    batch = f"a batch of {shape[0]}" if count == full_rank + 1 else "one sample"
     return shape, f"read as {order}, {batch}"
 
 

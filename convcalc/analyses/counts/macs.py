@@ -55,13 +55,13 @@ def _contraction(equation: str, node: Node) -> Size:
     """The product over the letters that are left once those of one operand alone are summed by additions."""
     sizes = letter_sizes(equation, tuple(value.shape for value in node.inputs), lambda *_, **__: None)
     operands, kept = equation.split("->")
-    one, two = operands.split(",")
-    shared = set(one) & set(two)
+    left, right = operands.split(",")
+    shared = set(left) & set(right)
     if shared <= set(kept):
         return 0
     works = {letter: size for letter, size in sizes.items() if letter in shared or letter in kept}
     entries: list[Size] = []
-    for letters, value in zip((one, two), node.inputs, strict=True):
+    for letters, value in zip((left, right), node.inputs, strict=True):
         if value.nonzeros is not None:  # a sparse operand works once per entry, not per place
             entries.append(value.nonzeros)
             works = {letter: size for letter, size in works.items() if letter not in letters}

@@ -77,7 +77,7 @@ def gradient_macs(node: Node, needs: set[int]) -> Gradients:
 def gradients_of(nodes: Iterable[Node], needs: set[int]) -> Gradients:
     """Return the multiply-adds of several steps' gradients together."""
     gradients = [gradient_macs(node, needs) for node in nodes]
-    return Gradients(total(one.data for one in gradients), total(one.weights for one in gradients))
+    return Gradients(total(gradient.data for gradient in gradients), total(gradient.weights for gradient in gradients))
 
 
 def kept(node: Node, needs: set[int], itemsize: int) -> Kept:

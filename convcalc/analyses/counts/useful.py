@@ -78,11 +78,11 @@ class Extent(NamedTuple):
 def extents(value: Value, graph: Graph) -> list[Extent]:
     """Return the real positions of each spatial axis, through zero padding and functions that keep a zero."""
     node = graph.nodes[value.index]
-    data = [one for one in node.inputs if not held(graph.nodes[one.index])]
+    data = [operand for operand in node.inputs if not held(graph.nodes[operand.index])]
     if isinstance(node.op, ops.Pad) and node.op.mode == "constant" and not node.op.value and len(node.inputs) == 1:
         inner = extents(node.inputs[0], graph)
         sides = zip(inner, node.op.before[2:], node.op.after[2:], strict=True)
-        return [_padded(one, before, after) for one, before, after in sides]
+        return [_padded(operand, before, after) for operand, before, after in sides]
     if isinstance(node.op, ops.Elementwise) and _zeros_stay(node.op, data, value):
         return extents(data[0], graph)
     return [Extent(0, size, 0) for size in value.spatial]

@@ -79,9 +79,9 @@ def gathered(terms: Paths, *, reached_only: bool) -> Paths:
     return tuple(kept)
 
 
-def _together(one: Term, two: Term, *, reached_only: bool) -> Term | None:
+def _together(left: Term, right: Term, *, reached_only: bool) -> Term | None:
     """One term for two, or None where their sum is no product over axes."""
-    (source, first), (other, second) = one, two
+    (source, first), (other, second) = left, right
     if source != other or not first or [axis.own for axis in first] != [axis.own for axis in second]:
         return None
     apart = [n for n, (a, b) in enumerate(zip(first, second, strict=True)) if a.rows != b.rows]

@@ -78,8 +78,8 @@ def design_rates(field: int, kernel: int, layers: int | None = None, limit: int 
         field=every.field,
         designs=tuple(_design(rates, kernel) for rates in every.lists[:limit]),
         sawtooth=tuple(
-            SawtoothDesign(_design(one.tooth * one.copies, kernel), one.tooth, one.copies)
-            for one in sawteeth(field, kernel, layers)
+            SawtoothDesign(_design(tooth.tooth * tooth.copies, kernel), tooth.tooth, tooth.copies)
+            for tooth in sawteeth(field, kernel, layers)
         ),
     )
 

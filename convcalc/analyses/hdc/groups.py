@@ -94,9 +94,9 @@ class Group:
         start = min(chain.low[axis] for chain in self.branches)
         axes = [(chain.low[axis] - start, exact(chain.layers(axis))) for chain in self.branches]
         mask = 0
-        for offset, one in axes:
-            mask |= one.mask << offset
-        return Exact(max(offset + one.receptive_field for offset, one in axes), mask)
+        for offset, axis_field in axes:
+            mask |= axis_field.mask << offset
+        return Exact(max(offset + axis_field.receptive_field for offset, axis_field in axes), mask)
 
     def positions(self) -> tuple[int, int]:
         """Return how many positions of all axes together are reached, and how many there are."""

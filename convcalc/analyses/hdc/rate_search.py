@@ -62,7 +62,7 @@ def repairs(rates: Rates, kernels: tuple[int, ...]) -> Repairs | None:
             kept = sorted((Counter(layers) - Counter(free)).elements())
             for values in _filled(kept, sorted(kernel for _, kernel in free), field, budget):
                 made = _placed(layers, free, values)
-                distances.setdefault(made, sum(abs(one - other) for one, other in zip(made, rates, strict=True)))
+                distances.setdefault(made, sum(abs(rate - other) for rate, other in zip(made, rates, strict=True)))
             if budget.spent:
                 break
         if distances:
@@ -283,4 +283,4 @@ def sawteeth(field: int, kernel: int, layers: int | None = None) -> tuple[Sawtoo
             total += 1
         if some:
             designs.append(Sawtooth(some[0], copies))
-    return tuple(sorted(designs, key=lambda one: (len(one.tooth) * one.copies, one.copies)))
+    return tuple(sorted(designs, key=lambda design: (len(design.tooth) * design.copies, design.copies)))

@@ -118,11 +118,11 @@ def past_the_border(facts: Facts) -> Findings:
     size = facts.graph.inputs[0].spatial
     late = []
     for node in facts.steps(ops.Conv):
-        one = facts.field(node.inputs[0])
-        if one is None or all(window.kernel == 1 for window in node.op.windows):  # type: ignore[union-attr]
+        receptive = facts.field(node.inputs[0])
+        if receptive is None or all(window.kernel == 1 for window in node.op.windows):  # type: ignore[union-attr]
             continue
-        if all(low is not None and low >= whole for low, whole in zip(one.size_min, size, strict=True)):
-            late.append((node, one))
+        if all(low is not None and low >= whole for low, whole in zip(receptive.size_min, size, strict=True)):
+            late.append((node, receptive))
     if late:
         widest = "x".join(map(str, late[0][1].size_min))
         yield Finding(
@@ -141,10 +141,10 @@ def object_too_small(facts: Facts) -> Findings:
     fall into one. Source: the jump of Araujo, Norris, Sim, Distill 2019, doi:10.23915/distill.00021.
     """
     value = facts.graph.outputs[-1]
-    one = facts.field(value)
-    if facts.smallest is None or one is None:
+    receptive = facts.field(value)
+    if facts.smallest is None or receptive is None:
         return
-    jumps = [jump for jump in one.jump if jump is not None]
+    jumps = [jump for jump in receptive.jump if jump is not None]
     if jumps and max(jumps) > facts.smallest:
         yield Finding(
             "CC109",

@@ -46,14 +46,14 @@ class LintReport:
         several = len(self.subjects) > 1
         return [
             {
-                **({"block": one.block} if several else {}),
-                "code": one.finding.code,
-                "layers": list(one.layers),
-                "text": one.finding.text,
-                "remedy": one.finding.remedy,
-                "numbers": one.finding.numbers,
+                **({"block": finding.block} if several else {}),
+                "code": finding.finding.code,
+                "layers": list(finding.layers),
+                "text": finding.finding.text,
+                "remedy": finding.finding.remedy,
+                "numbers": finding.finding.numbers,
             }
-            for one in self.findings
+            for finding in self.findings
         ]
 
     def to_dict(self) -> dict[str, Any]:

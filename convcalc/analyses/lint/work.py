@@ -62,7 +62,7 @@ def bias_before_norm(facts: Facts) -> Findings:
         biased = isinstance(node.op, CONVOLUTIONS) and len(node.inputs) > 2
         added = isinstance(node.op, ops.Elementwise) and node.op.about.work_name == "bias"
         after = facts.readers.get(node.output.index, [])
-        norms = [one.op.function for one in after if isinstance(one.op, ops.Elementwise)]
+        norms = [reader.op.function for reader in after if isinstance(reader.op, ops.Elementwise)]
         if (biased or added) and len(after) == 1 and norms and norms[0] in ("batch_norm", "instance_norm"):
             count = node.output.channels
             name = norms[0].replace("_", " ")

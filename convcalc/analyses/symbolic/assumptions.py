@@ -19,8 +19,8 @@ def remainder(holds: Any) -> Any:
     if not isinstance(holds, (sympy.Eq, sympy.Ne)):
         return None
     difference = holds.lhs - holds.rhs
-    factors = [one for one in sympy.Mul.make_args(difference) if not one.is_nonzero]
-    mods = [one for one in factors if isinstance(one, sympy.Mod)]
+    factors = [factor for factor in sympy.Mul.make_args(difference) if not factor.is_nonzero]
+    mods = [factor for factor in factors if isinstance(factor, sympy.Mod)]
     return mods[0] if len(factors) == len(mods) == 1 and mods[0].args[1] != 1 else None
 
 
@@ -35,7 +35,7 @@ def assumptions(rules: list[Any], decided: list[Any], odd: list[Any]) -> list[An
     free = _draws(rules, decided, odd)
     divisions = [rule for rule in divisions if not free or not _follows(rule, free)]
     kept: list[Any] = []
-    for rule in sorted(others, key=lambda one: (len(str(one)), str(one))):
+    for rule in sorted(others, key=lambda condition: (len(str(condition)), str(condition))):
         draws = _draws([*rules, *decided], [*divisions, *decided, *kept], odd)
         if not draws or not _follows(rule, draws):
             kept.append(rule)
@@ -45,12 +45,12 @@ def assumptions(rules: list[Any], decided: list[Any], odd: list[Any]) -> list[An
 def _one_axis(rules: list[Any]) -> list[Any]:
     """What holds for the width (or the depth) just as it does for the height is said once."""
     distinct = list(dict.fromkeys(rule for rule in rules if rule not in (sympy.true, sympy.false)))
-    height = next((one for rule in distinct for one in rule.free_symbols if one.name == "H"), None)
+    height = next((symbol for rule in distinct for symbol in rule.free_symbols if symbol.name == "H"), None)
     if height is None:
         return distinct
     kept = []
     for rule in distinct:
-        others = {one for one in rule.free_symbols if one.name in ("W", "D")}
+        others = {symbol for symbol in rule.free_symbols if symbol.name in ("W", "D")}
         same = rule.subs(dict.fromkeys(others, height))
         if len(others) != 1 or height in rule.free_symbols or same not in distinct:
             kept.append(rule)
@@ -58,12 +58,12 @@ def _one_axis(rules: list[Any]) -> list[Any]:
 
 
 def _draws(rules: list[Any], given: list[Any], odd: list[Any]) -> list[dict[Any, int]]:
-    symbols = sorted({one for rule in (*rules, *given) for one in rule.free_symbols}, key=str)
+    symbols = sorted({symbol for rule in (*rules, *given) for symbol in rule.free_symbols}, key=str)
     chance = random.Random(0)
     tests = [_compiled(rule, symbols) for rule in given]
     draws = []
     for _ in range(TRIES):
-        draw = {one: chance.choice([n for n in SIZES if n % 2] if one in odd else SIZES) for one in symbols}
+        draw = {symbol: chance.choice([n for n in SIZES if n % 2] if symbol in odd else SIZES) for symbol in symbols}
         if all(test(*draw.values()) for test in tests):
             draws.append(draw)
             if len(draws) == DRAWS:

@@ -202,9 +202,9 @@ def _rank(layer: Layer, subject: Subject | None) -> int:
 
 
 def _is_in(formula: Formula, numbers: dict[Any, Any]) -> bool:
-    named = {one.name: value for one, value in numbers.items()}
+    named = {symbol.name: value for symbol, value in numbers.items()}
     for holds, answer in formula.decided:
-        truth = holds.subs({one: named[one.name] for one in holds.free_symbols if one.name in named})
+        truth = holds.subs({symbol: named[symbol.name] for symbol in holds.free_symbols if symbol.name in named})
         if truth in (True, False) and bool(truth) != answer:
             return False
     return True
@@ -220,9 +220,9 @@ def _values(layer: Layer, subject: Subject, formula: Formula) -> dict[Any, Any]:
         given = tuple(names[name] for name in layer.kind.inputs if name in names)
     for sizes, value in zip(expected, given, strict=False):
         for size, number in zip(sizes, value.shape, strict=False):
-            one = sympy.sympify(size)
-            for letter in one.free_symbols:
-                numbers[letter] = sympy.solve(one - number, letter)[0]
+            expression = sympy.sympify(size)
+            for letter in expression.free_symbols:
+                numbers[letter] = sympy.solve(expression - number, letter)[0]
     for name, letter in letters(layer.kind, {}).items():
         value = layer.arguments.get(name, layer.kind.arguments[name].default)
         if isinstance(value, int):

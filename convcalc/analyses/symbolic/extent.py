@@ -75,7 +75,7 @@ def _through(node: Node, seen: list[Seen]) -> Seen:
             return _each(seen[0], lambda e: _spread(e, window.dilation * (window.kernel - 1), window.stride))
         case ops.Resample():
             factor = sympy.sympify(op.size[-1]) / node.inputs[0].shape[-1]
-            plain = op.mode == "nearest" and not {"H", "W", "D", "T"} & {one.name for one in factor.free_symbols}
+            plain = op.mode == "nearest" and not {"H", "W", "D", "T"} & {symbol.name for symbol in factor.free_symbols}
             return _each(seen[0], lambda e: e._replace(jump=e.jump / factor, known=e.known and plain))
         case ops.Pad():
             return _each(seen[0], lambda e: _moved(e, op.before[-1]))
@@ -127,8 +127,8 @@ def _whole(seen: Seen, reason: str) -> Seen:
 
 def _join(*seen: Seen) -> Seen:
     out: Seen = {}
-    for one in seen:
-        for i, e in one.items():
+    for extents in seen:
+        for i, e in extents.items():
             have = out.get(i)
             if have is None:
                 out[i] = e
@@ -157,9 +157,11 @@ def _rearranged(seen: Seen, op: ops.Rearrange, node: Node) -> Seen:
 
 def _elementwise(node: Node, op: ops.Elementwise, seen: list[Seen]) -> Seen:
     parts = []
-    for value, one in zip(node.inputs, seen, strict=True):
+    for value, extents in zip(node.inputs, seen, strict=True):
         gate = bool(value.shape) and value.shape[-1] == 1 and node.output.shape[-1] != 1
-        parts.append(_whole(one, "a gate of one position") if gate and any(e.local for e in one.values()) else one)
+        parts.append(
+            _whole(extents, "a gate of one position") if gate and any(e.local for e in extents.values()) else extents
+        )
     joined = _join(*parts)
     along = [axis for axis in op.axes if axis >= 2]
     if along:

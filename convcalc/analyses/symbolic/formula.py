@@ -98,19 +98,21 @@ def _derived(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = 
     free = letters(kind, chosen)
 
     def write(odd: bool) -> Callable[[Any], Graph]:
-        sent = {name: 2 * _half(one) + 1 if odd and "kernel" in name else one for name, one in free.items()}
+        sent = {name: 2 * _half(symbol) + 1 if odd and "kernel" in name else symbol for name, symbol in free.items()}
         return lambda b: kind.build(*shapes, builder=b, **{**sent, **chosen})
 
     branches = cases(write(False))
-    kernels = [one for name, one in free.items() if "kernel" in name]
+    kernels = [symbol for name, symbol in free.items() if "kernel" in name]
     odd = any(_halved(case.graph, kernels) for case in branches)
     if odd:
         branches = cases(write(True))
-    back = {_half(one): (one - 1) / sympy.Integer(2) for one in kernels} if odd else {}
-    branches.sort(key=lambda case: any(one.name == "C_in" and value.is_Integer for one, value in case.known.items()))
+    back = {_half(symbol): (symbol - 1) / sympy.Integer(2) for symbol in kernels} if odd else {}
+    branches.sort(
+        key=lambda case: any(symbol.name == "C_in" and value.is_Integer for symbol, value in case.known.items())
+    )
     made = [_formula(kind, case, back) for case in branches]
     if any(isinstance(value, PerAxis) for value in chosen.values()):  # the field is followed along one axis
-        unknown = [tuple({i: e._replace(known=False) for i, e in one.items()} for one in f.fields) for f in made]
+        unknown = [tuple({i: e._replace(known=False) for i, e in symbol.items()} for symbol in f.fields) for f in made]
         made = [f._replace(fields=fields) for f, fields in zip(made, unknown, strict=True)]
     return made
 
@@ -162,8 +164,8 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
     nodes = [_named(node, tidy, names) for node in case.graph.nodes]
     held = params(nodes)
     seen = tuple(
-        {i: e._replace(first=tidy(e.first), last=tidy(e.last), jump=tidy(e.jump)) for i, e in one.items()}
-        for one in extents(case.graph)
+        {i: e._replace(first=tidy(e.first), last=tidy(e.last), jump=tidy(e.jump)) for i, e in extent.items()}
+        for extent in extents(case.graph)
     )
     asked = [(holds.subs(back), answer) for holds, answer in case.decided]
     said = [told(holds if answer else holds.subs(case.known), answer, case.known) for holds, answer in asked]
@@ -238,14 +240,16 @@ def _names(graph: Graph, tidy: Callable[[Any], Any]) -> dict[Any, Any]:
 def _composite(size: Any) -> bool:
     if not is_symbol(size) or not size.free_symbols:
         return False
-    spatial = {"H", "W", "D", "T"} & {one.name for one in size.free_symbols}
+    spatial = {"H", "W", "D", "T"} & {symbol.name for symbol in size.free_symbols}
     return bool(spatial) and (size.is_Add or bool(size.atoms(sympy.floor, sympy.ceiling, sympy.Max)))
 
 
 def _named(node: Node, tidy: Callable[[Any], Any], names: dict[Any, Any]) -> Node:
-    def value(one: Value) -> Value:
-        shape: Shape = tuple(size if isinstance(size, int) else names.get(tidy(size), tidy(size)) for size in one.shape)
-        return Value(one.index, shape, one.nonzeros)
+    def value(operand: Value) -> Value:
+        shape: Shape = tuple(
+            size if isinstance(size, int) else names.get(tidy(size), tidy(size)) for size in operand.shape
+        )
+        return Value(operand.index, shape, operand.nonzeros)
 
     made = value(node.output)
     op = node.op._replace(shape=made.shape) if isinstance(node.op, Sample) else node.op
@@ -272,9 +276,9 @@ def _grown(rows: list[Formula], letter: Any, name: str) -> Formula:
 
     last = rows[POINTS[-1] - 1]
     fields = []
-    for place, one in enumerate(last.fields):
+    for place, field in enumerate(last.fields):
         seen = {}
-        for i, e in one.items():
+        for i, e in field.items():
             try:
                 parts = {p: closed([getattr(r.fields[place][i], p) for r in rows]) for p in ("first", "last", "jump")}
                 seen[i] = e._replace(**parts)

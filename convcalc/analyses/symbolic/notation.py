@@ -33,7 +33,7 @@ def shape(sizes: tuple[Any, ...]) -> str:
 def filled(expression: Any, numbers: dict[Any, Any]) -> str:
     """Return a formula with numbers in the places of its symbols, before anything is worked out."""
     written = str(expression).replace("**", "^")
-    named = {one.name: value for one, value in numbers.items()}
+    named = {symbol.name: value for symbol, value in numbers.items()}
     if not named:
         return written
     pattern = re.compile(

@@ -15,7 +15,7 @@ SIGNS = {"==": ("=", "="), "!=": ("!=", "!="), ">=": (">=", "<="), "<=": ("<=", 
 def told(holds: Any, answer: bool, known: dict[Any, Any]) -> str:
     """Say what was decided; where a rule then fixes the symbol, say what it is."""
     if holds in (sympy.true, sympy.false):
-        return ", ".join(f"{one} = {value}" for one, value in known.items() if value.is_Integer)
+        return ", ".join(f"{symbol} = {value}" for symbol, value in known.items() if value.is_Integer)
     return say(holds if answer else sympy.Not(holds))
 
 
@@ -29,11 +29,11 @@ def say(holds: Any) -> str:
         holds.rhs == 0 or isinstance(holds, (sympy.Eq, sympy.Ne))
     ):
         difference = sympy.expand(holds.lhs - holds.rhs)
-        for one in sorted(difference.free_symbols, key=lambda s: (s.name == "C_in", s.name in "kd", s.name)):
-            share = difference.coeff(one)
-            rest = sympy.expand(one - difference) if share == 1 else sympy.expand(one + difference)
-            if abs(share) == 1 and not rest.has(one):
-                return f"{one} {SIGNS[holds.rel_op][share == -1]} {typed(sympy.factor(rest))}"
+        for symbol in sorted(difference.free_symbols, key=lambda s: (s.name == "C_in", s.name in "kd", s.name)):
+            share = difference.coeff(symbol)
+            rest = sympy.expand(symbol - difference) if share == 1 else sympy.expand(symbol + difference)
+            if abs(share) == 1 and not rest.has(symbol):
+                return f"{symbol} {SIGNS[holds.rel_op][share == -1]} {typed(sympy.factor(rest))}"
     if isinstance(holds, (sympy.Eq, sympy.Ne)):
         parts = sympy.Add.make_args(sympy.expand(holds.lhs - holds.rhs))
         minus = -sympy.Add(*(part for part in parts if part.could_extract_minus_sign()))

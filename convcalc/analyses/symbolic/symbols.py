@@ -77,7 +77,7 @@ class Chooser:
         if not isinstance(holds, sympy.Eq):
             return
         difference = sympy.expand(holds.lhs - holds.rhs)
-        for symbol in sorted(difference.free_symbols, key=lambda one: (one.name == "C_in", one.name)):
+        for symbol in sorted(difference.free_symbols, key=lambda letter: (letter.name == "C_in", letter.name)):
             if difference.coeff(symbol) in (1, -1) and not (difference - symbol * difference.coeff(symbol)).has(symbol):
                 value = sympy.expand(symbol - difference / difference.coeff(symbol))
                 if value.is_integer and value.is_positive is not False:
@@ -162,7 +162,7 @@ def cases(write: Callable[[Builder], Graph]) -> list[Case]:
 
 
 def _rules(graph: Graph) -> list[Any]:
-    return [one.holds for one in graph.constraints if is_symbol(one.holds)]
+    return [constraint.holds for constraint in graph.constraints if is_symbol(constraint.holds)]
 
 
 def rules(case: Case) -> list[Any]:

@@ -50,7 +50,7 @@ def command(
         raise SpecError("alt takes one convolution, not a stack: compare sets stacks side by side", spot)
     subject = assemble(block, layout=layout.value)
     answer = alternatives(subject)
-    subjects = [(spec, subject), *((one.name, one.subject) for one in answer.offered)]
+    subjects = [(spec, subject), *((alternative.name, alternative.subject) for alternative in answer.offered)]
     timed: list[Row] = []
     where: dict[str, Any] = {}
     if time:
@@ -59,9 +59,11 @@ def command(
     extras = [{**own, **times} for own, times in zip(keys, time_keys(timed) or [{}] * len(keys), strict=True)]
     report = compare(subjects, extras, where)
     document = report.to_dict()
-    sources = [None, *(one.source for one in answer.offered)]
-    document["specs"] = [{**one, "source": source} for one, source in zip(document["specs"], sources, strict=True)]
-    document["left_out"] = [one._asdict() for one in answer.left_out]
+    sources = [None, *(alternative.source for alternative in answer.offered)]
+    document["specs"] = [
+        {**alternative, "source": source} for alternative, source in zip(document["specs"], sources, strict=True)
+    ]
+    document["left_out"] = [alternative._asdict() for alternative in answer.left_out]
     columns = (*ALTERNATIVE_COLUMNS, *(TIMES if time else ()))
     head = [subject.reading, *([timed_on(where)] if time else [])]
     table = Table(columns=columns, rows=stack_rows(report, timed), head=head, foot=_feet(answer))
@@ -70,13 +72,16 @@ def command(
 
 def _keys(answer: Alternatives) -> list[dict[str, Any]]:
     """What alt adds to each stack's JSON object: the paper's ratio, and words that run."""
-    return [{"ratio": None, "layers": None}, *({"ratio": one.ratio, "layers": one.words} for one in answer.offered)]
+    return [
+        {"ratio": None, "layers": None},
+        *({"ratio": alternative.ratio, "layers": alternative.words} for alternative in answer.offered),
+    ]
 
 
 def _feet(answer: Alternatives) -> list[str]:
-    foot = [f"{one.name}: {one.words}" for one in answer.offered]
-    if any(one.name == OCTAVE.name for one in answer.offered):
+    foot = [f"{alternative.name}: {alternative.words}" for alternative in answer.offered]
+    if any(alternative.name == OCTAVE.name for alternative in answer.offered):
         foot.append(f"{OCTAVE.name}: its input and output are the same maps, split into two resolutions")
     if not answer.convolution.keeps:
         foot.append("the literature's ratios hold at stride 1 with same padding: here the counted ones are right")
-    return foot + [f"left out: {one.name}: {one.reason}" for one in answer.left_out]
+    return foot + [f"left out: {alternative.name}: {alternative.reason}" for alternative in answer.left_out]

@@ -187,7 +187,7 @@ def latex_lines(report: ExplainReport) -> list[str]:
         for name, expression in quantities(formula, kind):
             right = " \\times ".join(map(_factor, expression)) if isinstance(expression, tuple) else latex(expression)
             left = (
-                latex(next(one for one in formula.names if str(one) == name))
+                latex(next(symbol for symbol in formula.names if str(symbol) == name))
                 if name in map(str, formula.names)
                 else f"\\text{{{name}}}"
             )

@@ -63,6 +63,6 @@ def _cells(row: CountedRow, field: FieldReport | None, counts: CountReport) -> d
         "macs": macs,
         "macs_share": share(macs, counts.macs),
         "other": total(row.other.values()) * row.times,
-        "size": " + ".join(size_text(one) for _, one in seen),
+        "size": " + ".join(size_text(receptive) for _, receptive in seen),
         "jump": joined(seen[0][1].jump) if seen else "",
     }

@@ -57,7 +57,9 @@ def _reference(made: Prepared, setup: Setup) -> list[Tensor | None]:
     """
     twin = GraphModule(made.module.graph, dtype=torch.float64).eval()
     state = made.module.state_dict()
-    twin.load_state_dict({name: one.cpu().double() if one.is_floating_point() else one for name, one in state.items()})
+    twin.load_state_dict(
+        {name: value.cpu().double() if value.is_floating_point() else value for name, value in state.items()}
+    )
     inputs = [tensor.detach().cpu().double().contiguous() for tensor in made.inputs]
     for parameter in twin.parameters():
         parameter.data = parameter.data.contiguous()
@@ -69,7 +71,7 @@ def _reference(made: Prepared, setup: Setup) -> list[Tensor | None]:
             return list(outputs(calls(*inputs)))
     leaves = [tensor.requires_grad_() for tensor in inputs]
     wanted = [*leaves, *(p for p in twin.parameters() if p.requires_grad)]
-    given = [one.detach().cpu().double() for one in made.gradients]
+    given = [value.detach().cpu().double() for value in made.gradients]
     return list(torch.autograd.grad(outputs(calls(*leaves)), wanted, given, allow_unused=True))
 
 
@@ -119,8 +121,8 @@ def _sampled(made: Prepared, node: Node, graph: Graph, setup: Setup) -> Check:
     held = [tensor.detach().cpu() for tensor in made.module.state_dict().values()]
     y = outputs(made.call())[0].detach().cpu()
     x = made.inputs[0].detach().cpu()
-    weight = next(one for one in held if one.dim() == x.dim())
-    bias = next((one for one in held if one.dim() == 1), None)
+    weight = next(parameter for parameter in held if parameter.dim() == x.dim())
+    bias = next((parameter for parameter in held if parameter.dim() == 1), None)
     generator = torch.Generator().manual_seed(0)
     places = [torch.randint(size, (POSITIONS,), generator=generator) for size in (y.shape[0], *y.shape[2:])]
     wanted = by_hand(node, x, weight, places)

@@ -89,10 +89,17 @@ def captured() -> Iterator[Callable[[], str]]:
 def on_cpu(call: Callable[[], Any], runs: int) -> list[Kernel]:
     """Return the kernels of one of so many calls on the CPU: oneDNN's primitives, then torch's own operators."""
     primitives = [
-        Kernel(one.primitive, one.implementation, one.layouts, one.seconds, one.is_reorder, benchdnn(one) or "")
-        for one in onednn(call, runs)
+        Kernel(
+            primitive.primitive,
+            primitive.implementation,
+            primitive.layouts,
+            primitive.seconds,
+            primitive.is_reorder,
+            benchdnn(primitive) or "",
+        )
+        for primitive in onednn(call, runs)
     ]
-    told = {one.name for one in primitives}
+    told = {primitive.name for primitive in primitives}
     return primitives + _operators(call, runs, {word for name in told for word in CALLERS.get(name, ())})
 
 
@@ -162,4 +169,4 @@ def on_gpu(call: Callable[[], Any]) -> list[Kernel]:
         own = getattr(event, "self_device_time_total", 0.0) or 0.0
         if own > 0 and "CUDA" in str(getattr(event, "device_type", "")):
             kernels.append(Kernel(str(event.key), str(event.key), "", own / 1e6, _moves(event.key)))
-    return sorted(kernels, key=lambda one: -one.seconds)
+    return sorted(kernels, key=lambda kernel: -kernel.seconds)

@@ -55,9 +55,9 @@ def _products(setup: Setup, task: Task, synchronise: Callable[[], None]) -> tupl
     """The best of several square products, 2 n^3 operations each: FLOP/s, n, and the library that made it."""
     best, best_side, best_in = 0.0, 0, ""
     for side in SIDES if setup.device == "cpu" else (4096, 8192):
-        one, two = (torch.randn(side, side, device=setup.device).to(DTYPES[setup.dtype]) for _ in range(2))
+        left, right = (torch.randn(side, side, device=setup.device).to(DTYPES[setup.dtype]) for _ in range(2))
         slow = False
-        for library, work in libraries(one, two).items():
+        for library, work in libraries(left, right).items():
             measurement = measure(stopwatch(work, synchronise=synchronise), task)
             rate = 2 * side**3 / measurement.median
             slow = slow or measurement.median > LONGEST
@@ -68,19 +68,19 @@ def _products(setup: Setup, task: Task, synchronise: Callable[[], None]) -> tupl
     return best, best_side, best_in
 
 
-def libraries(one: Tensor, two: Tensor) -> dict[str, Callable[[], object]]:
+def libraries(left: Tensor, right: Tensor) -> dict[str, Callable[[], object]]:
     """The product as torch calls it, and on the CPU as oneDNN does for tensors in its own layout.
 
     torch.mm asks MKL, which is half as fast as oneDNN on processors it does not know: a convolution would be above
     such a roof.
     """
-    out = torch.empty_like(one)
-    calls: dict[str, Callable[[], object]] = {"torch.mm": lambda: torch.mm(one, two, out=out)}
-    if one.device.type != "cpu":
+    out = torch.empty_like(left)
+    calls: dict[str, Callable[[], object]] = {"torch.mm": lambda: torch.mm(left, right, out=out)}
+    if left.device.type != "cpu":
         return calls
     try:
         with torch.inference_mode():
-            blocked, weight = one.to_mkldnn(), two.to_mkldnn()
+            blocked, weight = left.to_mkldnn(), right.to_mkldnn()
             F.linear(blocked, weight)
     except RuntimeError:  # a torch without oneDNN, or a dtype it has no kernel for
         return calls
@@ -95,11 +95,13 @@ def libraries(one: Tensor, two: Tensor) -> dict[str, Callable[[], object]]:
 def _traffic(size: int, setup: Setup, task: Task, synchronise: Callable[[], None]) -> float:
     """The best of copy, triad and read over arrays of `size` bytes each, in bytes per second."""
     count = max(size // setup.itemsize, 1024)
-    one, two, three = (torch.full((count,), 1.5, device=setup.device, dtype=DTYPES[setup.dtype]) for _ in range(3))
+    target, first, second = (
+        torch.full((count,), 1.5, device=setup.device, dtype=DTYPES[setup.dtype]) for _ in range(3)
+    )
     works: tuple[tuple[int, Callable[[], object]], ...] = (
-        (2, lambda: three.copy_(one)),
-        (3, lambda: torch.add(one, two, alpha=3, out=three)),
-        (1, one.sum),
+        (2, lambda: second.copy_(target)),
+        (3, lambda: torch.add(target, first, alpha=3, out=second)),
+        (1, target.sum),
     )
     best = 0.0
     for tensors, work in works:

@@ -138,7 +138,7 @@ def cold(made: Prepared, setup: Setup) -> tuple[Call | None, str]:
     if setup.direction != "forward" or setup.mode != "eager" or setup.layout == "prepacked":
         return None, "cold weights are measured for the eager forward, unpacked"
     held = made.calls.held
-    places = [place for place, one in enumerate(held) if isinstance(one, Tensor)]
+    places = [place for place, entry in enumerate(held) if isinstance(entry, Tensor)]
     sizes = [ceil_div(held[place].numel() * held[place].element_size(), ALIGNED) * ALIGNED for place in places]
     each = sum(sizes)
     if not each:
@@ -182,7 +182,7 @@ def subnormals(made: Prepared) -> int:
 
     Half precision is left out: small numbers are subnormal there by nature, and cost nothing in fp32 registers.
     """
-    tensors = [*made.inputs, *(one for one in made.calls.held if isinstance(one, Tensor))]
+    tensors = [*made.inputs, *(entry for entry in made.calls.held if isinstance(entry, Tensor))]
     with torch.no_grad():
         tensors += outputs(made.calls(*made.inputs))
         return sum(_subnormal(tensor.detach()) for tensor in tensors)

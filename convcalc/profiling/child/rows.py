@@ -124,8 +124,8 @@ def _group(jobs: Sequence[Job], plan: Plan, share: float, backend: Backend, tell
     begin = time.perf_counter()
     entrants = [_Entrant(job) for job in jobs]
     for entrant in entrants:
-        _guarded(entrant, lambda one: _ready(one, plan, share / len(jobs), backend, tell))
-    compiled = sum(one.observation.compile_s or 0.0 for one in entrants)
+        _guarded(entrant, lambda row: _ready(row, plan, share / len(jobs), backend, tell))
+    compiled = sum(row.observation.compile_s or 0.0 for row in entrants)
     alive = [entrant for entrant in entrants if not entrant.observation.failure]
     if alive:
         left = share - (time.perf_counter() - begin - compiled)
@@ -221,19 +221,19 @@ def _time(entrants: Sequence[_Entrant], plan: Plan, left: float, share: float, b
     while True:
         before = yardstick(look)
         counters = noise.read()
-        measured = interleaved([one.block for one in entrants], task.within(each))
+        measured = interleaved([row.block for row in entrants], task.within(each))
         during = noise.between(counters, noise.read(), plan.threads)
         moved = yardstick(look) / before
-        took = sum(sum(one.times) * one.calls for one in measured)
+        took = sum(sum(row.times) * row.calls for row in measured)
         room = end - time.perf_counter() > 1.5 * took
         if retried or not room or 1 / (1 + MAX_DRIFT) <= moved <= 1 + MAX_DRIFT:
             break
         retried = True
-    for one, timing in zip(entrants, measured, strict=True):
-        one.observation = replace(
-            one.observation, warm_cache=timing, noise=during, drift_ratio=moved, reference_matmul_s=before,
-            retried=retried, page_faults=_faults(one, timing.median, end), throttling=backend.throttled(),
-            device_state=tuple({**backend.state(), **_extras(one, backend, end)}.items()),
+    for row, timing in zip(entrants, measured, strict=True):
+        row.observation = replace(
+            row.observation, warm_cache=timing, noise=during, drift_ratio=moved, reference_matmul_s=before,
+            retried=retried, page_faults=_faults(row, timing.median, end), throttling=backend.throttled(),
+            device_state=tuple({**backend.state(), **_extras(row, backend, end)}.items()),
         )  # fmt: skip
     if wants_cold:
         _cold(entrants[0], task, end - time.perf_counter(), backend)

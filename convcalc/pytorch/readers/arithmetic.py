@@ -69,10 +69,14 @@ def _two_inputs(name: str, *, swapped: bool = False) -> Reader:
     def read(b: Builder, input: Any, other: Any, *, alpha: float = 1, **more: Any) -> Value:
         if alpha != 1 or more:
             raise UnsupportedError(f"{name} with {', '.join(more) or 'alpha'}")
-        one, two = (other, input) if swapped else (input, other)
-        if isinstance(one, Value) and isinstance(two, Value):
-            return b.elementwise(name, one, two)
-        return b.elementwise(name, one, other=two) if isinstance(one, Value) else b.elementwise(name, two, first=one)
+        left, right = (other, input) if swapped else (input, other)
+        if isinstance(left, Value) and isinstance(right, Value):
+            return b.elementwise(name, left, right)
+        return (
+            b.elementwise(name, left, other=right)
+            if isinstance(left, Value)
+            else b.elementwise(name, right, first=left)
+        )
 
     return read
 
@@ -118,17 +122,17 @@ def bmm(b: Builder, input: Value, mat2: Value) -> Value:
 @reads("matmul", "__matmul__", "mv")
 def matmul(b: Builder, input: Value, other: Value) -> Value:
     """(..., m, k) @ (..., k, n); batch axes must be equal, or missing on one side."""
-    one, two = len(input.shape), len(other.shape)
-    batch = "abcdefgh"[: max(one, two) - 2] if max(one, two) > 2 else ""
-    left = (batch if one > 2 else "") + ("mk" if one > 1 else "k")
-    right = (batch if two > 2 else "") + ("kn" if two > 1 else "k")
+    left_rank, right_rank = len(input.shape), len(other.shape)
+    batch = "abcdefgh"[: max(left_rank, right_rank) - 2] if max(left_rank, right_rank) > 2 else ""
+    left = (batch if left_rank > 2 else "") + ("mk" if left_rank > 1 else "k")
+    right = (batch if right_rank > 2 else "") + ("kn" if right_rank > 1 else "k")
     if (
-        len(left) != one
-        or len(right) != two
-        or (batch and one > 2 and two > 2 and input.shape[:-2] != other.shape[:-2])
+        len(left) != left_rank
+        or len(right) != right_rank
+        or (batch and left_rank > 2 and right_rank > 2 and input.shape[:-2] != other.shape[:-2])
     ):
         raise UnsupportedError("matmul with stretched batch axes")
-    out = batch + ("m" if one > 1 else "") + ("n" if two > 1 else "")
+    out = batch + ("m" if left_rank > 1 else "") + ("n" if right_rank > 1 else "")
     return b.write(ops.Einsum(f"{left},{right}->{out}"), input, other)
 
 

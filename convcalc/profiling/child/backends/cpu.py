@@ -90,17 +90,17 @@ class Backend:
         On the CPU in fp32 whatever the setup: half precision may have no fast product there.
         """
         dtype = torch.float32 if self.device.type == "cpu" else DTYPES[setup.dtype]
-        one, two = (torch.randn(YARDSTICK_SIDE, YARDSTICK_SIDE, device=self.device).to(dtype) for _ in range(2))
-        out = torch.empty_like(one)
+        left, right = (torch.randn(YARDSTICK_SIDE, YARDSTICK_SIDE, device=self.device).to(dtype) for _ in range(2))
+        out = torch.empty_like(left)
 
         def run(seconds: float) -> float:
             times: list[float] = []
-            torch.mm(one, two, out=out)  # what was timed before has taken the cache
+            torch.mm(left, right, out=out)  # what was timed before has taken the cache
             begin = time.perf_counter()
             while len(times) < LOOKS or time.perf_counter() - begin < seconds:
                 self.wait()
                 start = time.perf_counter()
-                torch.mm(one, two, out=out)
+                torch.mm(left, right, out=out)
                 self.wait()
                 times.append(time.perf_counter() - start)
             return statistics.median(times)
