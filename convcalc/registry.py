@@ -131,8 +131,8 @@ class Kind:
             inputs = self._stated(b, stated, inputs)
         self._check_rank(inputs)
         start = len(b.nodes)
-        made = self.recipe(b, *inputs, **arguments)
-        outputs = made if isinstance(made, tuple) else (made,)
+        values = self.recipe(b, *inputs, **arguments)
+        outputs = values if isinstance(values, tuple) else (values,)
         return b.fold(start, outputs) if b.folds and arguments.get("form") == "folded" else outputs
 
     def _check_rank(self, inputs: tuple[Value, ...]) -> None:

@@ -40,11 +40,11 @@ def chain(b: Builder, x: Value, steps: tuple[Step, ...], style: Style) -> Value:
 
 def branches(b: Builder, x: Value, chains: tuple[tuple[Step, ...], ...], style: Style) -> list[Value]:
     """Write branches side by side."""
-    made = []
+    outputs = []
     for steps in chains:
         with b.scope("branch"):
-            made.append(chain(b, x, steps, style))
-    return made
+            outputs.append(chain(b, x, steps, style))
+    return outputs
 
 
 def pooled(b: Builder, x: Value, function: str, steps: tuple[Step, ...], style: Style) -> Value:

@@ -171,12 +171,12 @@ def hetconv(
         return b.conv(x, out_channels, kernel_size, bias=bias, stride=stride, padding=half)
     turns, rest = out_channels // part, out_channels % part
     even = b.decide(equal(rest, 0))
-    made = []
+    outputs = []
     if even or b.decide(turns >= 1):
-        made.append(_turns(b, x, part, reads, turns, kernel_size, stride))
+        outputs.append(_turns(b, x, part, reads, turns, kernel_size, stride))
     if not even:
-        made.append(_turns(b, x, part, reads, 1, kernel_size, stride, filters=rest))
-    y = made[0] if len(made) == 1 else b.concat(*made)
+        outputs.append(_turns(b, x, part, reads, 1, kernel_size, stride, filters=rest))
+    y = outputs[0] if len(outputs) == 1 else b.concat(*outputs)
     for name in ("bias",) * bias + ("bias_1x1",) * bias_1x1:
         y = b.add_bias(y, b.parameter(name, (out_channels,), "bias"))
     return y

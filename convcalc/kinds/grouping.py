@@ -175,10 +175,10 @@ def shufflenet_unit_c(
     channels, 56x56); 567 output channels for g = 1 is a typing error for 576.
     """
     inner = _quarter(b, out_channels, mid_channels)
-    made = out_channels - x.channels
-    b.require(made >= 1, "out_channels ({o}) must exceed the input's {c}", o=out_channels, c=x.channels)
+    branch_channels = out_channels - x.channels
+    b.require(branch_channels >= 1, "out_channels ({o}) must exceed the input's {c}", o=out_channels, c=x.channels)
     y = _branch(
-        b, x, made, inner, kernel_size=kernel_size, stride=stride, groups=groups,
+        b, x, branch_channels, inner, kernel_size=kernel_size, stride=stride, groups=groups,
         first_groups=groups if first_groups is None else first_groups, shuffles=True, bias=bias, form=form,
     )  # fmt: skip
     pooled = b.pool("avg", x, 3, stride=stride, padding=1)

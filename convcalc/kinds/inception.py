@@ -35,8 +35,8 @@ def inception_v1_naive(
     the mix, at equal output width.
     """
     style = Style(bias, norm, form)
-    made = branches(b, x, ((Step(b1x1),), (Step(b3x3, 3, 3),), (Step(b5x5, 5, 5),)), style)
-    return b.concat(*made, pooled(b, x, "max", (), style))
+    outputs = branches(b, x, ((Step(b1x1),), (Step(b3x3, 3, 3),), (Step(b5x5, 5, 5),)), style)
+    return b.concat(*outputs, pooled(b, x, "max", (), style))
 
 
 @kind(source="arXiv:1409.4842 fig. 2b", spatial=2)
@@ -141,9 +141,9 @@ def inception_v2_reduction(
     )
     for size in x.spatial:
         b.require(equal(size % 2, 0), "the map ({size}) must be even, or convolution and pool differ", size=size)
-    made = branches(b, x, chains, style)
+    outputs = branches(b, x, chains, style)
     with b.scope("pool"):
-        return b.concat(*made, b.pool("max", x, 3, stride=2, ceil_mode=True))
+        return b.concat(*outputs, b.pool("max", x, 3, stride=2, ceil_mode=True))
 
 
 @kind(source="arXiv:1512.00567 fig. 5 (torchvision InceptionA)", spatial=2)
@@ -252,5 +252,5 @@ def inception_v3_e(
     style = Style(form=form)
     b1x1, inner, reduce, proj = widths_of(widths, 4, "inception_v3_e")
     first, short, long = branches(b, x, ((Step(b1x1),), (Step(inner),), (Step(reduce), Step(inner, 3, 3))), style)
-    made = [first, *forked(b, short, inner, style), *forked(b, long, inner, style)]
-    return b.concat(*made, pooled(b, x, "avg", (Step(proj),), style))
+    outputs = [first, *forked(b, short, inner, style), *forked(b, long, inner, style)]
+    return b.concat(*outputs, pooled(b, x, "avg", (Step(proj),), style))

@@ -18,8 +18,8 @@ def inception_v4_stem_3a(b: Builder, x: Value, *, widths: tuple[int, ...] = (96,
     Costs: all C channels pass the pool. Split: none. Transform: max pool; 3x3/2. Merge: concatenation.
     """
     (width,) = widths_of(widths, 1, "inception_v4_stem_3a")
-    made = branches(b, x, ((Step(width, 3, 3, 2, True),),), Style(form=form))
-    return b.concat(shrunk(b, x), *made)
+    outputs = branches(b, x, ((Step(width, 3, 3, 2, True),),), Style(form=form))
+    return b.concat(shrunk(b, x), *outputs)
 
 
 @kind(source=V4, spatial=2)
@@ -45,8 +45,8 @@ def inception_v4_stem_5a(b: Builder, x: Value, *, widths: tuple[int, ...] = (192
     Costs: all C channels pass the pool. Split: none. Transform: 3x3/2; max pool. Merge: concatenation.
     """
     (width,) = widths_of(widths, 1, "inception_v4_stem_5a")
-    made = branches(b, x, ((Step(width, 3, 3, 2, True),),), Style(form=form))
-    return b.concat(*made, shrunk(b, x))
+    outputs = branches(b, x, ((Step(width, 3, 3, 2, True),),), Style(form=form))
+    return b.concat(*outputs, shrunk(b, x))
 
 
 @kind(source=V4, spatial=2)
@@ -140,8 +140,8 @@ def inception_v4_c(
     out, reduce, tall, wide = widths_of(widths, 4, "inception_v4_c")
     chains = ((Step(out),), (Step(reduce),), (Step(reduce), Step(tall, 3, 1), Step(wide, 1, 3)))
     first, short, long = branches(b, x, chains, style)
-    made = [first, *forked(b, short, out, style), *forked(b, long, out, style)]
-    return b.concat(*made, pooled(b, x, "avg", (Step(out),), style))
+    outputs = [first, *forked(b, short, out, style), *forked(b, long, out, style)]
+    return b.concat(*outputs, pooled(b, x, "avg", (Step(out),), style))
 
 
 def _residual(
@@ -248,7 +248,7 @@ def inception_resnet_reduction_b(
     a0, a1, b0, b1, c0, c1, c2 = widths_of(widths, 7, "inception_resnet_reduction_b")
     style = Style(form=form)
     short = ((Step(a0), Step(a1, 3, 3, 2, True)), (Step(b0), Step(b1, 3, 3, 2, True)))
-    made = branches(b, x, short, style)
+    outputs = branches(b, x, short, style)
     with b.scope("branch"):
-        made.append(chain(b, x, (Step(c0), Step(c1, 3, 3), Step(c2, 3, 3, 2, True)), style))
-    return b.concat(*made, shrunk(b, x))
+        outputs.append(chain(b, x, (Step(c0), Step(c1, 3, 3), Step(c2, 3, 3, 2, True)), style))
+    return b.concat(*outputs, shrunk(b, x))

@@ -50,11 +50,11 @@ def multi_kernel(
             raise ShapeError(f"{len(kernels)} kernels need as many widths, not {len(outs)}")
         if out_channels is not None:
             b.require(equal(total(outs), out_channels), "widths sum to {n}, not {o}", n=total(outs), o=out_channels)
-    made = []
+    outputs = []
     for kernel, count, out in zip(kernels, counts, outs, strict=True):
         with b.scope("branch"):
-            made.append(b.conv(x, out, kernel, stride=stride, padding=kernel // 2, groups=count, bias=bias))
-    return b.concat(*made)
+            outputs.append(b.conv(x, out, kernel, stride=stride, padding=kernel // 2, groups=count, bias=bias))
+    return b.concat(*outputs)
 
 
 def _parts(size: Size, count: int) -> list[Size]:
@@ -91,12 +91,12 @@ def mixconv(
     outer: Size = x.channels if out_channels is None else out_channels
     b.require(x.channels >= len(kernels), "{c} channels for {n} kernels", c=x.channels, n=len(kernels))
     b.require(outer >= len(kernels), "{o} output channels for {n} kernels", o=outer, n=len(kernels))
-    made, start = [], 0
+    outputs, start = [], 0
     for kernel, reads, out in zip(kernels, _parts(x.channels, len(kernels)), _parts(outer, len(kernels)), strict=True):
         part = b.slice(x, 1, start, start + reads)
         start += reads
         with b.scope("branch"):
-            made.append(
+            outputs.append(
                 b.conv(
                     part,
                     out,
@@ -108,7 +108,7 @@ def mixconv(
                     bias=bias,
                 )
             )
-    return b.concat(*made)
+    return b.concat(*outputs)
 
 
 @kind(source="arXiv:1312.4400")

@@ -49,7 +49,7 @@ def acb(
     shapes = {"square": (kernel_size, kernel_size), "vertical": (kernel_size, 1), "horizontal": (1, kernel_size)}
     kernels: dict[str, tuple[Value, ...]] = {}
     norms: dict[str, Norm] = {}
-    made = []
+    branches = []
     for name, shape in shapes.items():
         with b.scope(name):
             kernels[name] = b.kernel(x, out_channels, axes(*shape), groups=groups)
@@ -66,9 +66,9 @@ def acb(
                     cropped, sides[axis] = b.pad(x, cut), 0
             walks = windows(cropped.spatial, axes(*shape), strides, axes(*sides), 1)
             y = b.convolve(cropped, *kernels[name], walks=walks, groups=groups)
-            made.append(b.batch_norm(y, affine=affine))
+            branches.append(b.batch_norm(y, affine=affine))
     if form != "folded":
-        summed = b.add(*made)
+        summed = b.add(*branches)
         return b.batch_norm(summed, affine=affine) if last_norm else summed
     scaled = {name: merged(b, kernels[name], norms[name]) for name in shapes}
     weight = b.add(
@@ -125,14 +125,14 @@ def dbb(
         inner = x.channels * 2 if b.decide(groups >= out_channels) else x.channels
     outer = Branches(b, x, out_channels, kernel_size, stride, groups, inner)
     parts = (outer.square, *(() if depthwise else (outer.point,)), outer.averaged, outer.sequence)
-    made = []
+    branches = []
     for part in parts:
         with b.scope(part.__name__):
-            made.append(part(form == "folded", depthwise))
+            branches.append(part(form == "folded", depthwise))
     if form != "folded":
-        return b.add(*(y for y, _ in made))
-    weight = b.add(*(kernel for kernel, _ in made))
-    bias = b.add(*(shift for _, shift in made if shift is not None))
+        return b.add(*(y for y, _ in branches))
+    weight = b.add(*(kernel for kernel, _ in branches))
+    bias = b.add(*(shift for _, shift in branches if shift is not None))
     return b.convolve(x, weight, bias, walks=outer.walks, groups=groups)
 
 

@@ -146,7 +146,7 @@ def _take_kept_roofs(saved: SavedRow, run: Run, limits: Limits) -> None:
     if run.roofs(setup) is None:
         peaks = kept(machine["name"], machine["torch"], setup.threads, setup.dtype)
         if peaks is not None:
-            run.peaks[setup.dtype, setup.threads] = peaks.given(limits.flops, limits.bandwidth)
+            run.peaks[setup.dtype, setup.threads] = peaks.override(limits.flops, limits.bandwidth)
 
 
 def variant(setup: Setup, first: Setup, batch: int | None) -> str:

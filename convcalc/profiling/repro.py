@@ -54,12 +54,12 @@ def commands(graph: Graph, setup: Setup) -> dict[str, str]:
     problem = _problem(convolutions[0]) if len(convolutions) == 1 and not others else None
     if problem is None:
         return {}
-    made = {
+    lines = {
         "benchdnn": _benchdnn(problem, setup),
         "miopen": _miopen(problem, setup),
         "cutlass": _cutlass(problem, setup),
     }
-    return {tool: line for tool, line in made.items() if line}
+    return {tool: line for tool, line in lines.items() if line}
 
 
 def _problem(node: Node) -> _Problem | None:

@@ -42,7 +42,7 @@ class Peaks:
         """Return the FLOP/s that a kernel of this intensity (FLOPs per byte) can reach: the roof above it."""
         return min(self.flops_per_s, intensity * self.bytes_per_s)
 
-    def given(self, flops: float | None, bandwidth: float | None) -> Peaks:
+    def override(self, flops: float | None, bandwidth: float | None) -> Peaks:
         """Return the same with figures given by hand in place of the measured ones."""
         peaks = self if flops is None else replace(self, flops_per_s=flops, flops_from=GIVEN)
         return peaks if bandwidth is None else replace(peaks, bytes_per_s=bandwidth, bytes_from=GIVEN)

@@ -108,17 +108,17 @@ def jobs(graphs: Sequence[Graph], depth: int, setup: Setup) -> list[Job]:
 
     The only layer of a block is called by the block's number, where there are several blocks.
     """
-    made: list[Job] = []
+    jobs: list[Job] = []
     for block, graph in enumerate(graphs):
         parts = [(segment, standalone(segment)) for segment in segments(graph, depth)]
         working = [(segment, part) for segment, part in parts if computes(part)]
         for segment, part in working:
             text = segment.scope.text or ".".join(segment.scope.path[1:]) or segment.name
             name = str(block) if len(working) == 1 and len(graphs) > 1 else segment.name
-            made.append(Job(name=name, text=text, graph=part, setup=setup, block=block, times=segment.scope.times))
+            jobs.append(Job(name=name, text=text, graph=part, setup=setup, block=block, times=segment.scope.times))
         if len(working) > 1:
-            made.append(Job(name=WHOLE, text="the whole", graph=graph, setup=setup, block=block, whole=True))
-    return made
+            jobs.append(Job(name=WHOLE, text="the whole", graph=graph, setup=setup, block=block, whole=True))
+    return jobs
 
 
 def measure_groups(
@@ -197,7 +197,7 @@ class _Child:
     def _peaks(self, event: Event) -> None:
         peaks = read_peaks(event["peaks"])
         if peaks is not None:
-            self.run.peaks[event["dtype"], event["threads"]] = peaks.given(self.limits.flops, self.limits.bandwidth)
+            self.run.peaks[event["dtype"], event["threads"]] = peaks.override(self.limits.flops, self.limits.bandwidth)
         if event["took_s"] is not None:
             kept = f"they are not kept: {event['unkept']}" if event["unkept"] else "they are kept for the next run"
             self.run.hints.append(f"measured this machine's peaks in {seconds(event['took_s'])}; {kept}")

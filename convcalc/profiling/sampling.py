@@ -132,17 +132,17 @@ def _warm(block: Block, asked: Task, wall: Clock) -> int:
 
     The blocks double until the clock can see them, so that they are warm and sized at once.
     """
-    calls, made, spent, before, begin = 1, 0, 0.0, 0.0, wall()
+    calls, done, spent, before, begin = 1, 0, 0.0, 0.0, wall()
     while True:
         elapsed = block(calls)
-        made, spent = made + calls, max(spent + elapsed, wall() - begin)
+        done, spent = done + calls, max(spent + elapsed, wall() - begin)
         each = elapsed / calls
         if spent >= asked.max_s / 2:
             return calls
         if elapsed < asked.block_s and calls < MOST_CALLS:
             calls *= 2
         elif (
-            made >= asked.warmup_calls
+            done >= asked.warmup_calls
             and spent >= asked.warmup_s
             and before
             and abs(each - before) <= asked.agree * before

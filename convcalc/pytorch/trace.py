@@ -110,15 +110,15 @@ class _Reading(TorchFunctionMode):
                 op: ops.Op = ops.Parameter(shape=shape, name=name, role=role, trained=tensor.requires_grad)
             else:
                 op = ops.Constant(shape=shape, name=name, value=1.0 if name == "running_var" else 0.0)
-            made = self.b.write(op)
-        self.kept[id(tensor)] = tensor, made
-        return made
+            value = self.b.write(op)
+        self.kept[id(tensor)] = tensor, value
+        return value
 
     def _unread(self, tensor: Tensor) -> Value:
         """A tensor that came from nowhere seen: it may depend on every input."""
-        made = self.b.write(ops.Opaque(name="a tensor of unknown origin", shape=tuple(tensor.shape)), *self.given)
-        self.kept[id(tensor)] = tensor, made
-        return made
+        value = self.b.write(ops.Opaque(name="a tensor of unknown origin", shape=tuple(tensor.shape)), *self.given)
+        self.kept[id(tensor)] = tensor, value
+        return value
 
     def write_unused(self) -> None:
         """Write down the parameters no step has read."""
@@ -172,19 +172,19 @@ class _Reading(TorchFunctionMode):
             return func(*args, **kwargs)
         self.reason = ""
         inplace = (name.endswith("_") and not name.endswith("__")) or name.startswith("__i") or name == "__setitem__"
-        made = None
+        answer = None
         if "out" not in kwargs and not any(map(is_functorch_wrapped_tensor, leaves)):
-            made = self._read(name.rstrip("_") if inplace and not name.startswith("__") else name, args, kwargs)
-        if made is None:
+            answer = self._read(name.rstrip("_") if inplace and not name.startswith("__") else name, args, kwargs)
+        if answer is None:
             result = func(*tree_map(self.meta, tuple(args)), **tree_map(self.meta, kwargs))
             if isinstance(kwargs.get("out"), Tensor):
                 self._replace(kwargs["out"], self.value(result))
                 return kwargs["out"]
             return result
         if inplace or kwargs.get("inplace"):
-            self._replace(args[0], made)
+            self._replace(args[0], answer)
             return None if name == "__setitem__" else args[0]
-        result = tree_map(lambda part: self.fresh(part, _dtype(leaves)) if isinstance(part, Value) else part, made)
+        result = tree_map(lambda part: self.fresh(part, _dtype(leaves)) if isinstance(part, Value) else part, answer)
         if name in VIEWS:
             for part in tree_flatten(result)[0]:
                 self.views[id(part)] = part, args[0]
@@ -199,15 +199,15 @@ class _Reading(TorchFunctionMode):
                 self._replace(tensor, self.value(args[1]))
             return None
         readers = {"data": "clone", "T": "t", "mT": "t", "real": "clone"}
-        made = self._read(readers[attribute], (tensor,), {}) if attribute in readers else None
-        return func(*args) if made is None else self.fresh(made, tensor.dtype)
+        value = self._read(readers[attribute], (tensor,), {}) if attribute in readers else None
+        return func(*args) if value is None else self.fresh(value, tensor.dtype)
 
-    def _replace(self, target: Tensor, made: Value) -> None:
+    def _replace(self, target: Tensor, value: Value) -> None:
         """Let a tensor stand for a new value; what it is a view of was written into as well."""
-        self.kept[id(target)] = target, made
+        self.kept[id(target)] = target, value
         if id(target) in self.views:
             base = self.views[id(target)][1]
-            self._replace(base, self.b.elementwise("put", self.value(base), made))
+            self._replace(base, self.b.elementwise("put", self.value(base), value))
 
     def _read(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         reader = READERS.get(name)
@@ -265,9 +265,9 @@ class _Beneath(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = func._schema.name.split("::")[1]
         args, kwargs = tree_map(reading.meta, tuple(args)), tree_map(reading.meta, kwargs)
         result = func(*args, **kwargs)
-        made = reading._read(*as_function(name, args, kwargs))
+        answer = reading._read(*as_function(name, args, kwargs))
         outputs = [leaf for leaf in tree_flatten(result)[0] if isinstance(leaf, Tensor)]
-        values = [part for part in tree_flatten(made)[0] if isinstance(part, Value)]
+        values = [part for part in tree_flatten(answer)[0] if isinstance(part, Value)]
         if [value.shape for value in values] != [tuple(leaf.shape) for leaf in outputs]:
             inputs = [reading.value(leaf) for leaf in leaves]
             shapes = [tuple(leaf.shape) for leaf in outputs]

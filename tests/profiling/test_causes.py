@@ -25,7 +25,7 @@ def test_compute_or_memory_bounds_it() -> None:
 
 def test_more_than_attainable_is_explained() -> None:
     assert "the roof was measured in a slower moment" in said(median=0.001)
-    given = " ".join(explain(row(median=0.001), PEAKS.given(1e11, None)))
+    given = " ".join(explain(row(median=0.001), PEAKS.override(1e11, None)))
     assert "the compute roof that was given is below" in given
     assert "stay in a cache" in said(spec="depthwise k=3 p=1 bias=false", median=0.00001)
     wino = Kernel("convolution", "jit_wino:avx512_core", "", 0.0009)

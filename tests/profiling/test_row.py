@@ -98,7 +98,7 @@ def test_kept_peaks_are_read_or_refused() -> None:
     for wrong in (None, {}, {"gflops": 1}, {**to_json(PEAKS), "flops_per_s": 0}, {**to_json(PEAKS), "gemm_in": ""}):
         assert read_peaks(wrong) is None
     assert key("a CPU", "2.13", 2, "fp32") != key("a CPU", "2.13", 2, "fp32", tf32=True)
-    assert isinstance(PEAKS.given(2.0, None), Peaks) and PEAKS.given(2.0, None).flops_from == "given"
+    assert isinstance(PEAKS.override(2.0, None), Peaks) and PEAKS.override(2.0, None).flops_from == "given"
 
 
 def test_cold_and_hot_stand_side_by_side() -> None:

@@ -112,16 +112,16 @@ def _rows(block: BlockReport, run: Memory, step: Training, itemsize: int) -> lis
     roots = storages(block.subject.graph)
     rows = []
     for row in block.rows:
-        made = [node.output for node in row.segment.nodes if not held(node)]
+        outputs = [node.output for node in row.segment.nodes if not held(node)]
         stored = [node.output for node in row.segment.nodes if held(node)]
-        own = [value for value in made if roots[value.index] == value.index]
+        own = [value for value in outputs if roots[value.index] == value.index]
         rows.append(
             MemoryRow(
                 row=row,
                 param_bytes=total(bytes_of(value, itemsize) for value in stored) * row.times,
                 activation_bytes=total(bytes_of(value, itemsize) for value in own),
-                alive_bytes=max((run.alive[value.index] for value in made), default=0),
-                kept_bytes=total(step.kept_by.get(value.index, 0) for value in made),
+                alive_bytes=max((run.alive[value.index] for value in outputs), default=0),
+                kept_bytes=total(step.kept_by.get(value.index, 0) for value in outputs),
             )
         )
     return rows

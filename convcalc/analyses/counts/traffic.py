@@ -27,9 +27,9 @@ def compulsory(graph: Graph, itemsize: int, direction: str = "forward") -> Size:
     used = [node for node in graph.nodes if node.output.index in read]
     learned = total(bytes_of(node.output, itemsize) for node in used if isinstance(node.op, ops.Parameter))
     buffers = total(bytes_of(node.output, itemsize) for node in used if isinstance(node.op, ops.Constant))
-    made = total(bytes_of(value, itemsize) for value in {v.index: v for v in graph.outputs}.values())
-    forward = given + learned + buffers + made
-    backward = 2 * (given + learned) + buffers + made
+    written = total(bytes_of(value, itemsize) for value in {v.index: v for v in graph.outputs}.values())
+    forward = given + learned + buffers + written
+    backward = 2 * (given + learned) + buffers + written
     return {"forward": forward, "backward": backward, "both": forward + backward}[direction]
 
 

@@ -229,9 +229,9 @@ class _Walk:
                 kept.setdefault(tuple(node.output.index for node in mine), chain)
         parallel = [(chain,) for chain in kept.values()] + beside
         jumps = self._jumps() if parallel else {}
-        made = [Group(branches, jumps.get(branches[0].root, (None,) * len(branches[0].low))) for branches in parallel]
+        groups = [Group(branches, jumps.get(branches[0].root, (None,) * len(branches[0].low))) for branches in parallel]
         return sorted(
-            made, key=lambda group: min(node.output.index for chain in group.branches for node in chain.steps)
+            groups, key=lambda group: min(node.output.index for chain in group.branches for node in chain.steps)
         )
 
     def _trunk(self, branches: tuple[Chain, ...]) -> int:

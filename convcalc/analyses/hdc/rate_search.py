@@ -61,13 +61,14 @@ def repairs(rates: Rates, kernels: tuple[int, ...]) -> Repairs | None:
         for free in _parts(Counter(layers), changes):
             kept = sorted((Counter(layers) - Counter(free)).elements())
             for values in _filled(kept, sorted(kernel for _, kernel in free), field, budget):
-                made = _placed(layers, free, values)
-                distances.setdefault(made, sum(abs(rate - other) for rate, other in zip(made, rates, strict=True)))
+                repair = _placed(layers, free, values)
+                distances.setdefault(repair, sum(abs(rate - other) for rate, other in zip(repair, rates, strict=True)))
             if budget.spent:
                 break
         if distances:
             best = sorted(
-                distances, key=lambda made: (field_of(list(zip(made, kernels, strict=True))), distances[made], made)
+                distances,
+                key=lambda repair: (field_of(list(zip(repair, kernels, strict=True))), distances[repair], repair),
             )
             return Repairs(changes, tuple(best[:SHOWN]), budget.spent)
     return None
@@ -161,7 +162,7 @@ def _largest(span: int, waiting: Layers, free: Sequence[int]) -> int:
 
 def _placed(layers: Layers, free: Sequence[Layer], values: Values) -> Rates:
     """Put the new rates where they move least: by size; among equal layers smaller ones first, larger ones last."""
-    made = [rate for rate, _ in layers]
+    rates = [rate for rate, _ in layers]
     for kernel in {kernel for _, kernel in free}:
         before = sorted(rate for rate, size in free if size == kernel)
         after = sorted(rate for size, rate in values if size == kernel)
@@ -172,10 +173,10 @@ def _placed(layers: Layers, free: Sequence[Layer], values: Values) -> Rates:
             lower = [new for new in mine if new < rate]
             upper = [new for new in mine if new >= rate]
             for place, new in zip(places, lower, strict=False):
-                made[place] = new
+                rates[place] = new
             for place, new in zip(reversed(places), reversed(upper), strict=False):
-                made[place] = new
-    return tuple(made)
+                rates[place] = new
+    return tuple(rates)
 
 
 def fewest_layers(field: int, kernel: int) -> int:

@@ -110,11 +110,13 @@ def _derived(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = 
     branches.sort(
         key=lambda case: any(symbol.name == "C_in" and value.is_Integer for symbol, value in case.known.items())
     )
-    made = [_formula(kind, case, back) for case in branches]
+    derived = [_formula(kind, case, back) for case in branches]
     if any(isinstance(value, PerAxis) for value in chosen.values()):  # the field is followed along one axis
-        unknown = [tuple({i: e._replace(known=False) for i, e in symbol.items()} for symbol in f.fields) for f in made]
-        made = [f._replace(fields=fields) for f, fields in zip(made, unknown, strict=True)]
-    return made
+        unknown = [
+            tuple({i: e._replace(known=False) for i, e in extents.items()} for extents in f.fields) for f in derived
+        ]
+        derived = [f._replace(fields=fields) for f, fields in zip(derived, unknown, strict=True)]
+    return derived
 
 
 def _half(kernel: Any) -> Any:
@@ -251,9 +253,9 @@ def _named(node: Node, tidy: Callable[[Any], Any], names: dict[Any, Any]) -> Nod
         )
         return Value(operand.index, shape, operand.nonzeros)
 
-    made = value(node.output)
-    op = node.op._replace(shape=made.shape) if isinstance(node.op, Sample) else node.op
-    return node._replace(op=op, inputs=tuple(map(value, node.inputs)), output=made)
+    output = value(node.output)
+    op = node.op._replace(shape=output.shape) if isinstance(node.op, Sample) else node.op
+    return node._replace(op=op, inputs=tuple(map(value, node.inputs)), output=output)
 
 
 def _said(assumed: list[Any], tidy: Callable[[Any], Any], decided: list[Any], odd: list[Any]) -> list[str]:
@@ -290,7 +292,7 @@ def _grown(rows: list[Formula], letter: Any, name: str) -> Formula:
             tuple(closed([r.outputs[i][axis] for r in rows]) for axis in range(len(value)))
             for i, value in enumerate(last.outputs)
         )
-        made = last._replace(
+        larger = last._replace(
             outputs=outputs, fields=tuple(fields), names={}, drawn=f"{name} = {POINTS[-1]}",
             other={key: closed([r.other.get(key, sympy.S.Zero).subs(r.names) for r in rows]) for key in last.other},
             **{
@@ -298,6 +300,6 @@ def _grown(rows: list[Formula], letter: Any, name: str) -> Formula:
                 for part in ("weights", "biases", "norm", "params", "macs", "stages")
             },
         )  # fmt: skip
-        return made._replace(assumes=(*made.assumes, *dict.fromkeys(late)))
+        return larger._replace(assumes=(*larger.assumes, *dict.fromkeys(late)))
     except (UnsupportedError, sympy.PolynomialError, TypeError):
         return last._replace(case=(*last.case, f"{name} = {POINTS[-1]}"))

@@ -47,7 +47,7 @@ def command(
     setup = wanted[0]
     with bar() as progress:
         run, measured = measure_roofs(setup, refresh=refresh, progress=progress)
-    machine, peaks = run.machine, measured.given(*given)
+    machine, peaks = run.machine, measured.override(*given)
     rows = [
         {"what": "compute", "peak": f"{giga(peaks.flops_per_s)} GFLOP/s", "source": _compute(peaks)},
         {"what": "memory", "peak": f"{giga(peaks.bytes_per_s)} GB/s", "source": peaks.bytes_from},

@@ -77,13 +77,13 @@ def tables(rows: Sequence[Row], head: Sequence[str], foot: Sequence[str], *, det
     several = len(inputs) > 1 and any(row.identity.block for row in rows)
     lead = columns_of("name", "spec", *(["input"] if several else []))
     variants = columns_of("variant") if len({row.variant for row in rows}) > 1 else ()
-    made = [
+    tables = [
         Table([*lead, *variants, *TIME, *columns_of("status")], cells, head=head, name="time"),
         Table([lead[0], *variants, *ROOF], cells, foot=() if details else foot, name="roofline"),
     ]
     if details:
-        made.append(Table([lead[0], *variants, *DETAILS], cells, foot=[*_kernel_lines(rows), *foot], name="details"))
-    return made
+        tables.append(Table([lead[0], *variants, *DETAILS], cells, foot=[*_kernel_lines(rows), *foot], name="details"))
+    return tables
 
 
 def pair_tables(rows: Sequence[Row], head: Sequence[str], foot: Sequence[str]) -> list[Table]:

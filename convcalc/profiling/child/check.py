@@ -33,7 +33,7 @@ ALLOWED_GRADIENTS = {"fp32": 2e-3, "tf32": 3e-2, "fp16": 3e-2, "bf16": 0.15}
 """How far gradients may be off in the root mean square: where a ReLU's input rounds across zero one is all wrong."""
 
 
-def check(made: Prepared, graph: Graph, setup: Setup) -> Check:
+def check(prepared: Prepared, graph: Graph, setup: Setup) -> Check:
     """Compare what the timed call gives with a reference in double precision.
 
     Small graphs are computed again whole, forward and gradients; of a larger convolution some outputs are, tap by
@@ -43,24 +43,24 @@ def check(made: Prepared, graph: Graph, setup: Setup) -> Check:
         return Check("unchecked", f"the places it samples are rounded in {setup.dtype}")
     work = macs(graph) * {"forward": 1, "backward": 3, "both": 3}[setup.direction]
     if work <= WHOLE_MACS:
-        return _compare(outputs(made.call()), _reference(made, setup), graph, setup, "float64")
+        return _compare(outputs(prepared.call()), _reference(prepared, setup), graph, setup, "float64")
     steps = [node for node in graph.nodes if not isinstance(node.op, SOURCES)]
     if setup.direction == "forward" and len(steps) == 1 and isinstance(steps[0].op, (ops.Conv, ops.ConvTranspose)):
-        return _sampled(made, steps[0], graph, setup)
+        return _sampled(prepared, steps[0], graph, setup)
     return Check("unchecked", "too large to be computed again in double precision")
 
 
-def _reference(made: Prepared, setup: Setup) -> list[Tensor | None]:
+def _reference(prepared: Prepared, setup: Setup) -> list[Tensor | None]:
     """The same weights and inputs in double precision, plainly laid out, one step after another.
 
     In half precision each step's result is rounded as torch rounds it: else a ReLU or a maximum would choose otherwise.
     """
-    twin = GraphModule(made.module.graph, dtype=torch.float64).eval()
-    state = made.module.state_dict()
+    twin = GraphModule(prepared.module.graph, dtype=torch.float64).eval()
+    state = prepared.module.state_dict()
     twin.load_state_dict(
         {name: value.cpu().double() if value.is_floating_point() else value for name, value in state.items()}
     )
-    inputs = [tensor.detach().cpu().double().contiguous() for tensor in made.inputs]
+    inputs = [tensor.detach().cpu().double().contiguous() for tensor in prepared.inputs]
     for parameter in twin.parameters():
         parameter.data = parameter.data.contiguous()
     calls = CallList(twin)
@@ -71,7 +71,7 @@ def _reference(made: Prepared, setup: Setup) -> list[Tensor | None]:
             return list(outputs(calls(*inputs)))
     leaves = [tensor.requires_grad_() for tensor in inputs]
     wanted = [*leaves, *(p for p in twin.parameters() if p.requires_grad)]
-    given = [value.detach().cpu().double() for value in made.gradients]
+    given = [value.detach().cpu().double() for value in prepared.gradients]
     return list(torch.autograd.grad(outputs(calls(*leaves)), wanted, given, allow_unused=True))
 
 
@@ -116,11 +116,11 @@ def _numbers(setup: Setup) -> str:
     return setup.dtype
 
 
-def _sampled(made: Prepared, node: Node, graph: Graph, setup: Setup) -> Check:
+def _sampled(prepared: Prepared, node: Node, graph: Graph, setup: Setup) -> Check:
     """Some outputs of a convolution, each the sum over its taps in double precision."""
-    held = [tensor.detach().cpu() for tensor in made.module.state_dict().values()]
-    y = outputs(made.call())[0].detach().cpu()
-    x = made.inputs[0].detach().cpu()
+    held = [tensor.detach().cpu() for tensor in prepared.module.state_dict().values()]
+    y = outputs(prepared.call())[0].detach().cpu()
+    x = prepared.inputs[0].detach().cpu()
     weight = next(parameter for parameter in held if parameter.dim() == x.dim())
     bias = next((parameter for parameter in held if parameter.dim() == 1), None)
     generator = torch.Generator().manual_seed(0)

@@ -28,7 +28,7 @@ SMALL = 0.02
 """Kernels under this share of a call are not named one by one."""
 
 
-def library(made: Prepared, graph: Graph, setup: Setup) -> str:
+def library(prepared: Prepared, graph: Graph, setup: Setup) -> str:
     """Return the backend torch chooses for a graph's only convolution; empty where it does not tell."""
     if setup.layout == "prepacked" or setup.mode == "compile":
         return ""  # these do not go through torch's choice
@@ -40,13 +40,13 @@ def library(made: Prepared, graph: Graph, setup: Setup) -> str:
     transposed = isinstance(op, ops.ConvTranspose)
     select = getattr(torch._C, "_select_conv_backend", None)
     slots = {node.output.index: place for place, node in enumerate(graph.nodes)}
-    held = [made.calls.held[slots[value.index]] for value in convolutions[0].inputs[1:]]
+    held = [prepared.calls.tensors[slots[value.index]] for value in convolutions[0].inputs[1:]]
     if select is None or not held or held[0] is None or not all(window.symmetric for window in op.windows):
         return ""
     extra = (op.output_padding if isinstance(op, ops.ConvTranspose) else ()) or tuple(0 for _ in op.windows)
     try:
         chosen = select(
-            made.inputs[0], held[0], held[1] if len(held) > 1 else None,
+            prepared.inputs[0], held[0], held[1] if len(held) > 1 else None,
             [window.stride for window in op.windows], [window.before for window in op.windows],
             [window.dilation for window in op.windows], transposed, list(extra), op.groups,
         )  # fmt: skip

@@ -82,18 +82,18 @@ def prepare(graph: Graph, setup: Setup) -> Prepared:
     if setup.layout == "prepacked" and (reason := can_prepack(graph, setup)) is not None:
         raise UnsupportedError(reason)
     calls = CallList(module, packed if setup.layout == "prepacked" else None)
-    made = Prepared(call=lambda: calls(*inputs), module=module, calls=calls, inputs=inputs)
+    prepared = Prepared(call=lambda: calls(*inputs), module=module, calls=calls, inputs=inputs)
     start = time.perf_counter()
     run: Callable[..., Any] = calls
     if setup.mode == "compile":
         run = torch.compile(module, dynamic=False)
-        made.call = lambda: run(*inputs)
+        prepared.call = lambda: run(*inputs)
     if setup.direction != "forward":
-        _backward(made, run, setup.direction)
+        _backward(prepared, run, setup.direction)
     if setup.mode == "compile":
-        made.call()
-        made.compile_s = time.perf_counter() - start
-    return made
+        prepared.call()
+        prepared.compile_s = time.perf_counter() - start
+    return prepared
 
 
 def _unlike(module: GraphModule) -> None:
@@ -104,15 +104,15 @@ def _unlike(module: GraphModule) -> None:
                 parameter.add_(torch.randn_like(parameter), alpha=0.1)
 
 
-def _backward(made: Prepared, run: Callable[..., Any], direction: str) -> None:
-    leaves = [tensor.requires_grad_() for tensor in made.inputs]
-    wanted: list[Tensor] = [*leaves, *(p for p in made.module.parameters() if p.requires_grad)]
+def _backward(prepared: Prepared, run: Callable[..., Any], direction: str) -> None:
+    leaves = [tensor.requires_grad_() for tensor in prepared.inputs]
+    wanted: list[Tensor] = [*leaves, *(p for p in prepared.module.parameters() if p.requires_grad)]
     kept = outputs(run(*leaves))
-    given = made.gradients = tuple(torch.randn_like(part) for part in kept)
+    given = prepared.gradients = tuple(torch.randn_like(part) for part in kept)
     if direction == "both":
-        made.call = lambda: torch.autograd.grad(outputs(run(*leaves)), wanted, given, allow_unused=True)
+        prepared.call = lambda: torch.autograd.grad(outputs(run(*leaves)), wanted, given, allow_unused=True)
     else:
-        made.call = lambda: torch.autograd.grad(kept, wanted, given, retain_graph=True, allow_unused=True)
+        prepared.call = lambda: torch.autograd.grad(kept, wanted, given, retain_graph=True, allow_unused=True)
 
 
 def outputs(result: Any) -> tuple[Tensor, ...]:
@@ -129,7 +129,7 @@ def _input(value: Value, setup: Setup) -> Tensor:
     return tensor
 
 
-def cold(made: Prepared, setup: Setup) -> tuple[Call | None, str]:
+def cold(prepared: Prepared, setup: Setup) -> tuple[Call | None, str]:
     """Return the same call on weights that are in no cache, or None and why.
 
     Copies of all weights together three times the last cache take turns, one copy a call, as in the middle of a
@@ -137,7 +137,7 @@ def cold(made: Prepared, setup: Setup) -> tuple[Call | None, str]:
     """
     if setup.direction != "forward" or setup.mode != "eager" or setup.layout == "prepacked":
         return None, "cold weights are measured for the eager forward, unpacked"
-    held = made.calls.held
+    held = prepared.calls.tensors
     places = [place for place, entry in enumerate(held) if isinstance(entry, Tensor)]
     sizes = [ceil_div(held[place].numel() * held[place].element_size(), ALIGNED) * ALIGNED for place in places]
     each = sum(sizes)
@@ -153,8 +153,8 @@ def cold(made: Prepared, setup: Setup) -> tuple[Call | None, str]:
     turns = itertools.cycle(_copies(held, places, sizes, copies))
 
     def call() -> Any:
-        made.calls.held = next(turns)
-        return made.calls(*made.inputs)
+        prepared.calls.tensors = next(turns)
+        return prepared.calls(*prepared.inputs)
 
     return call, ""
 
@@ -164,27 +164,27 @@ def _copies(held: list[Any], places: list[int], sizes: list[int], copies: int) -
     first = held[places[0]]
     item = first.element_size()
     arena = torch.empty(copies, sum(sizes) // item, dtype=first.dtype, device=first.device)
-    made = [list(held) for _ in range(copies)]
+    arguments = [list(held) for _ in range(copies)]
     offset = 0
     for place, size in zip(places, sizes, strict=True):
         tensor = held[place].detach()
         count = tensor.numel()
         flat = tensor.as_strided((count,), (1,))
         arena[:, offset : offset + count] = flat
-        for number, own in enumerate(made):
+        for number, own in enumerate(arguments):
             own[place] = arena.as_strided(tensor.shape, tensor.stride(), number * arena.shape[1] + offset)
         offset += size // item
-    return made
+    return arguments
 
 
-def subnormals(made: Prepared) -> int:
+def subnormals(prepared: Prepared) -> int:
     """Return how many numbers in the inputs, weights and outputs are subnormal, by their bits.
 
     Half precision is left out: small numbers are subnormal there by nature, and cost nothing in fp32 registers.
     """
-    tensors = [*made.inputs, *(entry for entry in made.calls.held if isinstance(entry, Tensor))]
+    tensors = [*prepared.inputs, *(entry for entry in prepared.calls.tensors if isinstance(entry, Tensor))]
     with torch.no_grad():
-        tensors += outputs(made.calls(*made.inputs))
+        tensors += outputs(prepared.calls(*prepared.inputs))
         return sum(_subnormal(tensor.detach()) for tensor in tensors)
 
 

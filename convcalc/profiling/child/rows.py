@@ -96,11 +96,11 @@ def _groups(plan: Plan, device: torch.device, backend: Backend, tell: Tell) -> N
 
 
 @dataclass(slots=True)
-class _Entrant:
+class _Contender:
     """One row on its way: what is timed, and what was seen so far."""
 
     job: Job
-    made: Prepared | None = None
+    prepared: Prepared | None = None
     observation: Observation = field(default_factory=Observation)
     block: Block = field(default=lambda calls: 0.0)
 
@@ -122,28 +122,28 @@ def _fresh_compiler(jobs: Sequence[Job], tell: Tell) -> float:
 def _group(jobs: Sequence[Job], plan: Plan, share: float, backend: Backend, tell: Tell) -> list[Observation]:
     """Time jobs whose blocks take turns; one that fails leaves the others."""
     begin = time.perf_counter()
-    entrants = [_Entrant(job) for job in jobs]
-    for entrant in entrants:
-        _guarded(entrant, lambda row: _ready(row, plan, share / len(jobs), backend, tell))
-    compiled = sum(row.observation.compile_s or 0.0 for row in entrants)
-    alive = [entrant for entrant in entrants if not entrant.observation.failure]
+    contenders = [_Contender(job) for job in jobs]
+    for contender in contenders:
+        _guarded(contender, lambda row: _ready(row, plan, share / len(jobs), backend, tell))
+    compiled = sum(row.observation.compile_s or 0.0 for row in contenders)
+    alive = [contender for contender in contenders if not contender.observation.failure]
     if alive:
         left = share - (time.perf_counter() - begin - compiled)
         try:
             with _quietly(jobs):
                 _time(alive, plan, left, share, backend)
         except Exception as error:
-            for entrant in alive:
-                entrant.observation = Observation(failure=reason(error))
-    return [entrant.observation for entrant in entrants]
+            for contender in alive:
+                contender.observation = Observation(failure=reason(error))
+    return [contender.observation for contender in contenders]
 
 
-def _guarded(entrant: _Entrant, work: Callable[[_Entrant], None]) -> None:
+def _guarded(contender: _Contender, work: Callable[[_Contender], None]) -> None:
     try:
-        work(entrant)
+        work(contender)
     except Exception as error:
-        entrant.made = None
-        entrant.observation = Observation(failure=reason(error), compile_s=entrant.observation.compile_s)
+        contender.prepared = None
+        contender.observation = Observation(failure=reason(error), compile_s=contender.observation.compile_s)
 
 
 def reason(error: Exception) -> str:
@@ -163,40 +163,40 @@ def _quietly(jobs: Sequence[Job]) -> AbstractContextManager[Any]:
     return torch.no_grad() if any(job.setup.mode == "compile" for job in jobs) else torch.inference_mode()
 
 
-def _ready(entrant: _Entrant, plan: Plan, share: float, backend: Backend, tell: Tell) -> None:
+def _ready(contender: _Contender, plan: Plan, share: float, backend: Backend, tell: Tell) -> None:
     """Prepare a row, call it once, and ask in calls that are not timed what ran and whether it is right.
 
     Asking takes at most about half of the row's share; where one call is too long for that, nothing is asked.
     """
-    setup, graph = entrant.job.setup, entrant.job.graph
+    setup, graph = contender.job.setup, contender.job.graph
     begin = time.perf_counter()
     with backend.settings(setup):
-        made = entrant.made = _made(entrant.job, tell)
-        block = backend.block(made.call)
-        entrant.block = backend.under(setup, block)
-        begin += made.compile_s or 0.0
-        with _quietly([entrant.job]):
+        prepared = contender.prepared = _prepare(contender.job, tell)
+        block = backend.block(prepared.call)
+        contender.block = backend.under(setup, block)
+        begin += prepared.compile_s or 0.0
+        with _quietly([contender.job]):
             first = block(1)
-            observation = Observation(compile_s=made.compile_s, first_s=first)
+            observation = Observation(compile_s=prepared.compile_s, first_s=first)
             if time.perf_counter() - begin < share / 4:
-                named = _kernels(made.call, block, share / 4, backend)
-                observation = replace(observation, kernels=tuple(named), backend=library(made, graph, setup))
+                named = _kernels(prepared.call, block, share / 4, backend)
+                observation = replace(observation, kernels=tuple(named), backend=library(prepared, graph, setup))
         if time.perf_counter() - begin < share / 2 and first < share / 8:
             with torch.no_grad() if setup.direction == "forward" else nullcontext():
-                observation = replace(observation, check=check(made, graph, setup), subnormals=subnormals(made))
-    entrant.observation = observation
+                observation = replace(observation, check=check(prepared, graph, setup), subnormals=subnormals(prepared))
+    contender.observation = observation
 
 
-def _made(job: Job, tell: Tell) -> Prepared:
+def _prepare(job: Job, tell: Tell) -> Prepared:
     """Prepare a row; what is compiled is compiled outside of its time, in the mode it is timed in."""
     if job.setup.mode != "compile":
         return prepare(job.graph, job.setup)
     tell("outside", what=f"compiling {job.name}")
     with _quietly([job]):
-        made = prepare(job.graph, job.setup)
-        made.call()
+        prepared = prepare(job.graph, job.setup)
+        prepared.call()
     tell("inside")
-    return made
+    return prepared
 
 
 def _kernels(call: Callable[[], Any], block: Block, seconds: float, backend: Backend) -> list[Kernel]:
@@ -208,20 +208,20 @@ def _kernels(call: Callable[[], Any], block: Block, seconds: float, backend: Bac
     return backend.kernels(call, runs)
 
 
-def _time(entrants: Sequence[_Entrant], plan: Plan, left: float, share: float, backend: Backend) -> None:
+def _time(contenders: Sequence[_Contender], plan: Plan, left: float, share: float, backend: Backend) -> None:
     """Time what is ready: hot in turns between two looks at a yardstick, once more if the machine moved; then cold."""
     end = time.perf_counter() + left
-    yardstick = backend.yardstick(entrants[0].job.setup)
+    yardstick = backend.yardstick(contenders[0].job.setup)
     look = min(REFERENCE_S, share / 40)
-    wants_cold = plan.cold and len(entrants) == 1
+    wants_cold = plan.cold and len(contenders) == 1
     task = replace(plan.task, block_s=max(plan.task.block_s, 1000 * clock_cost()))
-    each = (left - 3 * look) / len(entrants) * ((1 - COLD_SHARE) if wants_cold else 1.0)
+    each = (left - 3 * look) / len(contenders) * ((1 - COLD_SHARE) if wants_cold else 1.0)
     retried = False
     backend.throttled()  # gives clocks that are low a moment to rise
     while True:
         before = yardstick(look)
         counters = noise.read()
-        measured = interleaved([row.block for row in entrants], task.within(each))
+        measured = interleaved([row.block for row in contenders], task.within(each))
         during = noise.between(counters, noise.read(), plan.threads)
         moved = yardstick(look) / before
         took = sum(sum(row.times) * row.calls for row in measured)
@@ -229,49 +229,49 @@ def _time(entrants: Sequence[_Entrant], plan: Plan, left: float, share: float, b
         if retried or not room or 1 / (1 + MAX_DRIFT) <= moved <= 1 + MAX_DRIFT:
             break
         retried = True
-    for row, timing in zip(entrants, measured, strict=True):
+    for row, timing in zip(contenders, measured, strict=True):
         row.observation = replace(
             row.observation, warm_cache=timing, noise=during, drift_ratio=moved, reference_matmul_s=before,
             retried=retried, page_faults=_faults(row, timing.median, end), throttling=backend.throttled(),
             device_state=tuple({**backend.state(), **_extras(row, backend, end)}.items()),
         )  # fmt: skip
     if wants_cold:
-        _cold(entrants[0], task, end - time.perf_counter(), backend)
+        _cold(contenders[0], task, end - time.perf_counter(), backend)
     else:
-        entrants[0].observation = replace(entrants[0].observation, cold_note=NOT_ASKED)
+        contenders[0].observation = replace(contenders[0].observation, cold_note=NOT_ASKED)
 
 
-def _extras(entrant: _Entrant, backend: Backend, end: float) -> dict[str, Any]:
-    made = entrant.made
+def _extras(contender: _Contender, backend: Backend, end: float) -> dict[str, Any]:
+    prepared = contender.prepared
     left = end - time.perf_counter()
-    return backend.extras(made.call, left / 2) if made is not None and left > 0 else {}
+    return backend.extras(prepared.call, left / 2) if prepared is not None and left > 0 else {}
 
 
-def _faults(entrant: _Entrant, each: float, end: float) -> float | None:
+def _faults(contender: _Contender, each: float, end: float) -> float | None:
     """Page faults per call, over a few calls that are not timed."""
     if time.perf_counter() + 3 * each > end:
         return None
-    entrant.block(1)  # the yardstick has been between
+    contender.block(1)  # the yardstick has been between
     before = noise.read().faults
-    entrant.block(2)
+    contender.block(2)
     after = noise.read().faults
     return None if before is None or after is None else (after - before) / 2
 
 
-def _cold(entrant: _Entrant, task: Task, left: float, backend: Backend) -> None:
+def _cold(contender: _Contender, task: Task, left: float, backend: Backend) -> None:
     """The same with weights out of cache: copies that take turns on the CPU, a GPU's cache overwritten."""
-    made = entrant.made
-    assert made is not None
+    prepared = contender.prepared
+    assert prepared is not None
     if left < MIN_COLD_S:
-        entrant.observation = replace(entrant.observation, cold_note="no time was left")
+        contender.observation = replace(contender.observation, cold_note="no time was left")
         return
     end = time.perf_counter() + left
-    block, why = backend.cold(made, entrant.job.setup)
+    block, why = backend.cold(prepared, contender.job.setup)
     if block is None:
-        entrant.observation = replace(entrant.observation, cold_note=why)
+        contender.observation = replace(contender.observation, cold_note=why)
         return
-    measurement = measure(backend.under(entrant.job.setup, block), task.within(end - time.perf_counter()))
+    measurement = measure(backend.under(contender.job.setup, block), task.within(end - time.perf_counter()))
     few = measurement.samples < MIN_COLD_SAMPLES
-    entrant.observation = replace(
-        entrant.observation, cold_cache=None if few else measurement, cold_note="no time was left" if few else ""
+    contender.observation = replace(
+        contender.observation, cold_cache=None if few else measurement, cold_note="no time was left" if few else ""
     )

@@ -119,7 +119,7 @@ def test_cold_copies_are_the_weights_somewhere_else(layout: str, monkeypatch: py
         seen = []
         for _ in range(12):
             assert torch.allclose(call(), wanted, atol=1e-6)
-            seen += [one.data_ptr() for one in made.calls.held if one is not None]
+            seen += [one.data_ptr() for one in made.calls.tensors if one is not None]
             assert all(one.stride() == other.stride() for one, other in _weights(made))
     each = (16 * 8 * 9 + 16 + 8 * 16 * 9 + 8) * 4
     assert len(set(seen)) == 4 * min(12, -(-3 * 2**16 // each)) and all(place % 64 == 0 for place in seen)
@@ -127,7 +127,7 @@ def test_cold_copies_are_the_weights_somewhere_else(layout: str, monkeypatch: py
 
 def _weights(made: prepare.Prepared) -> list[tuple[torch.Tensor, torch.Tensor]]:
     own = list(made.module.tensors_held().values())
-    return list(zip([one for one in made.calls.held if one is not None], own, strict=True))
+    return list(zip([one for one in made.calls.tensors if one is not None], own, strict=True))
 
 
 def test_what_has_no_cold_variant_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

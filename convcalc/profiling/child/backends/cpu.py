@@ -38,9 +38,9 @@ class Backend:
         """Return what times so many calls back to back."""
         return stopwatch(call, synchronise=self.wait)
 
-    def cold(self, made: Prepared, setup: Setup) -> tuple[Block | None, str]:
+    def cold(self, prepared: Prepared, setup: Setup) -> tuple[Block | None, str]:
         """Return what times calls whose weights are in no cache, or None and why."""
-        call, why = prepare.cold(made, setup)
+        call, why = prepare.cold(prepared, setup)
         return (None, why) if call is None else (self.block(call), "")
 
     def kernels(self, call: Callable[[], Any], runs: int) -> list[Kernel]:

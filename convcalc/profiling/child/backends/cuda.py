@@ -73,9 +73,9 @@ class CudaBackend(Backend):
 
         return block
 
-    def cold(self, made: Prepared, setup: Setup) -> tuple[Block | None, str]:
+    def cold(self, prepared: Prepared, setup: Setup) -> tuple[Block | None, str]:
         """Return what times calls with nothing in cache."""
-        return self.flushed(made.call), ""
+        return self.flushed(prepared.call), ""
 
     def kernels(self, call: Callable[[], Any], runs: int) -> list[Kernel]:
         """Return the kernels of one call by torch's profiler; nothing where it does not know the device."""
