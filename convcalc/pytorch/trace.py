@@ -162,13 +162,13 @@ class _Reading(TorchFunctionMode):
         kwargs = kwargs or {}
         name = getattr(func, "__name__", str(func))
         leaves = [leaf for leaf in tree_flatten((args, kwargs))[0] if isinstance(leaf, Tensor)]
-        seen = any(id(leaf) in self.kept or id(leaf) in self.tensors for leaf in leaves)
-        if name in NEEDS_VALUES and seen:
+        reads_ours = any(id(leaf) in self.kept or id(leaf) in self.tensors for leaf in leaves)
+        if name in NEEDS_VALUES and reads_ours:
             where = ".".join(self.b.path) or "forward()"
             raise UnsupportedError(f"{where} calls {name} on a tensor: what follows depends on values, not on sizes")
-        if name in ("__get__", "__set__") and seen:
+        if name in ("__get__", "__set__") and reads_ours:
             return self._attribute(func, name, args)
-        if not seen or name in METADATA or (name == "type" and len(args) == 1):
+        if not reads_ours or name in METADATA or (name == "type" and len(args) == 1):
             return func(*args, **kwargs)
         self.reason = ""
         inplace = (name.endswith("_") and not name.endswith("__")) or name.startswith("__i") or name == "__setitem__"

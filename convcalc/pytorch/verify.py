@@ -122,15 +122,15 @@ def fvcore_count(module: nn.Module, data: tuple[Tensor, ...]) -> tuple[int | Non
 
 
 def compare(
-    shapes: Sequence[Shape], params: int, macs: int, unread: Sequence[str], seen: ModuleCall
+    shapes: Sequence[Shape], params: int, macs: int, unread: Sequence[str], call: ModuleCall
 ) -> dict[str, Verdict]:
     """Return a verdict for each figure: shape, params, macs by torch, macs by fvcore."""
     ours = tuple(tuple(shape) for shape in shapes)
     return {
-        "shape": Verdict(ours, seen.shapes, "agrees" if ours == seen.shapes[: len(ours)] else "DIFFERS"),
-        "params": Verdict(params, seen.params, "agrees" if params == seen.params else "DIFFERS"),
-        "macs_torch": Verdict(macs, seen.torch_macs, _counted(macs, seen.torch_macs, unread)),
-        "macs_fvcore": Verdict(macs, seen.fvcore_macs, _by_fvcore(macs, seen)),
+        "shape": Verdict(ours, call.shapes, "agrees" if ours == call.shapes[: len(ours)] else "DIFFERS"),
+        "params": Verdict(params, call.params, "agrees" if params == call.params else "DIFFERS"),
+        "macs_torch": Verdict(macs, call.torch_macs, _counted(macs, call.torch_macs, unread)),
+        "macs_fvcore": Verdict(macs, call.fvcore_macs, _by_fvcore(macs, call)),
     }
 
 
@@ -142,13 +142,13 @@ def _counted(ours: int, theirs: int, unread: Sequence[str]) -> str:
     return "DIFFERS"
 
 
-def _by_fvcore(ours: int, seen: ModuleCall) -> str:
-    theirs = seen.fvcore_macs
+def _by_fvcore(ours: int, call: ModuleCall) -> str:
+    theirs = call.fvcore_macs
     if theirs is None:
-        return f"cannot see: {seen.fvcore_blind[0]}"
+        return f"cannot see: {call.fvcore_blind[0]}"
     if ours == theirs:
         return "agrees" if ours else NO_CONTRACTION
-    blind = [name for name in seen.fvcore_blind if "conv" in name or "mm" in name or "attention" in name]
+    blind = [name for name in call.fvcore_blind if "conv" in name or "mm" in name or "attention" in name]
     if theirs < ours and "aten::_convolution_mode" in blind:
         return "differs because fvcore counts 0 for padding='same' or 'valid' (aten::_convolution_mode)"
     if theirs < ours and blind:

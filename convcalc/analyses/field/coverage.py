@@ -36,7 +36,7 @@ class Unit(NamedTuple):
     everything: str | None
 
 
-def unit(graph: Graph, value: Value, source: int, seen: Receptive, position: tuple[int, ...]) -> Unit:
+def unit(graph: Graph, value: Value, source: int, receptive: Receptive, position: tuple[int, ...]) -> Unit:
     """Return what one output position sees of input number `source`.
 
     Raises ShapeError for a position the output does not have.
@@ -52,18 +52,18 @@ def unit(graph: Graph, value: Value, source: int, seen: Receptive, position: tup
             raise ShapeError(f"there is no output at {place}: positions of that axis are {last}")
     region = [
         None if axis is None or own is None else axis.at(position[own - 2])
-        for axis, own in zip(seen.axes, seen.own, strict=True)
+        for axis, own in zip(receptive.axes, receptive.own, strict=True)
     ]
     given = graph.inputs[source]
     if not known(*given.spatial, *sizes):
-        return Unit(position, region, [None] * len(region), None, None, seen.everything)
+        return Unit(position, region, [None] * len(region), None, None, receptive.everything)
     clipped = [_clip(span, size) for span, size in zip(region, given.spatial, strict=True)]
     inside = 1
-    for span, size, axis in zip(clipped, given.spatial, seen.axes, strict=True):
+    for span, size, axis in zip(clipped, given.spatial, receptive.axes, strict=True):
         inside *= size if axis is None else 0 if span is None else span[1] - span[0] + 1
-    if seen.everything:
+    if receptive.everything:
         inside = prod(given.spatial)
-    return Unit(position, region, clipped, inside, _reached(graph, value, source, position), seen.everything)
+    return Unit(position, region, clipped, inside, _reached(graph, value, source, position), receptive.everything)
 
 
 def _clip(span: Span | None, size: int) -> Span | None:
@@ -92,12 +92,12 @@ class Whole(NamedTuple):
     every: bool
 
 
-def whole(seen: Receptive, sizes: Sequence[int], outputs: Sequence[int]) -> Whole:
+def whole(receptive: Receptive, sizes: Sequence[int], outputs: Sequence[int]) -> Whole:
     """Return whether outputs of these sizes see all `sizes` positions of each axis of the input."""
-    if seen.everything and not seen.by_data:
+    if receptive.everything and not receptive.by_data:
         return Whole(True, True)
     some = every = True
-    for reach, size, count in zip(seen.axes, sizes, outputs, strict=True):
+    for reach, size, count in zip(receptive.axes, sizes, outputs, strict=True):
         if reach is None:  # seen whole
             continue
         if reach.sizes[1] < size:

@@ -34,56 +34,56 @@ def fields(graph: Graph) -> dict[int, Field]:
     Raises UnsupportedError where branches of different strides meet and the sizes are not known, and for sizes
     that are not plain numbers where they matter.
     """
-    seen: dict[int, Field] = {}
+    by_value: dict[int, Field] = {}
     inputs = 0
     for node in graph.nodes:
         if isinstance(node.op, ops.Input):
             axes = range(2, len(node.op.shape))
-            seen[node.output.index] = {(inputs, axis, axis): Reach() for axis in axes}
+            by_value[node.output.index] = {(inputs, axis, axis): Reach() for axis in axes}
             inputs += 1
         else:
-            seen[node.output.index] = _through(node, [seen[value.index] for value in node.inputs])
-    return seen
+            by_value[node.output.index] = _through(node, [by_value[value.index] for value in node.inputs])
+    return by_value
 
 
-def _through(node: Node, seen: list[Field]) -> Field:
+def _through(node: Node, operands: list[Field]) -> Field:
     op = node.op
     match op:
         case ops.Input() | ops.Parameter() | ops.Constant():
             return {}
         case ops.Conv():
-            return _join(_walk(seen[0], op.windows, node), *(_whole(f, "a generated kernel") for f in seen[1:]))
+            return _join(_walk(operands[0], op.windows, node), *(_whole(f, "a generated kernel") for f in operands[1:]))
         case ops.ConvTranspose():
             spread = _each(
-                seen[0],
+                operands[0],
                 lambda axis, reach: reach.back_through(_plain(op.windows[axis - 2]), _size(node.output, axis)),
             )
-            return _join(spread, *(_whole(f, "a generated kernel") for f in seen[1:]))
+            return _join(spread, *(_whole(f, "a generated kernel") for f in operands[1:]))
         case ops.Pool():
-            return _walk(seen[0], op.windows, node) if op.windows else _adaptive(seen[0], node)
+            return _walk(operands[0], op.windows, node) if op.windows else _adaptive(operands[0], node)
         case ops.Unfold():
-            return _columns(seen[0], op.windows, node)
+            return _columns(operands[0], op.windows, node)
         case ops.Sample():
-            nominal = _columns(seen[0], op.windows, node) if op.windows else {}
-            return _join(nominal, *(_whole(f, ANYWHERE) for f in seen))
+            nominal = _columns(operands[0], op.windows, node) if op.windows else {}
+            return _join(nominal, *(_whole(f, ANYWHERE) for f in operands))
         case ops.Einsum():
-            return _join(*(_letters(f, op.equation, place) for place, f in enumerate(seen)))
+            return _join(*(_letters(f, op.equation, place) for place, f in enumerate(operands)))
         case ops.Resample():
-            return _each(seen[0], lambda axis, reach: _resampled(reach, op, node, axis))
+            return _each(operands[0], lambda axis, reach: _resampled(reach, op, node, axis))
         case ops.Pad():
-            return _padded(seen[0], op, node)
+            return _padded(operands[0], op, node)
         case ops.Reduce():
-            return _reduced(seen[0], op)
+            return _reduced(operands[0], op)
         case ops.Concat():
-            return _concatenated(seen, op, node)
+            return _concatenated(operands, op, node)
         case ops.Slice():
-            return _each(seen[0], lambda axis, reach: _sliced(reach, op, node) if axis == op.axis else reach)
+            return _each(operands[0], lambda axis, reach: _sliced(reach, op, node) if axis == op.axis else reach)
         case ops.Rearrange():
-            return _rearranged(seen[0], op, node)
+            return _rearranged(operands[0], op, node)
         case ops.Elementwise():
-            return _elementwise(seen, op, node)
+            return _elementwise(operands, op, node)
         case ops.Opaque():
-            return _join(*(_whole(f, f"{op.name}, which cannot be read") for f in seen))
+            return _join(*(_whole(f, f"{op.name}, which cannot be read") for f in operands))
     assert_never(op)
 
 
@@ -96,9 +96,9 @@ def _each(field: Field, change: object) -> Field:
     return out
 
 
-def _join(*seen: Field, size_of: Value | None = None) -> Field:
+def _join(*operands: Field, size_of: Value | None = None) -> Field:
     out: Field = {}
-    for field in seen:
+    for field in operands:
         for key, reach in field.items():
             have = out.get(key)
             if isinstance(have, Reach) and isinstance(reach, Reach):
@@ -217,14 +217,14 @@ def _sliced(reach: Reach, op: ops.Slice, node: Node) -> Reach:
     return reach.through(window, _size(node.output, op.axis))
 
 
-def _concatenated(seen: list[Field], op: ops.Concat, node: Node) -> Field:
+def _concatenated(operands: list[Field], op: ops.Concat, node: Node) -> Field:
     """Along another axis branches merge; along a spatial one each output position belongs to one of them."""
-    if not any(own == op.axis for field in seen for _, _, own in field):
-        return _join(*seen, size_of=node.output)
+    if not any(own == op.axis for field in operands for _, _, own in field):
+        return _join(*operands, size_of=node.output)
     parts: Field = {}
     start = 0
     size = _number(node.output.shape[op.axis])
-    for field, value in zip(seen, node.inputs, strict=True):
+    for field, value in zip(operands, node.inputs, strict=True):
         length = _number(value.shape[op.axis])
         for (i, axis, own), reach in field.items():
             if own == op.axis and isinstance(reach, Reach):
@@ -267,12 +267,12 @@ def _size_over(value: Value, axis: int, divisor: int) -> int | None:
     return None if size is None else size // divisor
 
 
-def _elementwise(seen: list[Field], op: ops.Elementwise, node: Node) -> Field:
+def _elementwise(operands: list[Field], op: ops.Elementwise, node: Node) -> Field:
     if op.about.partial_write:
-        return _join(seen[0], *(_whole(f, "a write into part of a tensor") for f in seen[1:]))
+        return _join(operands[0], *(_whole(f, "a write into part of a tensor") for f in operands[1:]))
     rank = len(node.output.shape)
     aligned: list[Field] = []
-    for field, value in zip(seen, node.inputs, strict=True):
+    for field, value in zip(operands, node.inputs, strict=True):
         shift = rank - len(value.shape)
         moved: Field = {}
         for (i, axis, own), reach in field.items():

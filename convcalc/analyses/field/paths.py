@@ -49,45 +49,45 @@ def _each(terms: Paths, change: Callable[[Axis], Axis]) -> Paths:
     return tuple((i, tuple(axis if axis.own is None else change(axis) for axis in axes)) for i, axes in terms)
 
 
-def _through(node: Node, seen: list[Paths]) -> Paths:
+def _through(node: Node, operands: list[Paths]) -> Paths:
     op, out = node.op, node.output.shape
     match op:
         case ops.Input() | ops.Parameter() | ops.Constant():
             return ()
         case ops.Conv():
-            _no_generated(seen[1:])
-            return _each(seen[0], lambda axis: _walked(axis, op.windows, out))
+            _no_generated(operands[1:])
+            return _each(operands[0], lambda axis: _walked(axis, op.windows, out))
         case ops.ConvTranspose():
-            _no_generated(seen[1:])
-            return _each(seen[0], lambda axis: _spread(axis, op.windows, out))
+            _no_generated(operands[1:])
+            return _each(operands[0], lambda axis: _spread(axis, op.windows, out))
         case ops.Pool():
             if op.windows:
-                return _each(seen[0], lambda axis: _walked(axis, op.windows, out))
-            return _each(seen[0], lambda axis: _tiled(axis, out))
+                return _each(operands[0], lambda axis: _walked(axis, op.windows, out))
+            return _each(operands[0], lambda axis: _tiled(axis, out))
         case ops.Unfold():
             rank = len(op.windows)
-            walked = _each(seen[0], lambda axis: _walked(axis, op.windows, out[rank:]))
+            walked = _each(operands[0], lambda axis: _walked(axis, op.windows, out[rank:]))
             return _each(walked, lambda axis: axis.at(_own(axis) + rank))
         case ops.Einsum():
-            return _lettered(seen, op.equation)
+            return _lettered(operands, op.equation)
         case ops.Resample():
-            return _each(seen[0], lambda axis: _resampled(axis, op, node))
+            return _each(operands[0], lambda axis: _resampled(axis, op, node))
         case ops.Pad():
-            return _each(seen[0], lambda axis: _padded(axis, op, node))
+            return _each(operands[0], lambda axis: _padded(axis, op, node))
         case ops.Reduce():
-            return _each(seen[0], lambda axis: _reduced(axis, op))
+            return _each(operands[0], lambda axis: _reduced(axis, op))
         case ops.Concat():
-            return _concatenated(seen, op, node)
+            return _concatenated(operands, op, node)
         case ops.Slice():
             step, start = op.step, op.start
             return _each(
-                seen[0],
+                operands[0],
                 lambda axis: axis.after(out[op.axis], lambda i: (start + step * i,)) if axis.own == op.axis else axis,
             )
         case ops.Rearrange():
-            return _each(seen[0], lambda axis: _rearranged(axis, op))
+            return _each(operands[0], lambda axis: _rearranged(axis, op))
         case ops.Elementwise():
-            return _elementwise(seen, op, node)
+            return _elementwise(operands, op, node)
         case ops.Sample() | ops.Opaque():
             raise UnsupportedError(f"the ways through a {type(op).__name__.lower()} step depend on the data")
     assert_never(op)
@@ -97,8 +97,8 @@ def _own(axis: Axis) -> int:
     return axis.own or 0
 
 
-def _no_generated(seen: list[Paths]) -> None:
-    if any(seen):
+def _no_generated(operands: list[Paths]) -> None:
+    if any(operands):
         raise UnsupportedError("the ways through a generated kernel depend on the data")
 
 
@@ -115,10 +115,10 @@ def _tiled(axis: Axis, out: Shape) -> Axis:
     return axis.after(outputs, lambda j: adaptive_window(j, inputs, outputs))
 
 
-def _lettered(seen: list[Paths], equation: str) -> Paths:
+def _lettered(operands: list[Paths], equation: str) -> Paths:
     reads, kept = equation.split("->")
     terms: list[Term] = []
-    for letters, operand in zip(reads.split(","), seen, strict=True):
+    for letters, operand in zip(reads.split(","), operands, strict=True):
         moved = _each(
             operand,
             lambda axis, of=letters: (  # type: ignore[misc]
@@ -163,10 +163,10 @@ def _reduced(axis: Axis, op: ops.Reduce) -> Axis:
     return axis if op.keep else axis.at(own - sum(gone < own for gone in op.axes))
 
 
-def _concatenated(seen: list[Paths], op: ops.Concat, node: Node) -> Paths:
+def _concatenated(operands: list[Paths], op: ops.Concat, node: Node) -> Paths:
     terms: list[Term] = []
     start, size = 0, node.output.shape[op.axis]
-    for operand, value in zip(seen, node.inputs, strict=True):
+    for operand, value in zip(operands, node.inputs, strict=True):
         moved = _each(
             operand,
             lambda axis, at=start: (  # type: ignore[misc]
@@ -206,12 +206,12 @@ def _rearranged(axis: Axis, op: ops.Rearrange) -> Axis:
     return axis.after(length, reads).at(landing.axis)
 
 
-def _elementwise(seen: list[Paths], op: ops.Elementwise, node: Node) -> Paths:
+def _elementwise(operands: list[Paths], op: ops.Elementwise, node: Node) -> Paths:
     if op.about.partial_write:
         raise UnsupportedError("the ways through a write into part of a tensor are not followed")
     rank, shape = len(node.output.shape), node.output.shape
     terms: list[Term] = []
-    for operand, value in zip(seen, node.inputs, strict=True):
+    for operand, value in zip(operands, node.inputs, strict=True):
         shift = rank - len(value.shape)
 
         def aligned(axis: Axis, by: int = shift) -> Axis:

@@ -89,9 +89,9 @@ class Reach:
         turns = self.period // gcd(self.period, inputs)
         if outputs * turns > PHASES:
             raise UnsupportedError(f"the field here has {outputs * turns:,} phases: that is past what is written out")
-        seen = [self._span(reads(i)) for i in range(outputs * turns)]
+        spans = [self._span(reads(i)) for i in range(outputs * turns)]
         jump = self.jump * inputs * turns // self.period
-        return _reach(jump, seen).shortest()
+        return _reach(jump, spans).shortest()
 
     def _table(self, reads: Reads, size: int | None) -> Reach:
         if size is None:
@@ -116,8 +116,8 @@ class Reach:
                 raise UnsupportedError("branches of different strides meet here: give the input's size with -i")
             return _reach(0, [_union((self.at(i), other.at(i))) for i in range(size)], size)
         period = lcm(self.period, other.period)
-        seen = [_union((self.at(i), other.at(i))) for i in range(period)]
-        return _reach(self.jump * period // self.period, seen).shortest()
+        spans = [_union((self.at(i), other.at(i))) for i in range(period)]
+        return _reach(self.jump * period // self.period, spans).shortest()
 
     def shortest(self) -> Reach:
         """Return the same with the shortest period that says it."""
@@ -131,10 +131,10 @@ class Reach:
 
 
 def _union(spans: Iterable[Interval | None]) -> Interval | None:
-    seen = [span for span in spans if span is not None]
-    return (min(a for a, _ in seen), max(b for _, b in seen)) if seen else None
+    intervals = [span for span in spans if span is not None]
+    return (min(a for a, _ in intervals), max(b for _, b in intervals)) if intervals else None
 
 
-def _reach(jump: int, seen: list[Interval | None], size: int | None = None) -> Reach:
-    first = tuple(None if span is None else span[0] for span in seen)
-    return Reach(jump, first, tuple(None if span is None else span[1] for span in seen), size)
+def _reach(jump: int, spans: list[Interval | None], size: int | None = None) -> Reach:
+    first = tuple(None if span is None else span[0] for span in spans)
+    return Reach(jump, first, tuple(None if span is None else span[1] for span in spans), size)

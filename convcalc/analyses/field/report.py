@@ -87,10 +87,10 @@ class FieldReport:
         return {**self._by_input(values[-1]), **({"outputs": each} if len(each) > 1 else {}), **far}
 
     def _by_input(self, value: Value) -> dict[str, Any]:
-        seen = self.of_value(value)
+        receptives = self.of_value(value)
         if len(self.block.subject.graph.inputs) == 1:
-            return receptive_json(seen[0][1]) if seen else {}
-        return {"fields": {name: receptive_json(field) for name, field in seen}}
+            return receptive_json(receptives[0][1]) if receptives else {}
+        return {"fields": {name: receptive_json(field) for name, field in receptives}}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the block's part of the JSON document."""
@@ -151,11 +151,11 @@ def receptive_field(
 
 def _full_report(block: BlockReport, position: tuple[int, ...] | None, *, paths: bool) -> FieldReport:
     graph = block.subject.graph
-    seen = fields(graph)
+    by_value = fields(graph)
     value = graph.outputs[-1]
-    each = _single_fields(block, seen)
+    each = _single_fields(block, by_value)
     inputs = []
-    for name, source, field in _of_value(block, seen, value):
+    for name, source, field in _of_value(block, by_value, value):
         place = None if position is None else unit(graph, value, source, field, position)
         inputs.append(InputField(name, source, field, _coverage(field, each, block, source), place))
     coarsest = Coarsest()
@@ -163,25 +163,25 @@ def _full_report(block: BlockReport, position: tuple[int, ...] | None, *, paths:
         step = smallest_object(field)
         if step is not None and step > coarsest.jump:
             coarsest = Coarsest(step, row.name)
-    return FieldReport(block, seen, tuple(inputs), coarsest, routes(graph) if paths else None)
+    return FieldReport(block, by_value, tuple(inputs), coarsest, routes(graph) if paths else None)
 
 
-def _of_value(block: BlockReport, seen: dict[int, Field], value: Value) -> list[tuple[str, int, Receptive]]:
+def _of_value(block: BlockReport, by_value: dict[int, Field], value: Value) -> list[tuple[str, int, Receptive]]:
     """(input name, input number, field) for each input that a value sees."""
     subject = block.subject
     receptives = []
     for source, (name, given) in enumerate(zip(subject.input_names, subject.graph.inputs, strict=True)):
-        field = receptive(seen[value.index], len(given.shape) - 2, source, value.shape)
+        field = receptive(by_value[value.index], len(given.shape) - 2, source, value.shape)
         if field is not None:
             receptives.append((name, source, field))
     return receptives
 
 
-def _single_fields(block: BlockReport, seen: dict[int, Field]) -> list[tuple[CountedRow, Receptive]]:
+def _single_fields(block: BlockReport, by_value: dict[int, Field]) -> list[tuple[CountedRow, Receptive]]:
     """The field of each row's last output, where it sees one input."""
     pairs = []
     for row in block.rows:
-        own = _of_value(block, seen, row.outputs[-1])
+        own = _of_value(block, by_value, row.outputs[-1])
         if len(own) == 1:
             pairs.append((row, own[0][2]))
     return pairs

@@ -242,12 +242,12 @@ class _Walk:
     def _jumps(self) -> dict[int, tuple[Fraction | None, ...]]:
         """Return the jump of every value, where the input's sizes need not be known for it."""
         try:
-            seen = fields(self.graph)
+            by_value = fields(self.graph)
         except UnsupportedError:
             return {}
         jumps: dict[int, tuple[Fraction | None, ...]] = {}
         for node in self.graph.nodes:
-            field = seen[node.output.index]
+            field = by_value[node.output.index]
             axes = range(2, len(node.output.shape))
             reaches = [next((r for key, r in field.items() if key[2] == axis), None) for axis in axes]
             jumps[node.output.index] = tuple(r.stride if isinstance(r, Reach) else None for r in reaches)

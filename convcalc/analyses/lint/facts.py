@@ -35,7 +35,7 @@ class Facts(NamedTuple):
 
     graph: Graph
     readers: dict[int, list[Node]]
-    seen: dict[int, Field] | None
+    fields: dict[int, Field] | None
     smallest: int | None
     ridge: float | None = None
 
@@ -43,10 +43,10 @@ class Facts(NamedTuple):
     def of(cls, graph: Graph, smallest: int | None = None, ridge: float | None = None) -> Facts:
         """Work out once what several rules ask for."""
         try:
-            seen: dict[int, Field] | None = fields(graph)
+            by_value: dict[int, Field] | None = fields(graph)
         except UnsupportedError:
-            seen = None
-        return cls(graph, graph.readers(), seen, smallest, ridge)
+            by_value = None
+        return cls(graph, graph.readers(), by_value, smallest, ridge)
 
     def steps(self, *kinds: type) -> Iterator[Node]:
         """The steps of these kinds."""
@@ -59,6 +59,6 @@ class Facts(NamedTuple):
 
     def field(self, value: Value) -> Receptive | None:
         """What a value sees of the first input."""
-        if self.seen is None:
+        if self.fields is None:
             return None
-        return receptive(self.seen[value.index], len(self.graph.inputs[0].shape) - 2, 0, value.shape)
+        return receptive(self.fields[value.index], len(self.graph.inputs[0].shape) - 2, 0, value.shape)

@@ -159,8 +159,8 @@ def quantities(formula: Formula, kind: Kind) -> list[tuple[str, Any]]:
 def field_quantities(formula: Formula, kind: Kind) -> list[tuple[str, Any, Any, tuple[str, ...]]]:
     """Return what each output sees of each input: name, size, jump, and what else."""
     rows = []
-    for place, seen in enumerate(formula.fields):
-        for source, extent in seen.items():
+    for place, extents in enumerate(formula.fields):
+        for source, extent in extents.items():
             known = not kind.variadic and len(formula.inputs) > 1
             of = f" in {kind.inputs[source]}" if known else f" in input {source}" if len(formula.inputs) > 1 else ""
             to = f" of {kind.outputs[place]}" if len(formula.fields) > 1 else ""

@@ -15,7 +15,7 @@ from convcalc.analyses.field.fields import ANYWHERE
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node
 
-Seen = dict[int, "Extent"]
+Extents = dict[int, "Extent"]
 """Input number -> what is seen of its last axis."""
 
 
@@ -38,9 +38,9 @@ class Extent(NamedTuple):
         return self.last - self.first + 1
 
 
-def extents(graph: Graph) -> list[Seen]:
+def extents(graph: Graph) -> list[Extents]:
     """Return what each output sees of the last axis of each input."""
-    by_value: dict[int, Seen] = {}
+    by_value: dict[int, Extents] = {}
     inputs = 0
     for node in graph.nodes:
         if isinstance(node.op, ops.Input):
@@ -52,57 +52,57 @@ def extents(graph: Graph) -> list[Seen]:
     return [by_value[value.index] for value in graph.outputs]
 
 
-def _through(node: Node, seen: list[Seen]) -> Seen:
+def _through(node: Node, operands: list[Extents]) -> Extents:
     op = node.op
     match op:
         case ops.Conv():
-            return _join(_walked(seen[0], op.windows[-1]), *(_whole(s, "a generated kernel") for s in seen[1:]))
+            return _join(_walked(operands[0], op.windows[-1]), *(_whole(s, "a generated kernel") for s in operands[1:]))
         case ops.Unfold():
-            return _walked(seen[0], op.windows[-1])
+            return _walked(operands[0], op.windows[-1])
         case ops.Sample():
-            moved = _walked(seen[0], op.windows[-1]) if op.windows else {}
-            return _join(moved, *(_whole(s, ANYWHERE) for s in seen))
+            moved = _walked(operands[0], op.windows[-1]) if op.windows else {}
+            return _join(moved, *(_whole(s, ANYWHERE) for s in operands))
         case ops.Pool():
             if op.windows:
-                return _walked(seen[0], op.windows[-1])
+                return _walked(operands[0], op.windows[-1])
             if op.output_size[-1] is node.inputs[0].shape[-1]:
-                return seen[0]
+                return operands[0]
             if isinstance(op.output_size[-1], int) and op.output_size[-1] == 1:
-                return _whole(seen[0], "global pooling")
-            return _each(seen[0], lambda e: e._replace(known=False))
+                return _whole(operands[0], "global pooling")
+            return _each(operands[0], lambda e: e._replace(known=False))
         case ops.ConvTranspose():
             window = op.windows[-1]
-            return _each(seen[0], lambda e: _spread(e, window.dilation * (window.kernel - 1), window.stride))
+            return _each(operands[0], lambda e: _spread(e, window.dilation * (window.kernel - 1), window.stride))
         case ops.Resample():
             factor = sympy.sympify(op.size[-1]) / node.inputs[0].shape[-1]
             plain = op.mode == "nearest" and not {"H", "W", "D", "T"} & {symbol.name for symbol in factor.free_symbols}
-            return _each(seen[0], lambda e: e._replace(jump=e.jump / factor, known=e.known and plain))
+            return _each(operands[0], lambda e: e._replace(jump=e.jump / factor, known=e.known and plain))
         case ops.Pad():
-            return _each(seen[0], lambda e: _moved(e, op.before[-1]))
+            return _each(operands[0], lambda e: _moved(e, op.before[-1]))
         case ops.Slice():
             along = op.axis == len(node.output.shape) - 1
-            return _each(seen[0], lambda e: e._replace(jump=e.jump * op.step)) if along else seen[0]
+            return _each(operands[0], lambda e: e._replace(jump=e.jump * op.step)) if along else operands[0]
         case ops.Reduce():
             along = len(node.inputs[0].shape) - 1 in op.axes
-            return _whole(seen[0], f"a {op.function} over the map") if along else seen[0]
+            return _whole(operands[0], f"a {op.function} over the map") if along else operands[0]
         case ops.Rearrange():
-            return _rearranged(seen[0], op, node)
+            return _rearranged(operands[0], op, node)
         case ops.Elementwise():
-            return _elementwise(node, op, seen)
+            return _elementwise(node, op, operands)
         case ops.Einsum():
             if any(value.nonzeros is not None for value in node.inputs):
-                return _join(*(_whole(s, "data-dependent: neighbours in the graph") for s in seen))
-            return _join(*seen)
+                return _join(*(_whole(s, "data-dependent: neighbours in the graph") for s in operands))
+            return _join(*operands)
         case ops.Input() | ops.Parameter() | ops.Constant() | ops.Concat() | ops.Opaque():
-            return _join(*seen)
+            return _join(*operands)
     assert_never(op)
 
 
-def _each(seen: Seen, change: Any) -> Seen:
-    return {i: change(e) if e.local else e for i, e in seen.items()}
+def _each(extents: Extents, change: Any) -> Extents:
+    return {i: change(e) if e.local else e for i, e in extents.items()}
 
 
-def _walked(seen: Seen, window: Any) -> Seen:
+def _walked(extents: Extents, window: Any) -> Extents:
     def further(e: Extent) -> Extent:
         grown = sympy.sympify(window.dilation * (window.kernel - 1) * e.jump)
         if sympy.sympify(e.jump).is_integer:
@@ -110,7 +110,7 @@ def _walked(seen: Seen, window: Any) -> Seen:
             return moved._replace(last=moved.last + grown, jump=e.jump * window.stride)
         return e._replace(last=e.last + sympy.ceiling(grown), jump=e.jump * window.stride)
 
-    return _each(seen, further)
+    return _each(extents, further)
 
 
 def _moved(e: Extent, before: Any) -> Extent:
@@ -121,13 +121,13 @@ def _spread(e: Extent, span: Any, stride: Any) -> Extent:
     return e._replace(last=e.last + sympy.floor(sympy.sympify(span) / stride) * e.jump, jump=e.jump / stride)
 
 
-def _whole(seen: Seen, reason: str) -> Seen:
-    return {i: Extent(more=tuple(dict.fromkeys((*e.more, reason))), local=False) for i, e in seen.items()}
+def _whole(extents: Extents, reason: str) -> Extents:
+    return {i: Extent(more=tuple(dict.fromkeys((*e.more, reason))), local=False) for i, e in extents.items()}
 
 
-def _join(*seen: Seen) -> Seen:
-    out: Seen = {}
-    for extents in seen:
+def _join(*operands: Extents) -> Extents:
+    out: Extents = {}
+    for extents in operands:
         for i, e in extents.items():
             have = out.get(i)
             if have is None:
@@ -143,21 +143,21 @@ def _join(*seen: Seen) -> Seen:
     return out
 
 
-def _rearranged(seen: Seen, op: ops.Rearrange, node: Node) -> Seen:
+def _rearranged(extents: Extents, op: ops.Rearrange, node: Node) -> Extents:
     """A spatial axis keeps its extent; where channels are moved into it the jump is divided."""
     old, new = node.inputs[0].shape, node.output.shape
-    if len(old) < 3 or not any(e.local for e in seen.values()):
-        return seen
+    if len(old) < 3 or not any(e.local for e in extents.values()):
+        return extents
     if len(new) < 3:
-        return _whole(seen, "flatten")
+        return _whole(extents, "flatten")
     ratio = sympy.sympify(new[-1]) / old[-1]
     moved = op.merge[-1] > 1 and op.order[-op.merge[-1]] == sum(map(len, op.split)) - len(op.split[-1])
-    return _each(seen, lambda e: e._replace(jump=e.jump / ratio)) if moved else seen
+    return _each(extents, lambda e: e._replace(jump=e.jump / ratio)) if moved else extents
 
 
-def _elementwise(node: Node, op: ops.Elementwise, seen: list[Seen]) -> Seen:
+def _elementwise(node: Node, op: ops.Elementwise, operands: list[Extents]) -> Extents:
     parts = []
-    for value, extents in zip(node.inputs, seen, strict=True):
+    for value, extents in zip(node.inputs, operands, strict=True):
         gate = bool(value.shape) and value.shape[-1] == 1 and node.output.shape[-1] != 1
         parts.append(
             _whole(extents, "a gate of one position") if gate and any(e.local for e in extents.values()) else extents

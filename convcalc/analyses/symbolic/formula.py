@@ -165,7 +165,7 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
     names = _names(case.graph, tidy)
     nodes = [_named(node, tidy, names) for node in case.graph.nodes]
     held = params(nodes)
-    seen = tuple(
+    fields = tuple(
         {i: e._replace(first=tidy(e.first), last=tidy(e.last), jump=tidy(e.jump)) for i, e in extent.items()}
         for extent in extents(case.graph)
     )
@@ -184,7 +184,7 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
         params=sympy.expand(tidy(held.total)),
         macs=sympy.expand(tidy(work.macs(nodes))),
         other={name: sympy.expand(tidy(count)) for name, count in work.other(nodes).items()},
-        fields=seen,
+        fields=fields,
         assumes=(*dict.fromkeys(_said(assumed, tidy, decided, odd)), *(f"{kernel} odd" for kernel in odd)),
         stages=sympy.Integer(stages(case.graph)),
         drawn="",
@@ -279,14 +279,14 @@ def _grown(rows: list[Formula], letter: Any, name: str) -> Formula:
     last = rows[POINTS[-1] - 1]
     fields = []
     for place, field in enumerate(last.fields):
-        seen = {}
+        extents = {}
         for i, e in field.items():
             try:
                 parts = {p: closed([getattr(r.fields[place][i], p) for r in rows]) for p in ("first", "last", "jump")}
-                seen[i] = e._replace(**parts)
+                extents[i] = e._replace(**parts)
             except UnsupportedError:
-                seen[i] = e._replace(known=False)
-        fields.append(seen)
+                extents[i] = e._replace(known=False)
+        fields.append(extents)
     try:
         outputs = tuple(
             tuple(closed([r.outputs[i][axis] for r in rows]) for axis in range(len(value)))

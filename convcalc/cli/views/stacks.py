@@ -73,8 +73,10 @@ def stack_rows(report: ComparisonReport, timed: Sequence[Row] = ()) -> list[dict
 def _field_text(stack: ComparedStack) -> str:
     if stack.field is None:
         return "?"
-    seen = [field for _, field in stack.receptive]
-    return " + ".join(size_text(field) + (" and all" if field.everything and any(field.axes) else "") for field in seen)
+    receptives = [field for _, field in stack.receptive]
+    return " + ".join(
+        size_text(field) + (" and all" if field.everything and any(field.axes) else "") for field in receptives
+    )
 
 
 def time_stacks(subjects: Sequence[tuple[str, Subject]], limit: float) -> tuple[list[Row], dict[str, Any]]:

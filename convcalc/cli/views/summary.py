@@ -52,7 +52,7 @@ def summary_tables(report: SummaryReport) -> list[Table]:
 
 
 def _cells(row: CountedRow, field: FieldReport | None, counts: CountReport) -> dict[str, Any]:
-    seen = field.of_value(row.outputs[-1]) if field is not None else []
+    receptives = field.of_value(row.outputs[-1]) if field is not None else []
     params, macs = row.params.total * row.times, row.macs * row.times
     return {
         "name": row.name,
@@ -63,6 +63,6 @@ def _cells(row: CountedRow, field: FieldReport | None, counts: CountReport) -> d
         "macs": macs,
         "macs_share": share(macs, counts.macs),
         "other": total(row.other.values()) * row.times,
-        "size": " + ".join(size_text(receptive) for _, receptive in seen),
-        "jump": joined(seen[0][1].jump) if seen else "",
+        "size": " + ".join(size_text(receptive) for _, receptive in receptives),
+        "jump": joined(receptives[0][1].jump) if receptives else "",
     }

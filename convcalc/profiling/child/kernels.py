@@ -138,12 +138,14 @@ def _operators(call: Callable[[], Any], runs: int, told: set[str]) -> list[Kerne
     from torch.autograd import profiler
 
     try:
-        with profiler.profile(use_kineto=False) as seen:
+        with profiler.profile(use_kineto=False) as profile:
             for _ in range(runs):
                 call()
     except (RuntimeError, TypeError):
         return []
-    events = [event for event in seen.key_averages() if str(event.key).startswith(LIBRARIES) and event.key not in VIEWS]
+    events = [
+        event for event in profile.key_averages() if str(event.key).startswith(LIBRARIES) and event.key not in VIEWS
+    ]
     whole = sum(event.self_cpu_time_total for event in events) or 1.0
     return [
         Kernel(str(event.key), str(event.key), "", event.self_cpu_time_total / 1e6 / runs, event.key in MOVERS)
@@ -161,11 +163,11 @@ def on_gpu(call: Callable[[], Any]) -> list[Kernel]:
     """Return the kernels of one call on a GPU by torch's profiler: their names and device times."""
     from torch.profiler import ProfilerActivity, profile
 
-    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as trace:
         call()
         torch.cuda.synchronize()
     kernels = []
-    for event in seen.key_averages():
+    for event in trace.key_averages():
         own = getattr(event, "self_device_time_total", 0.0) or 0.0
         if own > 0 and "CUDA" in str(getattr(event, "device_type", "")):
             kernels.append(Kernel(str(event.key), str(event.key), "", own / 1e6, _moves(event.key)))
