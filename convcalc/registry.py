@@ -97,9 +97,9 @@ class Kind:
     @property
     def arguments(self) -> dict[str, Argument]:
         """Every argument by name, the channels of the input first."""
-        own = _signature(self.recipe).arguments
+        parameters = _signature(self.recipe).arguments
         stated = Argument(name=self.channels or "in_channels", takes=("size", "none"), default=None)
-        return {stated.name: stated, **own} if self.channels else {**own, stated.name: stated}
+        return {stated.name: stated, **parameters} if self.channels else {**parameters, stated.name: stated}
 
     @property
     def positional(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from convcalc.analyses.counts.memory import bytes_of, held, memory, storages
 from convcalc.analyses.counts.params import Params, params
 from convcalc.analyses.counts.report import count as count_layers
 from convcalc.analyses.counts.segments import segments
-from convcalc.analyses.counts.training import kept, needs_gradient, training
+from convcalc.analyses.counts.training import needs_gradient, saved_tensors, training
 from convcalc.analyses.field.fields import fields
 from convcalc.analyses.field.paths import paths, reached
 from convcalc.analyses.field.reach import Reach
@@ -447,7 +447,7 @@ def test_peak_memory_is_at_least_every_step_and_at_most_the_sum(name: str, data:
 
 def _extra(graph: Graph) -> list[int]:
     needs = needs_gradient(graph)
-    return [size for node in graph.nodes for _, size in kept(node, needs, 4).own]
+    return [size for node in graph.nodes for _, size in saved_tensors(node, needs, 4).buffers]
 
 
 # products with a sparse matrix keep their messages; involution's taps stay a view of the map in torch's einsum
@@ -476,8 +476,10 @@ def test_torch_keeps_for_backward_what_we_say(name: str) -> None:
     # the module normalises with running statistics, which are buffers; training takes those of the batch. torch wraps
     # a constant factor into a tensor of 4 bytes
     needs = needs_gradient(graph)
-    batch = sum(dict(kept(node, needs, 4).own).get("statistics", 0) for node in graph.nodes if _running(node))
-    masks = sum(3 * dict(kept(node, needs, 4).own).get("mask", 0) for node in graph.nodes)
+    batch = sum(
+        dict(saved_tensors(node, needs, 4).buffers).get("statistics", 0) for node in graph.nodes if _running(node)
+    )
+    masks = sum(3 * dict(saved_tensors(node, needs, 4).buffers).get("mask", 0) for node in graph.nodes)
     assert sum(saved.values()) == pytest.approx(training(graph, 4).kept - batch + masks, abs=8)
 
 

@@ -68,8 +68,8 @@ class MacsReport:
         """Return the JSON document without its envelope."""
         counts, blocks = self.counts, []
         for block, extras in zip(counts.blocks, self.extras, strict=True):
-            own = [{"flops": 2 * row.macs, "other": row.other} for row in block.rows]
-            blocks.append(block.to_dict([{**keys, **extra} for keys, extra in zip(own, extras, strict=True)]))
+            keys_by_row = [{"flops": 2 * row.macs, "other": row.other} for row in block.rows]
+            blocks.append(block.to_dict([{**keys, **extra} for keys, extra in zip(keys_by_row, extras, strict=True)]))
         return blocks_json(blocks, flops=counts.flops, **self.sums, other=counts.other, **counts.folded_json())
 
 

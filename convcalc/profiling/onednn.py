@@ -43,7 +43,7 @@ class Execution(NamedTuple):
 
     def layout(self, role: str) -> str:
         """Return the layout of a tensor by its role (src, wei, dst), such as `aBcd16b`; empty where there is none."""
-        return next((layout for own, _, layout in self.tensors if own == role), "")
+        return next((layout for name, _, layout in self.tensors if name == role), "")
 
     @property
     def layouts(self) -> str:

@@ -120,8 +120,8 @@ def _other_layouts(job: Job) -> tuple[str, ...]:
         "channels_last": any(len(value.shape) >= 4 for value in job.graph.inputs),
         "prepacked": can_prepack(job.graph, job.setup) is None,
     }
-    own = LAYOUTS.index(job.setup.layout)
-    return tuple(name for name, able in possible.items() if able and LAYOUTS.index(name) > own)
+    index = LAYOUTS.index(job.setup.layout)
+    return tuple(name for name, able in possible.items() if able and LAYOUTS.index(name) > index)
 
 
 def _packing(graph: Graph) -> dict[str, Any] | None:

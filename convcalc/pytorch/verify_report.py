@@ -96,11 +96,11 @@ def _layers(block: BlockReport) -> list[VerifiedLayer]:
 def _call(row: CountedRow, subject: Subject) -> ModuleCall:
     layer = subject.block.layers[int(row.segment.scope.path[0])]
     shapes = [value.shape for value in row.segment.inputs]
-    own = None
+    module = None
     if len(shapes) == 1:
-        own = layer_module(layer.kind, layer.rank, layer.arguments, shapes[0], layer.repeat)
-    if own is not None:
-        return observe(own, shapes, f"torch.nn.{type(own).__name__}")
+        module = layer_module(layer.kind, layer.rank, layer.arguments, shapes[0], layer.repeat)
+    if module is not None:
+        return observe(module, shapes, f"torch.nn.{type(module).__name__}")
     return _graph_call(standalone(row.segment))
 
 

@@ -204,10 +204,10 @@ def _rows(plane: Any, spots: Sequence[Spot]) -> None:
     kernels = list(dict.fromkeys(spot.kernel for spot in spots))
     palette = [mpl.colormaps["tab10"](place) for place in range(10)]
     for number, kernel in enumerate(kernels):
-        own = [spot for spot in spots if spot.kernel == kernel]
+        marks = [spot for spot in spots if spot.kernel == kernel]
         plane.scatter(
-            [spot.intensity for spot in own], [spot.flops_per_s / 1e9 for spot in own],
-            s=[40 + 700 * spot.share for spot in own], color=palette[number % len(palette)], edgecolor="white",
+            [spot.intensity for spot in marks], [spot.flops_per_s / 1e9 for spot in marks],
+            s=[40 + 700 * spot.share for spot in marks], color=palette[number % len(palette)], edgecolor="white",
             linewidth=0.8, alpha=0.85, zorder=3, label=kernel or "kernel not told",
         )  # fmt: skip
     for spot in spots:

@@ -36,8 +36,8 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     first = block.layers[0].kind
     called = _called(first, block.inputs)
     for place, given in enumerate(block.inputs):
-        own = dict(first.input_ranks).get(called[place], rank)
-        shape, reading = batched(given, own, decided_by, layout)
+        input_rank = dict(first.input_ranks).get(called[place], rank)
+        shape, reading = batched(given, input_rank, decided_by, layout)
         if first.rows:
             reading = f"features for each of {shape[0]} {first.rows}"
         name = given.name or ("input" if place == 0 else f"input_{place}")
@@ -60,9 +60,11 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
 
 def _called(kind: Kind, given: tuple[Tensor, ...]) -> list[str]:
     """Which of the first layer's inputs each tensor is: those called by name, the rest in order."""
-    own = () if kind.variadic else kind.inputs
-    free = [name for name in own if name not in {source.name for source in given}]
-    return [source.name if source.name in own else free.pop(0) if free and not source.name else "" for source in given]
+    names = () if kind.variadic else kind.inputs
+    free = [name for name in names if name not in {source.name for source in given}]
+    return [
+        source.name if source.name in names else free.pop(0) if free and not source.name else "" for source in given
+    ]
 
 
 def _ordered(layers: tuple[Layer, ...], given: tuple[Tensor, ...], values: list[Value]) -> tuple[Value, ...]:

@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from convcalc.analyses.counts.memory import memory
-from convcalc.analyses.counts.training import gradient_macs, kept, needs_gradient, training
+from convcalc.analyses.counts.training import gradient_macs, needs_gradient, training
 from convcalc.builder import Builder
 from convcalc.cli.app import run
 from convcalc.graph import Graph
@@ -72,7 +72,7 @@ def test_frozen_weights_and_what_lies_before_them_cost_nothing() -> None:
     graph = b.graph(z)
     needs = needs_gradient(graph)
     conv = graph.nodes[y.index]
-    assert gradient_macs(conv, needs) == (0, 0) and kept(conv, needs, 4).values == ()
+    assert gradient_macs(conv, needs) == (0, 0) and saved_tensors(conv, needs, 4).values == ()
     assert gradient_macs(graph.nodes[z.index], needs) == (0, 5 * 4 * 9 * 16)
 
 

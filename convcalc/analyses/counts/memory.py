@@ -47,8 +47,8 @@ def storages(graph: Graph, *, training: bool = False) -> dict[int, int]:
     """Return for each value the one whose memory it is laid over: a slice or a reshape is a view, not a copy."""
     roots: dict[int, int] = {}
     for node in graph.nodes:
-        own = node.output.index
-        roots[own] = roots[node.inputs[0].index] if _view(node, training=training) else own
+        index = node.output.index
+        roots[index] = roots[node.inputs[0].index] if _view(node, training=training) else index
     return roots
 
 
@@ -87,19 +87,19 @@ def memory(graph: Graph, itemsize: int) -> Memory:
     while_it_runs: dict[int, Size] = {}
     leaving: dict[int, int] = {}
     for node in graph.nodes:
-        own = node.output.index
+        index = node.output.index
         size = bytes_of(node.output, itemsize)
         if held(node):
             kept += size
             continue
         workspace = max(workspace, columns(node) * itemsize)
-        if roots[own] == own:
+        if roots[index] == index:
             everything += size
             alive += size
-            leaving[last[own]] = leaving.get(last[own], 0) + size
+            leaving[last[index]] = leaving.get(last[index], 0) + size
         peak = max(peak, alive)
-        while_it_runs[own] = alive
-        alive -= leaving.pop(own, 0)
+        while_it_runs[index] = alive
+        alive -= leaving.pop(index, 0)
     return Memory(held=kept, peak=peak, everything=everything, workspace=workspace, alive=while_it_runs)
 
 

@@ -114,12 +114,12 @@ def _rows(block: BlockReport, run: Memory, step: Training, itemsize: int) -> lis
     for row in block.rows:
         outputs = [node.output for node in row.segment.nodes if not held(node)]
         stored = [node.output for node in row.segment.nodes if held(node)]
-        own = [value for value in outputs if roots[value.index] == value.index]
+        owners = [value for value in outputs if roots[value.index] == value.index]
         rows.append(
             MemoryRow(
                 row=row,
                 param_bytes=total(bytes_of(value, itemsize) for value in stored) * row.times,
-                activation_bytes=total(bytes_of(value, itemsize) for value in own),
+                activation_bytes=total(bytes_of(value, itemsize) for value in owners),
                 alive_bytes=max((run.alive[value.index] for value in outputs), default=0),
                 kept_bytes=total(step.kept_by.get(value.index, 0) for value in outputs),
             )

@@ -198,7 +198,7 @@ def _folded(subjects: Sequence[Subject], deployed: Sequence[Graph | None]) -> Fo
     if not any(deployed) or any(subject.hidden for subject in subjects) or not counted_once:
         return None
     before = [subject.graph for subject in subjects]
-    after = [graph or own for own, graph in zip(before, deployed, strict=True)]
+    after = [graph or graph_before for graph_before, graph in zip(before, deployed, strict=True)]
     weights, fewer = (total(params(graph).total for graph in graphs) for graphs in (before, after))
     work, less = (total(macs(graph) for graph in graphs) for graphs in (before, after))
     if weights == fewer and (not known(less) or work == less):

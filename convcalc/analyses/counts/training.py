@@ -24,11 +24,11 @@ INDEX, STATISTIC, MASK = 8, 4, 1
 """Bytes of a pool's index, of a mean or deviation, and of a dropout's mask (on a GPU; the CPU keeps a float)."""
 
 
-class Kept(NamedTuple):
+class SavedTensors(NamedTuple):
     """What one step keeps for its gradient: indices of values, and bytes of tensors of its own, by name."""
 
     values: tuple[int, ...] = ()
-    own: tuple[tuple[str, Size], ...] = ()
+    buffers: tuple[tuple[str, Size], ...] = ()
 
 
 class Gradients(NamedTuple):
@@ -80,36 +80,36 @@ def gradients_of(nodes: Iterable[Node], needs: set[int]) -> Gradients:
     return Gradients(total(gradient.data for gradient in gradients), total(gradient.weights for gradient in gradients))
 
 
-def kept(node: Node, needs: set[int], itemsize: int) -> Kept:
+def saved_tensors(node: Node, needs: set[int], itemsize: int) -> SavedTensors:
     """Return what a step keeps for backward; nothing where no gradient passes through it."""
     if node.output.index not in needs or held(node):
-        return Kept()
+        return SavedTensors()
     op, x, y = node.op, node.inputs[0], node.output
     match op:
         case ops.Conv():
             if all(window.symmetric for window in op.windows):
-                return Kept((x.index, node.inputs[1].index))
+                return SavedTensors((x.index, node.inputs[1].index))
             padded = (window.before + size + window.after for window, size in zip(op.windows, x.spatial, strict=True))
-            return Kept(
+            return SavedTensors(
                 (node.inputs[1].index,), (("padded input", product((x.batch, x.channels, *padded)) * itemsize),)
             )
         case ops.ConvTranspose() | ops.Einsum():
-            return Kept((x.index, node.inputs[1].index))
+            return SavedTensors((x.index, node.inputs[1].index))
         case ops.Pool():
             if op.function == "max":
-                return Kept((x.index,), (("indices", product(y.shape) * INDEX),))
+                return SavedTensors((x.index,), (("indices", product(y.shape) * INDEX),))
             whole = not op.windows and one_position(y)
-            return Kept() if whole else Kept((x.index,))
+            return SavedTensors() if whole else SavedTensors((x.index,))
         case ops.Sample():
             return _sampled(node, itemsize)
         case ops.Pad():
-            return Kept((x.index,)) if op.mode in ("reflect", "replicate") else Kept()
+            return SavedTensors((x.index,)) if op.mode in ("reflect", "replicate") else SavedTensors()
         case ops.Reduce():
-            return Kept((x.index, y.index)) if op.function in ("max", "min") else Kept()
+            return SavedTensors((x.index, y.index)) if op.function in ("max", "min") else SavedTensors()
         case ops.Elementwise():
             return _elementwise(op, node, needs, itemsize)
         case ops.Opaque():
-            return Kept(tuple(value.index for value in node.inputs))
+            return SavedTensors(tuple(value.index for value in node.inputs))
         case (
             ops.Input()
             | ops.Parameter()
@@ -120,36 +120,38 @@ def kept(node: Node, needs: set[int], itemsize: int) -> Kept:
             | ops.Slice()
             | ops.Rearrange()
         ):
-            return Kept()
+            return SavedTensors()
     assert_never(op)
 
 
-def _sampled(node: Node, itemsize: int) -> Kept:
+def _sampled(node: Node, itemsize: int) -> SavedTensors:
     """The map, and the places read (as large as the offsets); with a mask the columns before it, and the mask."""
     x, *rest = node.inputs
     grid = product(rest[0].shape) * itemsize if rest else 0
     if len(rest) < 2:
-        return Kept((x.index,), (("places", grid),))
-    return Kept((x.index, rest[1].index), (("places", grid), ("columns", product(node.output.shape) * itemsize)))
+        return SavedTensors((x.index,), (("places", grid),))
+    return SavedTensors(
+        (x.index, rest[1].index), (("places", grid), ("columns", product(node.output.shape) * itemsize))
+    )
 
 
-def _elementwise(op: ops.Elementwise, node: Node, needs: set[int], itemsize: int) -> Kept:
+def _elementwise(op: ops.Elementwise, node: Node, needs: set[int], itemsize: int) -> SavedTensors:
     x, y = node.inputs[0], node.output
     match op.about.saves:
         case "nothing":
-            return Kept()
+            return SavedTensors()
         case "output":
-            return Kept((y.index,))
+            return SavedTensors((y.index,))
         case "inputs":
-            return Kept(tuple(value.index for value in node.inputs))
+            return SavedTensors(tuple(value.index for value in node.inputs))
         case "factors":
-            return Kept(_other_factors(node, needs))
+            return SavedTensors(_other_factors(node, needs))
         case "statistics":
-            return Kept((x.index,), (("statistics", 2 * STATISTIC * _statistics(op, node)),))
+            return SavedTensors((x.index,), (("statistics", 2 * STATISTIC * _statistics(op, node)),))
         case "mask":
-            return Kept((), (("mask", product(y.shape) * MASK),))
+            return SavedTensors((), (("mask", product(y.shape) * MASK),))
         case "buffer":
-            return Kept((x.index,), (("buffer", product(y.shape) * itemsize),))
+            return SavedTensors((x.index,), (("buffer", product(y.shape) * itemsize),))
     assert_never(op.about.saves)
 
 
@@ -184,12 +186,12 @@ def training(graph: Graph, itemsize: int) -> Training:
     needs, roots = needs_gradient(graph), storages(graph, training=True)
     sizes = {node.output.index: bytes_of(node.output, itemsize) for node in graph.nodes}
     fixed = {node.output.index for node in graph.nodes if held(node)}
-    own: dict[int, Size] = {}
+    here: dict[int, Size] = {}
     until: dict[int, int] = {}  # storage -> the earliest step whose backward needs it
     for node in graph.nodes:
-        kept_bytes = kept(node, needs, itemsize)
-        own[node.output.index] = sum(size for _, size in kept_bytes.own)
-        for index in kept_bytes.values:
+        saved = saved_tensors(node, needs, itemsize)
+        here[node.output.index] = sum(size for _, size in saved.buffers)
+        for index in saved.values:
             if roots[index] not in fixed:
                 until.setdefault(roots[index], node.output.index)
     alive = peak = 0
@@ -197,7 +199,7 @@ def training(graph: Graph, itemsize: int) -> Training:
     for node in graph.nodes:  # forward
         index = node.output.index
         if index not in fixed:
-            alive += own[index] + (sizes[index] if roots[index] == index else 0)
+            alive += here[index] + (sizes[index] if roots[index] == index else 0)
             peak = max(peak, alive)
             alive -= sum(sizes[root] for root in leaving.get(index, ()))
     free = _by_step(until, skip=frozenset())
@@ -211,13 +213,13 @@ def training(graph: Graph, itemsize: int) -> Training:
         gradients |= fresh
         alive += sum(sizes[root] for root in fresh)
         peak = max(peak, alive)
-        alive -= own[index] + sum(sizes[root] for root in free.get(index, ()))
+        alive -= here[index] + sum(sizes[root] for root in free.get(index, ()))
         if roots[index] == index:
             alive -= sizes[index]
             gradients.discard(index)
     trained = (node for node in graph.nodes if isinstance(node.op, ops.Parameter) and node.op.trained)
     params = sum(sizes[node.output.index] for node in trained)
-    kept_by = {index: size + (sizes[index] if index in until else 0) for index, size in own.items()}
+    kept_by = {index: size + (sizes[index] if index in until else 0) for index, size in here.items()}
     return Training(
         gradients=params,
         kept=sum(kept_by.values()),

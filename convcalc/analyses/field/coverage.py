@@ -51,8 +51,8 @@ def unit(graph: Graph, value: Value, source: int, receptive: Receptive, position
             last = f"0..{size - 1}" if known(size) else "0.."
             raise ShapeError(f"there is no output at {place}: positions of that axis are {last}")
     region = [
-        None if axis is None or own is None else axis.at(position[own - 2])
-        for axis, own in zip(receptive.axes, receptive.own, strict=True)
+        None if axis is None or count is None else axis.at(position[count - 2])
+        for axis, count in zip(receptive.axes, receptive.along, strict=True)
     ]
     given = graph.inputs[source]
     if not known(*given.spatial, *sizes):
@@ -80,7 +80,7 @@ def _reached(graph: Graph, value: Value, source: int, position: tuple[int, ...])
     boxes = []
     for which, axes in terms:
         if which == source:
-            rows = [axis.rows[0] if axis.own is None else axis.rows[position[axis.own - 2]] for axis in axes]
+            rows = [axis.rows[0] if axis.along is None else axis.rows[position[axis.along - 2]] for axis in axes]
             boxes.append(tuple(map(bits, rows)))
     return union_of_boxes(boxes)
 

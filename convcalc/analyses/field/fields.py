@@ -91,8 +91,8 @@ def _each(field: Field, change: object) -> Field:
     """Change every local reach by its own axis; what is seen whole stays whole."""
     out: Field = {}
     for key, reach in field.items():
-        own = key[2]
-        out[key] = reach if own is None or isinstance(reach, str) else change(own, reach)  # type: ignore[operator]
+        along = key[2]
+        out[key] = reach if along is None or isinstance(reach, str) else change(along, reach)  # type: ignore[operator]
     return out
 
 
@@ -102,8 +102,8 @@ def _join(*operands: Field, size_of: Value | None = None) -> Field:
         for key, reach in field.items():
             have = out.get(key)
             if isinstance(have, Reach) and isinstance(reach, Reach):
-                own = key[2]
-                size = None if size_of is None or own is None else _size(size_of, own)
+                along = key[2]
+                size = None if size_of is None or along is None else _size(size_of, along)
                 out[key] = have.union(reach, size)
             else:
                 out.setdefault(key, reach)
@@ -111,7 +111,7 @@ def _join(*operands: Field, size_of: Value | None = None) -> Field:
 
 
 def _whole(field: Field, reason: str) -> Field:
-    return {(i, axis, None): (reach if own is None else reason) for (i, axis, own), reach in field.items()}
+    return {(i, axis, None): (reach if along is None else reason) for (i, axis, along), reach in field.items()}
 
 
 def _size(value: Value, axis: int) -> int | None:
@@ -142,17 +142,17 @@ def _columns(field: Field, windows: tuple[Window, ...], node: Node) -> Field:
         field,
         lambda axis, reach: reach.through(_plain(windows[axis - 2]), _size(node.output, axis + rank)),
     )
-    return {(i, a, own + rank if own is not None else None): r for (i, a, own), r in walked.items()}
+    return {(i, a, along + rank if along is not None else None): r for (i, a, along), r in walked.items()}
 
 
 def _adaptive(field: Field, node: Node) -> Field:
     out: Field = {}
     for key, reach in field.items():
-        own = key[2]
-        if own is None or isinstance(reach, str):
+        along = key[2]
+        if along is None or isinstance(reach, str):
             out[key] = reach
             continue
-        inputs, outputs = node.inputs[0].shape[own], node.output.shape[own]
+        inputs, outputs = node.inputs[0].shape[along], node.output.shape[along]
         if outputs is inputs:
             out[key] = reach
         elif isinstance(outputs, int) and outputs == 1:
@@ -170,11 +170,11 @@ def _letters(field: Field, equation: str, place: int) -> Field:
     reads, kept = equation.split("->")
     letters = reads.split(",")[place]
     out: Field = {}
-    for (i, axis, own), reach in field.items():
-        if own is None:
+    for (i, axis, along), reach in field.items():
+        if along is None:
             out[i, axis, None] = reach
-        elif letters[own] in kept:
-            out[i, axis, kept.index(letters[own])] = reach
+        elif letters[along] in kept:
+            out[i, axis, kept.index(letters[along])] = reach
         else:
             out[i, axis, None] = "a sum over that axis"
     return out
@@ -203,11 +203,11 @@ def _padded(field: Field, op: ops.Pad, node: Node) -> Field:
 
 def _reduced(field: Field, op: ops.Reduce) -> Field:
     out: Field = {}
-    for (i, axis, own), reach in field.items():
-        if own is None or own in op.axes:
-            out[i, axis, None] = reach if own is None else f"a {op.function} over that axis"
+    for (i, axis, along), reach in field.items():
+        if along is None or along in op.axes:
+            out[i, axis, None] = reach if along is None else f"a {op.function} over that axis"
         else:
-            moved = own if op.keep else own - sum(gone < own for gone in op.axes)
+            moved = along if op.keep else along - sum(gone < along for gone in op.axes)
             out[i, axis, moved] = reach
     return out
 
@@ -219,19 +219,19 @@ def _sliced(reach: Reach, op: ops.Slice, node: Node) -> Reach:
 
 def _concatenated(operands: list[Field], op: ops.Concat, node: Node) -> Field:
     """Along another axis branches merge; along a spatial one each output position belongs to one of them."""
-    if not any(own == op.axis for field in operands for _, _, own in field):
+    if not any(along == op.axis for field in operands for _, _, along in field):
         return _join(*operands, size_of=node.output)
     parts: Field = {}
     start = 0
     size = _number(node.output.shape[op.axis])
     for field, value in zip(operands, node.inputs, strict=True):
         length = _number(value.shape[op.axis])
-        for (i, axis, own), reach in field.items():
-            if own == op.axis and isinstance(reach, Reach):
+        for (i, axis, along), reach in field.items():
+            if along == op.axis and isinstance(reach, Reach):
                 moved = reach.table(length).through(Window(kernel=1, before=start), size)
-                parts = _join(parts, {(i, axis, own): moved}, size_of=node.output)
+                parts = _join(parts, {(i, axis, along): moved}, size_of=node.output)
             else:
-                parts = _join(parts, {(i, axis, own): reach}, size_of=node.output)
+                parts = _join(parts, {(i, axis, along): reach}, size_of=node.output)
         start += length
     return parts
 
@@ -241,13 +241,13 @@ def _rearranged(field: Field, op: ops.Rearrange, node: Node) -> Field:
     starts = [0, *accumulate(len(factors) for factors in op.split)]
     landings = op.landings()
     out: Field = {}
-    for (i, axis, own), reach in field.items():
-        if own is None or isinstance(reach, str):
+    for (i, axis, along), reach in field.items():
+        if along is None or isinstance(reach, str):
             out[i, axis, None] = reach
             continue
-        factors = op.split[own]
+        factors = op.split[along]
         lead = next((nth for nth, factor in enumerate(factors) if not is_one(factor)), 0)
-        landing = landings[starts[own] + lead]
+        landing = landings[starts[along] + lead]
         if not all(map(is_one, landing.outer)):
             out[i, axis, None] = "flatten"
             continue
@@ -255,7 +255,7 @@ def _rearranged(field: Field, op: ops.Rearrange, node: Node) -> Field:
         repeats = prod(1 if is_one(factor) else _number(factor) for factor in landing.inner)
         size = _size(node.output, landing.axis)
         step = Window(kernel=window, stride=window)
-        gathered = reach if window == 1 else reach.through(step, _size_over(node.inputs[0], own, window))
+        gathered = reach if window == 1 else reach.through(step, _size_over(node.inputs[0], along, window))
         if repeats > 1:
             gathered = gathered.resized(Fraction(1, repeats), lambda n, r=repeats: (n // r,), size)  # type: ignore[misc]
         out = _join(out, {(i, axis, landing.axis): gathered}, size_of=node.output)
@@ -275,14 +275,14 @@ def _elementwise(operands: list[Field], op: ops.Elementwise, node: Node) -> Fiel
     for field, value in zip(operands, node.inputs, strict=True):
         shift = rank - len(value.shape)
         moved: Field = {}
-        for (i, axis, own), reach in field.items():
-            if own is None:
+        for (i, axis, at), reach in field.items():
+            if at is None:
                 moved[i, axis, None] = reach
-            elif is_one(value.shape[own]) and not is_one(node.output.shape[own + shift]):
+            elif is_one(value.shape[at]) and not is_one(node.output.shape[at + shift]):
                 moved[i, axis, None] = "a gate of one position"
             else:
-                moved[i, axis, own + shift] = reach
+                moved[i, axis, at + shift] = reach
         aligned.append(moved)
     local = _join(*aligned, size_of=node.output)
-    along = {(i, axis, None): op.function for (i, axis, own) in local if own is not None and own in op.axes}
+    along = {(i, axis, None): op.function for (i, axis, at) in local if at is not None and at in op.axes}
     return {**local, **{key: reason for key, reason in along.items() if key not in local}}

@@ -141,9 +141,9 @@ def read(graph: Graph) -> Overlap:
 def _counted(graph: Graph, count: Callable[[Axis, int], Counts]) -> tuple[tuple[Counts, ...], ...]:
     counts = []
     for source, axes in paths(graph)[graph.outputs[0].index]:
-        if any(axis.own is None for axis in axes):
+        if any(axis.along is None for axis in axes):
             raise UnsupportedError("an output that sees a whole axis at once has no overlap pattern")
-        if [axis.own for axis in axes] != list(range(2, len(graph.outputs[0].shape))):
+        if [axis.along for axis in axes] != list(range(2, len(graph.outputs[0].shape))):
             raise UnsupportedError("an output whose axes are not those of the input has no overlap pattern")
         sizes = graph.inputs[source].spatial
         counts.append(tuple(count(axis, size) for axis, size in zip(axes, sizes, strict=True)))

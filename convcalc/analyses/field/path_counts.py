@@ -15,22 +15,22 @@ Reads: TypeAlias = Callable[[int], Iterable[int]]
 class Axis:
     """The ways along one input axis, one row per position of the value's own axis (None: a single row)."""
 
-    own: int | None
+    along: int | None
     rows: tuple[Row, ...]
 
     def after(self, size: int, reads: Reads) -> Axis:
         """Chain one more step: output i reads these positions; those past the border are nothing."""
         inside = range(len(self.rows))
         rows = (_sum([self.rows[place] for place in reads(i) if place in inside], self.rows[0]) for i in range(size))
-        return Axis(self.own, tuple(rows))
+        return Axis(self.along, tuple(rows))
 
     def summed(self) -> Axis:
         """All positions together: what a sum over the axis sees."""
         return Axis(None, (_sum(self.rows, self.rows[0]),))
 
-    def at(self, own: int) -> Axis:
+    def at(self, along: int) -> Axis:
         """The same along another own axis."""
-        return Axis(own, self.rows)
+        return Axis(along, self.rows)
 
 
 def _sum(rows: Sequence[Row], like: Row) -> Row:
@@ -82,13 +82,13 @@ def gathered(terms: Paths, *, reached_only: bool) -> Paths:
 def _together(left: Term, right: Term, *, reached_only: bool) -> Term | None:
     """One term for two, or None where their sum is no product over axes."""
     (source, first), (other, second) = left, right
-    if source != other or not first or [axis.own for axis in first] != [axis.own for axis in second]:
+    if source != other or not first or [axis.along for axis in first] != [axis.along for axis in second]:
         return None
     apart = [n for n, (a, b) in enumerate(zip(first, second, strict=True)) if a.rows != b.rows]
     if len(apart) <= 1:
         place = apart[0] if apart else 0
         rows = (_sum(pair, pair[0]) for pair in zip(first[place].rows, second[place].rows, strict=True))
-        return source, (*first[:place], Axis(first[place].own, tuple(rows)), *first[place + 1 :])
+        return source, (*first[:place], Axis(first[place].along, tuple(rows)), *first[place + 1 :])
     if reached_only:
         for inner, outer in ((first, second), (second, first)):
             pairs = zip(inner, outer, strict=True)

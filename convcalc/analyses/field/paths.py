@@ -46,7 +46,7 @@ def paths(graph: Graph, *, reached_only: bool = False) -> dict[int, Paths]:
 
 
 def _each(terms: Paths, change: Callable[[Axis], Axis]) -> Paths:
-    return tuple((i, tuple(axis if axis.own is None else change(axis) for axis in axes)) for i, axes in terms)
+    return tuple((i, tuple(axis if axis.along is None else change(axis) for axis in axes)) for i, axes in terms)
 
 
 def _through(node: Node, operands: list[Paths]) -> Paths:
@@ -67,7 +67,7 @@ def _through(node: Node, operands: list[Paths]) -> Paths:
         case ops.Unfold():
             rank = len(op.windows)
             walked = _each(operands[0], lambda axis: _walked(axis, op.windows, out[rank:]))
-            return _each(walked, lambda axis: axis.at(_own(axis) + rank))
+            return _each(walked, lambda axis: axis.at(_along(axis) + rank))
         case ops.Einsum():
             return _lettered(operands, op.equation)
         case ops.Resample():
@@ -82,7 +82,7 @@ def _through(node: Node, operands: list[Paths]) -> Paths:
             step, start = op.step, op.start
             return _each(
                 operands[0],
-                lambda axis: axis.after(out[op.axis], lambda i: (start + step * i,)) if axis.own == op.axis else axis,
+                lambda axis: axis.after(out[op.axis], lambda i: (start + step * i,)) if axis.along == op.axis else axis,
             )
         case ops.Rearrange():
             return _each(operands[0], lambda axis: _rearranged(axis, op))
@@ -93,8 +93,8 @@ def _through(node: Node, operands: list[Paths]) -> Paths:
     assert_never(op)
 
 
-def _own(axis: Axis) -> int:
-    return axis.own or 0
+def _along(axis: Axis) -> int:
+    return axis.along or 0
 
 
 def _no_generated(operands: list[Paths]) -> None:
@@ -103,15 +103,15 @@ def _no_generated(operands: list[Paths]) -> None:
 
 
 def _walked(axis: Axis, windows: tuple[Window, ...], out: Shape) -> Axis:
-    return axis.after(out[_own(axis)], windows[_own(axis) - 2].reads)
+    return axis.after(out[_along(axis)], windows[_along(axis) - 2].reads)
 
 
 def _spread(axis: Axis, windows: tuple[Window, ...], out: Shape) -> Axis:
-    return axis.after(out[_own(axis)], windows[_own(axis) - 2].written_by)
+    return axis.after(out[_along(axis)], windows[_along(axis) - 2].written_by)
 
 
 def _tiled(axis: Axis, out: Shape) -> Axis:
-    inputs, outputs = len(axis.rows), out[_own(axis)]
+    inputs, outputs = len(axis.rows), out[_along(axis)]
     return axis.after(outputs, lambda j: adaptive_window(j, inputs, outputs))
 
 
@@ -122,7 +122,7 @@ def _lettered(operands: list[Paths], equation: str) -> Paths:
         moved = _each(
             operand,
             lambda axis, of=letters: (  # type: ignore[misc]
-                axis.at(kept.index(of[_own(axis)])) if of[_own(axis)] in kept else axis.summed()
+                axis.at(kept.index(of[_along(axis)])) if of[_along(axis)] in kept else axis.summed()
             ),
         )
         terms += moved
@@ -130,17 +130,17 @@ def _lettered(operands: list[Paths], equation: str) -> Paths:
 
 
 def _resampled(axis: Axis, op: ops.Resample, node: Node) -> Axis:
-    own = _own(axis)
-    size, out = node.inputs[0].shape[own], node.output.shape[own]
-    if copies(op, own - 2, size):
+    along = _along(axis)
+    size, out = node.inputs[0].shape[along], node.output.shape[along]
+    if copies(op, along - 2, size):
         return axis
-    reads = reader(op, ratio(op, own - 2, size))
+    reads = reader(op, ratio(op, along - 2, size))
     return axis.after(out, lambda i: {min(max(place, 0), size - 1) for place in reads(i)})
 
 
 def _padded(axis: Axis, op: ops.Pad, node: Node) -> Axis:
-    own = _own(axis)
-    size, before, after = node.inputs[0].shape[own], op.before[own], op.after[own]
+    along = _along(axis)
+    size, before, after = node.inputs[0].shape[along], op.before[along], op.after[along]
     start, kept = max(-before, 0), size + min(before, 0) + min(after, 0)
 
     def reads(i: int) -> tuple[int, ...]:
@@ -153,14 +153,14 @@ def _padded(axis: Axis, op: ops.Pad, node: Node) -> Axis:
             place = start + (place - start) % kept
         return (place,)
 
-    return axis.after(node.output.shape[own], reads)
+    return axis.after(node.output.shape[along], reads)
 
 
 def _reduced(axis: Axis, op: ops.Reduce) -> Axis:
-    own = _own(axis)
-    if own in op.axes:
+    along = _along(axis)
+    if along in op.axes:
         return axis.summed()
-    return axis if op.keep else axis.at(own - sum(gone < own for gone in op.axes))
+    return axis if op.keep else axis.at(along - sum(gone < along for gone in op.axes))
 
 
 def _concatenated(operands: list[Paths], op: ops.Concat, node: Node) -> Paths:
@@ -170,7 +170,7 @@ def _concatenated(operands: list[Paths], op: ops.Concat, node: Node) -> Paths:
         moved = _each(
             operand,
             lambda axis, at=start: (  # type: ignore[misc]
-                axis.after(size, lambda i: (i - at,)) if axis.own == op.axis else axis
+                axis.after(size, lambda i: (i - at,)) if axis.along == op.axis else axis
             ),
         )
         terms += moved
@@ -183,9 +183,9 @@ def _rearranged(axis: Axis, op: ops.Rearrange) -> Axis:
 
     Raises UnsupportedError where two factors land on spatial axes: the ways are then no product over axes.
     """
-    own = _own(axis)
-    first = sum(len(factors) for factors in op.split[:own])
-    factors = op.split[own]
+    along = _along(axis)
+    first = sum(len(factors) for factors in op.split[:along])
+    factors = op.split[along]
     landings = op.landings()[first : first + len(factors)]
     spatial = [n for n, landing in enumerate(landings) if landing.axis > 1]
     moving = [n for n in spatial if factors[n] != 1]
@@ -215,16 +215,16 @@ def _elementwise(operands: list[Paths], op: ops.Elementwise, node: Node) -> Path
         shift = rank - len(value.shape)
 
         def aligned(axis: Axis, by: int = shift) -> Axis:
-            own = _own(axis) + by
-            if len(axis.rows) == 1 and shape[own] != 1:
-                return axis.after(shape[own], lambda _: (0,)).at(own)
-            return axis.at(own)
+            along = _along(axis) + by
+            if len(axis.rows) == 1 and shape[along] != 1:
+                return axis.after(shape[along], lambda _: (0,)).at(along)
+            return axis.at(along)
 
         terms += _each(operand, aligned)
     mixed = [
-        (i, tuple(axis.summed() if axis.own in op.axes else axis for axis in axes))
+        (i, tuple(axis.summed() if axis.along in op.axes else axis for axis in axes))
         for i, axes in terms
-        if any(axis.own in op.axes for axis in axes)
+        if any(axis.along in op.axes for axis in axes)
     ]
     return (*terms, *mixed)
 
@@ -236,6 +236,6 @@ def reached(terms: Paths, source: int, position: tuple[int, ...]) -> set[tuple[i
     positions: set[tuple[int, ...]] = set()
     for i, axes in terms:
         if i == source:
-            picked = [axis.rows[0] if axis.own is None else axis.rows[position[axis.own - 2]] for axis in axes]
+            picked = [axis.rows[0] if axis.along is None else axis.rows[position[axis.along - 2]] for axis in axes]
             positions.update(product(*map(places, picked)))
     return positions

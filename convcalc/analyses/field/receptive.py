@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 class Receptive:
     """What one value sees of one input: a local reach per axis (None: all of it), and why anything is global.
 
-    `own` is the value's axis that runs along each axis of the input, and `outputs` its size.
+    `along` is the value's axis that runs along each axis of the input, and `outputs` its size.
     """
 
     axes: tuple[Reach | None, ...]
-    own: tuple[int | None, ...] = ()
+    along: tuple[int | None, ...] = ()
     outputs: tuple[int | None, ...] = ()
     everything: str | None = None
 
@@ -80,15 +80,15 @@ def receptive(field: Field, rank: int, source: int = 0, shape: Shape = ()) -> Re
     places: list[int | None] = []
     reasons = []
     for axis in range(2, rank + 2):
-        local = [(own, reach) for (of, own), reach in mine.items() if of == axis and own is not None]
+        local = [(along, reach) for (of, along), reach in mine.items() if of == axis and along is not None]
         whole = mine.get((axis, None))
-        own, reach = local[0] if local else (0, None)
+        along, reach = local[0] if local else (0, None)
         axes.append(reach if isinstance(reach, Reach) else None)
-        places.append(own if local else None)
-        size = shape[own] if own < len(shape) else None
+        places.append(along if local else None)
+        size = shape[along] if along < len(shape) else None
         outputs.append(size if isinstance(size, int) else None)
         if isinstance(whole, str):
             reasons.append(whole)
     return Receptive(
-        axes=tuple(axes), own=tuple(places), outputs=tuple(outputs), everything=reasons[0] if reasons else None
+        axes=tuple(axes), along=tuple(places), outputs=tuple(outputs), everything=reasons[0] if reasons else None
     )

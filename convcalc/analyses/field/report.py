@@ -181,9 +181,9 @@ def _single_fields(block: BlockReport, by_value: dict[int, Field]) -> list[tuple
     """The field of each row's last output, where it sees one input."""
     pairs = []
     for row in block.rows:
-        own = _of_value(block, by_value, row.outputs[-1])
-        if len(own) == 1:
-            pairs.append((row, own[0][2]))
+        receptives = _of_value(block, by_value, row.outputs[-1])
+        if len(receptives) == 1:
+            pairs.append((row, receptives[0][2]))
     return pairs
 
 
@@ -200,8 +200,8 @@ def _coverage(
         if axis is not None and count is not None:
             share, outputs = share * uncut(axis, size, count), outputs * count
     some = every = None
-    for row, own in each if len(inputs) == 1 else ():
-        held = whole(own, given, [count or 0 for count in own.outputs])
+    for row, row_field in each if len(inputs) == 1 else ():
+        held = whole(row_field, given, [count or 0 for count in row_field.outputs])
         some = some or (row if held.some else None)
         every = every or (row if held.every else None)
         if every is not None:

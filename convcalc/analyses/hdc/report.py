@@ -122,8 +122,8 @@ class SerialReport:
         for name, axis in zip(AXIS_NAMES[len(self.axes)], self.axes, strict=True):
             kernels = sorted(set(axis.gridding.kernels))
             size = kernels[0] if len(kernels) == 1 else axis.gridding.kernels
-            own = {"rates": axis.gridding.rates, "kernel_size": size, **axis.to_dict(self.axes)}
-            entries.append({**common, "axis": None if alike else name, **own})
+            keys = {"rates": axis.gridding.rates, "kernel_size": size, **axis.to_dict(self.axes)}
+            entries.append({**common, "axis": None if alike else name, **keys})
         return entries[:1] if alike else entries
 
 
@@ -181,7 +181,7 @@ def hdc_check(
     if rank > len(AXIS_NAMES):
         raise SpecError(f"{rank} axes are more than a convolution has: give up to {len(AXIS_NAMES)}, such as 1x2")
     pairs = zip(_per_axis(layers, rank, "the rate"), _per_axis(every, rank, "the kernel"), strict=True)
-    axes = tuple(_axis_report(check(own, theirs), suggest=suggest) for own, theirs in pairs)
+    axes = tuple(_axis_report(check(axis_rates, theirs), suggest=suggest) for axis_rates, theirs in pairs)
     if rank > 1:
         return HdcReport((SerialReport(axes),))
     size = kernels[0][0] if len(kernels) == 1 else tuple(kernel[0] for kernel in kernels)

@@ -56,7 +56,7 @@ def command(
     if time:
         timed, where = time_stacks(subjects, duration(limit, "--limit"))
     keys = _keys(answer)
-    extras = [{**own, **times} for own, times in zip(keys, time_keys(timed) or [{}] * len(keys), strict=True)]
+    extras = [{**ratios, **times} for ratios, times in zip(keys, time_keys(timed) or [{}] * len(keys), strict=True)]
     report = compare(subjects, extras, where)
     document = report.to_dict()
     sources = [None, *(alternative.source for alternative in answer.offered)]

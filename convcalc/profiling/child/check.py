@@ -85,28 +85,28 @@ def _compare(got: Any, wanted: list[Tensor | None], graph: Graph, setup: Setup, 
     allowed = (ALLOWED if forward else ALLOWED_GRADIENTS)[_numbers(setup)] * math.sqrt(max(1, contractions))
     error = _largest if forward else _mean
     worst = 0.0
-    for own, reference in zip(got, wanted, strict=True):
-        if own is None and reference is None:
+    for output, reference in zip(got, wanted, strict=True):
+        if output is None and reference is None:
             continue
-        if own is None or reference is None:  # a gradient that is missing
+        if output is None or reference is None:  # a gradient that is missing
             worst = math.inf
             continue
-        worst = max(worst, error(own.detach().to("cpu", torch.float64), reference))
+        worst = max(worst, error(output.detach().to("cpu", torch.float64), reference))
     verdict = "agrees" if worst <= allowed else "differs"  # not a number is no agreement
     return Check(verdict, f"{against}'s root mean square", worst if math.isfinite(worst) else None, allowed)
 
 
-def _mean(own: Tensor, reference: Tensor) -> float:
+def _mean(output: Tensor, reference: Tensor) -> float:
     """The root mean square of the difference, as a share of that of the reference."""
     scale = reference.square().mean().sqrt() + torch.finfo(torch.float64).tiny
-    error = ((own - reference).square().mean().sqrt() / scale).item() if reference.numel() else 0.0
+    error = ((output - reference).square().mean().sqrt() / scale).item() if reference.numel() else 0.0
     return math.inf if math.isnan(error) else error
 
 
-def _largest(own: Tensor, reference: Tensor) -> float:
+def _largest(output: Tensor, reference: Tensor) -> float:
     """The largest difference, as a share of the reference's root mean square and of the value itself."""
     scale = reference.abs() + reference.square().mean().sqrt() + torch.finfo(torch.float64).tiny
-    error = ((own - reference).abs() / scale).max().item() if reference.numel() else 0.0
+    error = ((output - reference).abs() / scale).max().item() if reference.numel() else 0.0
     return math.inf if math.isnan(error) else error
 
 

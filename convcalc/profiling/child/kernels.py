@@ -168,7 +168,7 @@ def on_gpu(call: Callable[[], Any]) -> list[Kernel]:
         torch.cuda.synchronize()
     kernels = []
     for event in trace.key_averages():
-        own = getattr(event, "self_device_time_total", 0.0) or 0.0
-        if own > 0 and "CUDA" in str(getattr(event, "device_type", "")):
-            kernels.append(Kernel(str(event.key), str(event.key), "", own / 1e6, _moves(event.key)))
+        device_us = getattr(event, "self_device_time_total", 0.0) or 0.0
+        if device_us > 0 and "CUDA" in str(getattr(event, "device_type", "")):
+            kernels.append(Kernel(str(event.key), str(event.key), "", device_us / 1e6, _moves(event.key)))
     return sorted(kernels, key=lambda kernel: -kernel.seconds)

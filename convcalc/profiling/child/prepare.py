@@ -171,8 +171,8 @@ def _copies(held: list[Any], places: list[int], sizes: list[int], copies: int) -
         count = tensor.numel()
         flat = tensor.as_strided((count,), (1,))
         arena[:, offset : offset + count] = flat
-        for number, own in enumerate(arguments):
-            own[place] = arena.as_strided(tensor.shape, tensor.stride(), number * arena.shape[1] + offset)
+        for number, copy in enumerate(arguments):
+            copy[place] = arena.as_strided(tensor.shape, tensor.stride(), number * arena.shape[1] + offset)
         offset += size // item
     return arguments
 
