@@ -162,8 +162,8 @@ class Builder:
 
     def _padded(self, x: Value, walks: tuple[Window, ...], mode: str) -> tuple[Value, tuple[Window, ...]]:
         sides = [(walk.before, walk.after) for walk in walks]
-        kept = tuple(Window(kernel=walk.kernel, stride=walk.stride, dilation=walk.dilation) for walk in walks)
-        return self.pad(x, sides, mode=mode), kept
+        windows = tuple(Window(kernel=walk.kernel, stride=walk.stride, dilation=walk.dilation) for walk in walks)
+        return self.pad(x, sides, mode=mode), windows
 
     def conv_transpose(
         self,

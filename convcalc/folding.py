@@ -18,7 +18,7 @@ def folded(nodes: Sequence[Node], start: int) -> tuple[list[Node], dict[int, Val
     """
     fixed = _fixed(nodes, start)
     roles = _roles(nodes[start:], fixed)
-    kept = list(nodes[:start])
+    result = list(nodes[:start])
     moved: dict[int, Value] = {}
     for node in nodes[start:]:
         old = node.output
@@ -29,10 +29,10 @@ def folded(nodes: Sequence[Node], start: int) -> tuple[list[Node], dict[int, Val
             if not isinstance(op, (Parameter, Constant)):
                 op = Parameter(shape=old.shape, name=roles[old.index], role=roles[old.index])
             node = node._replace(op=op, inputs=())  # noqa: PLW2901  the step as it stays
-        new = Value(len(kept), old.shape, old.nonzeros)
+        new = Value(len(result), old.shape, old.nonzeros)
         moved[old.index] = new
-        kept.append(node._replace(inputs=tuple(moved.get(v.index, v) for v in node.inputs), output=new))
-    return kept, moved
+        result.append(node._replace(inputs=tuple(moved.get(v.index, v) for v in node.inputs), output=new))
+    return result, moved
 
 
 def _fixed(nodes: Sequence[Node], start: int) -> set[int]:

@@ -57,10 +57,10 @@ def output_shape(op: Op, inputs: tuple[Shape, ...], require: Require) -> Shape:
         case ops.Pad():
             return _pad(op, inputs[0], require)
         case ops.Reduce():
-            kept = enumerate(inputs[0])
+            axes = enumerate(inputs[0])
             if op.keep:
-                return tuple(1 if axis in op.axes else size for axis, size in kept)
-            return tuple(size for axis, size in kept if axis not in op.axes)
+                return tuple(1 if axis in op.axes else size for axis, size in axes)
+            return tuple(size for axis, size in axes if axis not in op.axes)
         case ops.Concat():
             return _concat(op, inputs, require)
         case ops.Slice():
@@ -204,13 +204,13 @@ def _pad(op: ops.Pad, x: Shape, require: Require) -> Shape:
     sizes = []
     for axis, (size, before, after) in enumerate(zip(x, op.before, op.after, strict=True)):
         out = size + before + after
-        kept = size
+        length = size
         if op.mode in ("constant", "circular"):
-            kept = size + smallest(before, 0) + smallest(after, 0)
-            require(kept >= 0, "cropping {size} positions leaves {n} on axis {axis}", size=size, n=kept, axis=axis)
+            length = size + smallest(before, 0) + smallest(after, 0)
+            require(length >= 0, "cropping {size} positions leaves {n} on axis {axis}", size=size, n=length, axis=axis)
         require(out >= 1, "padding leaves {out} positions of {size} on axis {axis}", out=out, size=size, axis=axis)
         if op.mode in ("reflect", "circular"):
-            limit = kept if op.mode == "circular" else size - 1
+            limit = length if op.mode == "circular" else size - 1
             require(
                 largest(before, after) <= limit,
                 "{mode} padding of {p} needs a larger input than {size}",
@@ -252,9 +252,9 @@ def _slice(op: ops.Slice, x: Shape, require: Require) -> Shape:
         size=size,
     )
     single = isinstance(op.step, int) and op.step == 1
-    kept = op.stop - op.start if single else ceil_div(op.stop - op.start, op.step)
-    require(kept >= 1, "a slice from {start} to {stop} is empty", start=op.start, stop=op.stop)
-    return (*x[: op.axis], kept, *x[op.axis + 1 :])
+    length = op.stop - op.start if single else ceil_div(op.stop - op.start, op.step)
+    require(length >= 1, "a slice from {start} to {stop} is empty", start=op.start, stop=op.stop)
+    return (*x[: op.axis], length, *x[op.axis + 1 :])
 
 
 def _rearrange(op: ops.Rearrange, x: Shape, require: Require) -> Shape:

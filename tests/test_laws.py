@@ -480,7 +480,7 @@ def test_torch_keeps_for_backward_what_we_say(name: str) -> None:
         dict(saved_tensors(node, needs, 4).buffers).get("statistics", 0) for node in graph.nodes if _running(node)
     )
     masks = sum(3 * dict(saved_tensors(node, needs, 4).buffers).get("mask", 0) for node in graph.nodes)
-    assert sum(saved.values()) == pytest.approx(training(graph, 4).kept - batch + masks, abs=8)
+    assert sum(saved.values()) == pytest.approx(training(graph, 4).saved - batch + masks, abs=8)
 
 
 def _running(node: Any) -> bool:

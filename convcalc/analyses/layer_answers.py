@@ -94,8 +94,8 @@ def _extras(block: BlockReport, *, useful: bool, backward: bool) -> tuple[dict[s
 
 def lost_share(real: Size, macs: Size) -> float | None:
     """Return the share of the multiply-adds that land on padding; None where there are none."""
-    kept = share(real, macs)
-    return None if kept is None else 1 - kept
+    real_share = share(real, macs)
+    return None if real_share is None else 1 - real_share
 
 
 @dataclass(frozen=True, slots=True)

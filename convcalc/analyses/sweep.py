@@ -55,10 +55,10 @@ class Sweep:
         outputs = None if given is None else numpy.broadcast_to(given, sizes.shape)
         lost = (loss.positions[axis] for loss in losses(graph) for axis in moving if len(loss.positions) == self.rank)
         dropped = sum((numpy.asarray(part) for part in lost), start=sizes * 0)
-        kept = [place for place in range(self.limit) if fits[place]]
+        places = [place for place in range(self.limit) if fits[place]]
         return Fit(
-            {place + 1: None if outputs is None else int(outputs[place]) for place in kept},
-            {place + 1 for place in kept if not dropped[place]},
+            {place + 1: None if outputs is None else int(outputs[place]) for place in places},
+            {place + 1 for place in places if not dropped[place]},
         )
 
     def refusal(self, spatial: tuple[int, ...]) -> str:

@@ -27,8 +27,8 @@ def folder() -> Path:
 def read(name: str, key: str) -> dict[str, Any] | None:
     """Return what is kept under a key; None where there is nothing, or nothing that can be read."""
     try:
-        kept = json.loads((folder() / name).read_text(encoding="utf-8"))
-        entry = kept["entries"][key] if kept["schema_version"] == SCHEMA_VERSION else None
+        document = json.loads((folder() / name).read_text(encoding="utf-8"))
+        entry = document["entries"][key] if document["schema_version"] == SCHEMA_VERSION else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return entry if isinstance(entry, dict) else None
@@ -40,8 +40,8 @@ def write(name: str, key: str, value: dict[str, Any]) -> str:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            entries = dict(kept["entries"]) if kept["schema_version"] == SCHEMA_VERSION else {}
+            document = json.loads(path.read_text(encoding="utf-8"))
+            entries = dict(document["entries"]) if document["schema_version"] == SCHEMA_VERSION else {}
         except (OSError, ValueError, KeyError, TypeError):
             entries = {}
         entries[key] = value

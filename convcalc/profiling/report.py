@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from convcalc.documents import plain
 from convcalc.profiling.causes import explain
 from convcalc.profiling.fields import to_json
-from convcalc.profiling.roofline import kept
+from convcalc.profiling.roofline import stored_peaks
 from convcalc.profiling.row import Row, Shares
 from convcalc.profiling.run import Limits, Run, jobs, measure_groups, take_given_roofs
 from convcalc.profiling.store import RowStore, SavedRow
@@ -135,16 +135,16 @@ def _measure(
         run.machine = run.machine or next(iter(saved.values())).machine
         take_given_roofs([job.setup for job in work], limits, run)
         for number, before in saved.items():
-            _take_kept_roofs(before, run, limits)
+            _take_stored_roofs(before, run, limits)
             rows[number] = before.row.on_roofs(run.roofs(before.row.identity.setup))
     return dict(sorted(rows.items()))
 
 
-def _take_kept_roofs(saved: SavedRow, run: Run, limits: Limits) -> None:
+def _take_stored_roofs(saved: SavedRow, run: Run, limits: Limits) -> None:
     """The roofs of a row that was saved, where they are still kept."""
     setup, machine = saved.row.identity.setup, saved.machine
     if run.roofs(setup) is None:
-        peaks = kept(machine["name"], machine["torch"], setup.threads, setup.dtype)
+        peaks = stored_peaks(machine["name"], machine["torch"], setup.threads, setup.dtype)
         if peaks is not None:
             run.peaks[setup.dtype, setup.threads] = peaks.override(limits.flops, limits.bandwidth)
 

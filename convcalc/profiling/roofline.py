@@ -62,7 +62,7 @@ def read_peaks(document: Any) -> Peaks | None:
     return peaks if peaks.gemm_in else None
 
 
-def kept(device: str, torch: str, threads: int, dtype: str) -> Peaks | None:
+def stored_peaks(device: str, torch: str, threads: int, dtype: str) -> Peaks | None:
     """Return the peaks that were measured before for a device by its name, and are still kept; else None."""
     return read_peaks(cache.read(FILE, key(device, torch, threads, dtype)))
 

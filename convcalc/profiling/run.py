@@ -199,8 +199,8 @@ class _Child:
         if peaks is not None:
             self.run.peaks[event["dtype"], event["threads"]] = peaks.override(self.limits.flops, self.limits.bandwidth)
         if event["took_s"] is not None:
-            kept = f"they are not kept: {event['unkept']}" if event["unkept"] else "they are kept for the next run"
-            self.run.hints.append(f"measured this machine's peaks in {seconds(event['took_s'])}; {kept}")
+            fate = f"they are not kept: {event['unkept']}" if event["unkept"] else "they are kept for the next run"
+            self.run.hints.append(f"measured this machine's peaks in {seconds(event['took_s'])}; {fate}")
 
 
 def _plan(groups: Sequence[Sequence[Job]], threads: int, limits: Limits, budget: float, peaks: Sequence[Setup]) -> Plan:

@@ -93,8 +93,8 @@ def compute(op: ops.Op, inputs: list[Any], *, training: bool = False) -> Tensor:
         case ops.Concat():
             return torch.cat(inputs, dim=op.axis)
         case ops.Slice():
-            kept: Tensor = inputs[0][(slice(None),) * op.axis + (slice(op.start, op.stop, op.step),)]
-            return kept
+            part: Tensor = inputs[0][(slice(None),) * op.axis + (slice(op.start, op.stop, op.step),)]
+            return part
         case ops.Rearrange():
             return _rearrange(op, inputs[0])
         case ops.Elementwise():

@@ -22,8 +22,13 @@ BOXES: tuple[type, ...] = (list, dict, set, OrderedDict)
 def untouched(model: nn.Module) -> Iterator[None]:
     """Put every module's attributes and the random state back as they were."""
     plain = [module for module in model.modules() if not isinstance(module, torch.jit.ScriptModule)]
-    kept = [(module.__dict__, dict(module.__dict__)) for module in plain]
-    held = [(box, type(box)(box)) for _, attributes in kept for box in attributes.values() if type(box) in BOXES]
+    attributes_before = [(module.__dict__, dict(module.__dict__)) for module in plain]
+    held = [
+        (box, type(box)(box))
+        for _, attributes in attributes_before
+        for box in attributes.values()
+        if type(box) in BOXES
+    ]
     state = torch.get_rng_state()
     try:
         yield
@@ -33,7 +38,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
         raise ShapeError(f"the model's forward failed on these sizes: {_first_line(error)}") from None
     finally:
         torch.set_rng_state(state)
-        for attributes, before in kept:
+        for attributes, before in attributes_before:
             attributes.clear()
             attributes.update(before)
         for box, before in held:

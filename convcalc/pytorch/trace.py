@@ -77,7 +77,7 @@ class _Reading(TorchFunctionMode):
         self.given: tuple[Value, ...] = ()
         self.reason = ""  # why a reader of ours failed on the call that is being read
         self.model = model
-        self.kept: dict[int, tuple[Tensor, Value]] = {}
+        self.values: dict[int, tuple[Tensor, Value]] = {}
         self.names: dict[int, Path] = {}
         self.tensors: dict[int, tuple[Path, str, nn.Module | None, bool]] = {}
         self.views: dict[int, tuple[Tensor, Tensor]] = {}
@@ -93,13 +93,13 @@ class _Reading(TorchFunctionMode):
     def fresh(self, value: Value, dtype: torch.dtype) -> Tensor:
         """Return a new meta tensor that stands for a value."""
         tensor = torch.empty(value.shape, dtype=dtype, device="meta")
-        self.kept[id(tensor)] = tensor, value
+        self.values[id(tensor)] = tensor, value
         return tensor
 
     def value(self, tensor: Tensor) -> Value:
         """Return the value a tensor stands for; a parameter or buffer is written down when first read."""
-        if id(tensor) in self.kept:
-            return self.kept[id(tensor)][1]
+        if id(tensor) in self.values:
+            return self.values[id(tensor)][1]
         if tensor.device.type == "meta" and id(tensor) not in self.tensors:
             return self._unread(tensor)
         path, name, module, learned = self.tensors.get(id(tensor), (self.b.path, "constant", None, False))
@@ -111,13 +111,13 @@ class _Reading(TorchFunctionMode):
             else:
                 op = ops.Constant(shape=shape, name=name, value=1.0 if name == "running_var" else 0.0)
             value = self.b.write(op)
-        self.kept[id(tensor)] = tensor, value
+        self.values[id(tensor)] = tensor, value
         return value
 
     def _unread(self, tensor: Tensor) -> Value:
         """A tensor that came from nowhere seen: it may depend on every input."""
         value = self.b.write(ops.Opaque(name="a tensor of unknown origin", shape=tuple(tensor.shape)), *self.given)
-        self.kept[id(tensor)] = tensor, value
+        self.values[id(tensor)] = tensor, value
         return value
 
     def write_unused(self) -> None:
@@ -162,7 +162,7 @@ class _Reading(TorchFunctionMode):
         kwargs = kwargs or {}
         name = getattr(func, "__name__", str(func))
         leaves = [leaf for leaf in tree_flatten((args, kwargs))[0] if isinstance(leaf, Tensor)]
-        reads_ours = any(id(leaf) in self.kept or id(leaf) in self.tensors for leaf in leaves)
+        reads_ours = any(id(leaf) in self.values or id(leaf) in self.tensors for leaf in leaves)
         if name in NEEDS_VALUES and reads_ours:
             where = ".".join(self.b.path) or "forward()"
             raise UnsupportedError(f"{where} calls {name} on a tensor: what follows depends on values, not on sizes")
@@ -204,7 +204,7 @@ class _Reading(TorchFunctionMode):
 
     def _replace(self, target: Tensor, value: Value) -> None:
         """Let a tensor stand for a new value; what it is a view of was written into as well."""
-        self.kept[id(target)] = target, value
+        self.values[id(target)] = target, value
         if id(target) in self.views:
             base = self.views[id(target)][1]
             self._replace(base, self.b.elementwise("put", self.value(base), value))
@@ -232,8 +232,8 @@ class _Reading(TorchFunctionMode):
         return None
 
     def _forget(self, steps: int) -> None:
-        for key in [key for key, (_, value) in self.kept.items() if value.index >= steps]:
-            del self.kept[key]
+        for key in [key for key, (_, value) in self.values.items() if value.index >= steps]:
+            del self.values[key]
 
     def replaced(self, leaf: Any) -> Any:
         """Return the value a tensor stands for; anything else as it is."""
@@ -260,7 +260,7 @@ class _Beneath(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         reading = self.reading
         leaves = [leaf for leaf in tree_flatten((args, kwargs))[0] if isinstance(leaf, Tensor)]
-        if not any(id(leaf) in reading.kept or id(leaf) in reading.tensors for leaf in leaves):
+        if not any(id(leaf) in reading.values or id(leaf) in reading.tensors for leaf in leaves):
             return func(*args, **kwargs)
         name = func._schema.name.split("::")[1]
         args, kwargs = tree_map(reading.meta, tuple(args)), tree_map(reading.meta, kwargs)
@@ -273,7 +273,7 @@ class _Beneath(TorchDispatchMode):  # type: ignore[no-untyped-call]
             shapes = [tuple(leaf.shape) for leaf in outputs]
             values = [reading.b.write(ops.Opaque(name, shape, reading.reason), *inputs) for shape in shapes]
         for leaf, value in zip(outputs, values, strict=True):
-            reading.kept[id(leaf)] = leaf, value
+            reading.values[id(leaf)] = leaf, value
         return result
 
 

@@ -105,8 +105,8 @@ def _print(out: Console, table: Table) -> None:
         widths = _widths(table)
         folding = _folding(table, widths)
         folded = sum(LEAST if len(folding) == 1 else min(widths[n], LEAST_OF_SEVERAL) for n in folding)
-        kept = sum(width for n, width in enumerate(widths) if n not in folding)
-        if kept + folded + 2 * len(widths) <= out.width:
+        fixed = sum(width for n, width in enumerate(widths) if n not in folding)
+        if fixed + folded + 2 * len(widths) <= out.width:
             out.print(_drawn(table, folding))
         else:
             _listed(out, table, folding)

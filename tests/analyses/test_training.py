@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from convcalc.analyses.counts.memory import memory
-from convcalc.analyses.counts.training import gradient_macs, needs_gradient, training
+from convcalc.analyses.counts.training import gradient_macs, needs_gradient, saved_tensors, training
 from convcalc.builder import Builder
 from convcalc.cli.app import run
 from convcalc.graph import Graph
@@ -80,7 +80,7 @@ def test_a_chain_by_hand() -> None:
     # 1x1 on 2x4x4 to 4 channels, relu: the convolution keeps its input, the relu its output; nothing else
     graph = stack("conv2d c=4 k=1 bias=false relu", "2x4x4")
     found = training(graph, 4)
-    assert found.kept == 4 * (32 + 64) and found.gradients == 4 * 8
+    assert found.saved == 4 * (32 + 64) and found.gradients == 4 * 8
     # at most alive in backward: input, relu's output, its gradient, and the gradient of what went in
     assert found.peak == 4 * (8 + 8) + 4 * (32 + 64 + 64 + 64)
 
@@ -106,7 +106,7 @@ def saved(graph: Graph) -> int:
 def test_dropout_makes_a_tensor_of_its_own_in_training_only() -> None:
     graph = stack("conv2d c=8 k=3 p=1 relu dropout conv2d c=8 k=3 p=1", "3x32x32")
     mask = 8 * 1024
-    assert training(graph, 4).kept == saved(graph) - 3 * mask  # the CPU keeps 4 bytes of mask, a GPU one
+    assert training(graph, 4).saved == saved(graph) - 3 * mask  # the CPU keeps 4 bytes of mask, a GPU one
     assert memory(graph, 4).everything == 4 * (3 + 8 + 8 + 8) * 1024
 
 
@@ -115,7 +115,7 @@ def test_what_reaches_no_output_is_not_trained() -> None:
     spare = "identity as=x conv c=64 k=3 p=1 relu conv c=64 k=3 p=1 relu as=y conv c=64 k=1 from=y max_pool k=8 from=y"
     with_spare = stack(spare, "3x32x32")
     held = 4 * (64 * 64 + 64)
-    assert training(with_spare, 4).kept == training(alone, 4).kept
+    assert training(with_spare, 4).saved == training(alone, 4).saved
     assert training(with_spare, 4).peak >= training(alone, 4).peak + held
     assert ours(with_spare) == ours(alone) == counted(alone)
 

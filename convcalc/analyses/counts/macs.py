@@ -54,12 +54,12 @@ def macs_of(node: Node) -> Size:
 def _contraction(equation: str, node: Node) -> Size:
     """The product over the letters that are left once those of one operand alone are summed by additions."""
     sizes = letter_sizes(equation, tuple(value.shape for value in node.inputs), lambda *_, **__: None)
-    operands, kept = equation.split("->")
+    operands, result = equation.split("->")
     left, right = operands.split(",")
     shared = set(left) & set(right)
-    if shared <= set(kept):
+    if shared <= set(result):
         return 0
-    works = {letter: size for letter, size in sizes.items() if letter in shared or letter in kept}
+    works = {letter: size for letter, size in sizes.items() if letter in shared or letter in result}
     entries: list[Size] = []
     for letters, value in zip((left, right), node.inputs, strict=True):
         if value.nonzeros is not None:  # a sparse operand works once per entry, not per place

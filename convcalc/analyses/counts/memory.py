@@ -83,14 +83,14 @@ def memory(graph: Graph, itemsize: int) -> Memory:
     """Return the bytes a graph needs with elements of `itemsize` bytes, by one pass over who reads what last."""
     roots = storages(graph)
     last = last_reader(graph, roots)
-    kept = alive = peak = everything = workspace = 0
+    stored = alive = peak = everything = workspace = 0
     while_it_runs: dict[int, Size] = {}
     leaving: dict[int, int] = {}
     for node in graph.nodes:
         index = node.output.index
         size = bytes_of(node.output, itemsize)
         if held(node):
-            kept += size
+            stored += size
             continue
         workspace = max(workspace, columns(node) * itemsize)
         if roots[index] == index:
@@ -100,7 +100,7 @@ def memory(graph: Graph, itemsize: int) -> Memory:
         peak = max(peak, alive)
         while_it_runs[index] = alive
         alive -= leaving.pop(index, 0)
-    return Memory(held=kept, peak=peak, everything=everything, workspace=workspace, alive=while_it_runs)
+    return Memory(held=stored, peak=peak, everything=everything, workspace=workspace, alive=while_it_runs)
 
 
 def columns(node: Node) -> Size:

@@ -56,7 +56,7 @@ class BlockMemory:
             document["training"] = {
                 "total": self.step.peak,
                 "gradients": self.step.gradients,
-                "kept": self.step.kept,
+                "kept": self.step.saved,
                 "kept_inputs": self.kept_inputs,
                 "macs_input_grad": self.gradients.data,
                 "macs_weight_grad": self.gradients.weights,
@@ -93,7 +93,7 @@ def _block(block: BlockReport, itemsize: int, *, trains: bool) -> BlockMemory:
         step=step,
         gradients=_gradients(block),
         input_bytes=total(bytes_of(value, itemsize) for value in graph.inputs),
-        kept_inputs=total(step.kept_by.get(index, 0) for index in given),
+        kept_inputs=total(step.saved_by.get(index, 0) for index in given),
         peak_row=_peak_row(block, run),
         trains=trains,
     )
@@ -121,7 +121,7 @@ def _rows(block: BlockReport, run: Memory, step: Training, itemsize: int) -> lis
                 param_bytes=total(bytes_of(value, itemsize) for value in stored) * row.times,
                 activation_bytes=total(bytes_of(value, itemsize) for value in owners),
                 alive_bytes=max((run.alive[value.index] for value in outputs), default=0),
-                kept_bytes=total(step.kept_by.get(value.index, 0) for value in outputs),
+                kept_bytes=total(step.saved_by.get(value.index, 0) for value in outputs),
             )
         )
     return rows

@@ -42,14 +42,14 @@ class Gradients(NamedTuple):
 class Training:
     """Bytes of a training step: gradients of the parameters, what is kept for backward, and the peak of all.
 
-    `kept_by` is what each step adds to the kept, by the index of its output; the peak holds parameters, buffers,
+    `saved_by` is what each step adds to the saved, by the index of its output; the peak holds parameters, buffers,
     their gradients, and the values and gradients alive at once.
     """
 
     gradients: Size
-    kept: Size
+    saved: Size
     peak: Size
-    kept_by: dict[int, Size]
+    saved_by: dict[int, Size]
 
 
 def needs_gradient(graph: Graph) -> set[int]:
@@ -219,12 +219,12 @@ def training(graph: Graph, itemsize: int) -> Training:
             gradients.discard(index)
     trained = (node for node in graph.nodes if isinstance(node.op, ops.Parameter) and node.op.trained)
     params = sum(sizes[node.output.index] for node in trained)
-    kept_by = {index: size + (sizes[index] if index in until else 0) for index, size in here.items()}
+    saved_by = {index: size + (sizes[index] if index in until else 0) for index, size in here.items()}
     return Training(
         gradients=params,
-        kept=sum(kept_by.values()),
+        saved=sum(saved_by.values()),
         peak=sum(sizes[index] for index in fixed) + params + peak,
-        kept_by=kept_by,
+        saved_by=saved_by,
     )
 
 

@@ -167,14 +167,14 @@ def _tiled(reach: Reach, inputs: int, outputs: int) -> Reach:
 
 
 def _letters(field: Field, equation: str, place: int) -> Field:
-    reads, kept = equation.split("->")
+    reads, result = equation.split("->")
     letters = reads.split(",")[place]
     out: Field = {}
     for (i, axis, along), reach in field.items():
         if along is None:
             out[i, axis, None] = reach
-        elif letters[along] in kept:
-            out[i, axis, kept.index(letters[along])] = reach
+        elif letters[along] in result:
+            out[i, axis, result.index(letters[along])] = reach
         else:
             out[i, axis, None] = "a sum over that axis"
     return out

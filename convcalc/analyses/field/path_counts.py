@@ -64,19 +64,19 @@ Paths: TypeAlias = tuple[Term, ...]
 
 def gathered(terms: Paths, *, reached_only: bool) -> Paths:
     """Put terms together that differ along one axis only (residual blocks would double them, one by one)."""
-    kept: list[Term] = []
+    unique: list[Term] = []
     for term in terms:
         new = term
         place = 0
-        while place < len(kept):
-            both = _together(kept[place], new, reached_only=reached_only)
+        while place < len(unique):
+            both = _together(unique[place], new, reached_only=reached_only)
             if both is None:
                 place += 1
                 continue
-            kept.pop(place)
+            unique.pop(place)
             new, place = both, 0
-        kept.append(new)
-    return tuple(kept)
+        unique.append(new)
+    return tuple(unique)
 
 
 def _together(left: Term, right: Term, *, reached_only: bool) -> Term | None:

@@ -116,13 +116,13 @@ def _tiled(axis: Axis, out: Shape) -> Axis:
 
 
 def _lettered(operands: list[Paths], equation: str) -> Paths:
-    reads, kept = equation.split("->")
+    reads, result = equation.split("->")
     terms: list[Term] = []
     for letters, operand in zip(reads.split(","), operands, strict=True):
         moved = _each(
             operand,
             lambda axis, of=letters: (  # type: ignore[misc]
-                axis.at(kept.index(of[_along(axis)])) if of[_along(axis)] in kept else axis.summed()
+                axis.at(result.index(of[_along(axis)])) if of[_along(axis)] in result else axis.summed()
             ),
         )
         terms += moved
@@ -141,7 +141,7 @@ def _resampled(axis: Axis, op: ops.Resample, node: Node) -> Axis:
 def _padded(axis: Axis, op: ops.Pad, node: Node) -> Axis:
     along = _along(axis)
     size, before, after = node.inputs[0].shape[along], op.before[along], op.after[along]
-    start, kept = max(-before, 0), size + min(before, 0) + min(after, 0)
+    start, length = max(-before, 0), size + min(before, 0) + min(after, 0)
 
     def reads(i: int) -> tuple[int, ...]:
         place = i - before
@@ -150,7 +150,7 @@ def _padded(axis: Axis, op: ops.Pad, node: Node) -> Axis:
         elif op.mode == "replicate":
             place = min(max(place, 0), size - 1)
         elif op.mode == "circular":
-            place = start + (place - start) % kept
+            place = start + (place - start) % length
         return (place,)
 
     return axis.after(node.output.shape[along], reads)

@@ -131,17 +131,17 @@ def check(rates: Sequence[int], kernels: Sequence[int]) -> Gridding:
     for kernel in kernels:
         if kernel < 1:
             raise ShapeError(f"a kernel must be at least 1, not {kernel}")
-    kept = [(rate, kernel) for rate, kernel in zip(rates, kernels, strict=True) if kernel > 1]
-    kept_rates = tuple(rate for rate, _ in kept)
+    layers = [(rate, kernel) for rate, kernel in zip(rates, kernels, strict=True) if kernel > 1]
+    kept_rates = tuple(rate for rate, _ in layers)
     return Gridding(
         rates=kept_rates,
-        kernels=tuple(kernel for _, kernel in kept),
-        dropped=len(rates) - len(kept),
+        kernels=tuple(kernel for _, kernel in layers),
+        dropped=len(rates) - len(layers),
         m=m_values(kept_rates),
         divisor=gcd(*kept_rates) if kept_rates else 1,
         sawtooth=sawtooth(kept_rates),
-        gap=gap(kept),
-        exact=exact(kept),
+        gap=gap(layers),
+        exact=exact(layers),
     )
 
 

@@ -222,12 +222,12 @@ class _Walk:
             for chain in runs
             if not any(len(chain.walking) > trunk and _begins(steps, chain.walking) for steps, trunk in branches)
         ]
-        kept: dict[tuple[int, ...], Chain] = {}
+        chains: dict[tuple[int, ...], Chain] = {}
         for chain in alone:
             mine = chain.walking
             if not any(len(other.walking) > len(mine) and _begins(other.walking, mine) for other in alone):
-                kept.setdefault(tuple(node.output.index for node in mine), chain)
-        parallel = [(chain,) for chain in kept.values()] + beside
+                chains.setdefault(tuple(node.output.index for node in mine), chain)
+        parallel = [(chain,) for chain in chains.values()] + beside
         jumps = self._jumps() if parallel else {}
         groups = [Group(branches, jumps.get(branches[0].root, (None,) * len(branches[0].low))) for branches in parallel]
         return sorted(

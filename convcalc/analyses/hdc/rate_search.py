@@ -59,8 +59,8 @@ def repairs(rates: Rates, kernels: tuple[int, ...]) -> Repairs | None:
         distances: dict[Rates, int] = {}
         budget = _Budget()
         for free in _parts(Counter(layers), changes):
-            kept = sorted((Counter(layers) - Counter(free)).elements())
-            for values in _filled(kept, sorted(kernel for _, kernel in free), field, budget):
+            fixed = sorted((Counter(layers) - Counter(free)).elements())
+            for values in _filled(fixed, sorted(kernel for _, kernel in free), field, budget):
                 repair = _placed(layers, free, values)
                 distances.setdefault(repair, sum(abs(rate - other) for rate, other in zip(repair, rates, strict=True)))
             if budget.spent:
@@ -102,7 +102,7 @@ Values: TypeAlias = tuple[tuple[int, int], ...]
 """(kernel, rate) of each layer that was free."""
 
 
-def _filled(kept: Layers, kernels: Sequence[int], field: int, budget: _Budget) -> Iterator[Values]:
+def _filled(fixed: Layers, kernels: Sequence[int], field: int, budget: _Budget) -> Iterator[Values]:
     """Yield rates for the free kernels with which nothing is missing and the field is at least `field`."""
 
     def grow(span: int, waiting: Layers, free: tuple[int, ...], chosen: Values) -> Iterator[Values]:
@@ -127,7 +127,7 @@ def _filled(kept: Layers, kernels: Sequence[int], field: int, budget: _Budget) -
                 if not rest and not waiting and after > field + 2 * (kernel - 1):
                     break  # larger than asked for: the nearest come first
 
-    yield from grow(1, kept, tuple(kernels), ())
+    yield from grow(1, fixed, tuple(kernels), ())
 
 
 def _least(span: int, waiting: Layers, kernel: int, rest: Sequence[int], field: int) -> int:

@@ -110,13 +110,13 @@ def padding_work(facts: Facts) -> Findings:
     real = useful(facts.graph)
     for node in facts.steps(*CONVOLUTIONS):
         work, windows = macs_of(node), node.op.windows  # type: ignore[union-attr]
-        kept = real.get(node.output.index, work)
-        if work and kept < (1 - WASTE) * work:
+        real_macs = real.get(node.output.index, work)
+        if work and real_macs < (1 - WASTE) * work:
             yield Finding(
                 "CC110",
                 (node.scope,),
-                f"{100 * (1 - kept / work):.1f}% of its {work:,} multiply-adds land on padding",
-                {"macs": work, "macs_useful": kept},
+                f"{100 * (1 - real_macs / work):.1f}% of its {work:,} multiply-adds land on padding",
+                {"macs": work, "macs_useful": real_macs},
                 f"a smaller {'rate' if any(w.dilation > 1 for w in windows) else 'kernel'}, or a larger map"
                 " (convcalc macs --useful)",
             )

@@ -34,12 +34,12 @@ def assumptions(rules: list[Any], decided: list[Any], odd: list[Any]) -> list[An
     others = [rule for rule in rules if rule not in divisions]
     free = _draws(rules, decided, odd)
     divisions = [rule for rule in divisions if not free or not _follows(rule, free)]
-    kept: list[Any] = []
+    independent: list[Any] = []
     for rule in sorted(others, key=lambda condition: (len(str(condition)), str(condition))):
-        draws = _draws([*rules, *decided], [*divisions, *decided, *kept], odd)
+        draws = _draws([*rules, *decided], [*divisions, *decided, *independent], odd)
         if not draws or not _follows(rule, draws):
-            kept.append(rule)
-    return [*divisions, *kept]
+            independent.append(rule)
+    return [*divisions, *independent]
 
 
 def _one_axis(rules: list[Any]) -> list[Any]:
@@ -48,13 +48,13 @@ def _one_axis(rules: list[Any]) -> list[Any]:
     height = next((symbol for rule in distinct for symbol in rule.free_symbols if symbol.name == "H"), None)
     if height is None:
         return distinct
-    kept = []
+    independent = []
     for rule in distinct:
         others = {symbol for symbol in rule.free_symbols if symbol.name in ("W", "D")}
         same = rule.subs(dict.fromkeys(others, height))
         if len(others) != 1 or height in rule.free_symbols or same not in distinct:
-            kept.append(rule)
-    return kept
+            independent.append(rule)
+    return independent
 
 
 def _draws(rules: list[Any], given: list[Any], odd: list[Any]) -> list[dict[Any, int]]:

@@ -85,9 +85,9 @@ def _feet(report: LintReport, *, selected: bool) -> list[str]:
 def _measured_ridge() -> float | None:
     """The ridge of this machine with all its cores in fp32, where `convcalc machine` or a run has measured it."""
     from convcalc.profiling.machine import cores, cpu_name, torch_version
-    from convcalc.profiling.roofline import kept
+    from convcalc.profiling.roofline import stored_peaks
 
-    peaks = kept(cpu_name(), torch_version(), cores(), "fp32")
+    peaks = stored_peaks(cpu_name(), torch_version(), cores(), "fp32")
     return None if peaks is None else peaks.ridge
 
 

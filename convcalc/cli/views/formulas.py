@@ -81,13 +81,13 @@ def _settings(layer: Layer) -> str:
 
     sized = letters(layer.kind, {})
     told = {name: layer.arguments.get(name, argument.default) for name, argument in layer.kind.arguments.items()}
-    kept = [
+    lines = [
         f"{name}={','.join(map(str, value)) if isinstance(value, tuple) else value}"
         for name, value in told.items()
         if name not in sized and name not in GROWN and not isinstance(value, bool)
         and (isinstance(value, (int, float, tuple)) or (isinstance(value, str) and name in layer.arguments))
     ]  # fmt: skip
-    return f"with {', '.join(kept)}" if kept else ""
+    return f"with {', '.join(lines)}" if lines else ""
 
 
 def _graph_table(report: ExplainReport) -> Table:

@@ -64,7 +64,7 @@ def _training(block: BlockMemory) -> list[str]:
         return ["training: there is no trained parameter"]
     return [
         f"training: {size_of(step.peak)} at its peak: parameters and buffers, their gradients"
-        f" {size_of(step.gradients)}, {size_of(step.kept)} kept for backward (the input among it where a layer needs"
+        f" {size_of(step.gradients)}, {size_of(step.saved)} kept for backward (the input among it where a layer needs"
         " it), and the gradients of activations alive at once",
         f"optimizer: nothing more for SGD, {size_of(step.gradients)} with momentum,"
         f" {size_of(2 * step.gradients)} for Adam",

@@ -71,7 +71,7 @@ def onednn(call: Callable[[], Any], runs: int) -> list[Execution]:
 def captured() -> Iterator[Callable[[], str]]:
     """Catch what is written to file descriptor 1, by C code as well; the function given tells it afterwards."""
     sys.stdout.flush()
-    kept = os.dup(1)
+    stdout = os.dup(1)
     with tempfile.TemporaryFile() as file:
         os.dup2(file.fileno(), 1)
 
@@ -80,8 +80,8 @@ def captured() -> Iterator[Callable[[], str]]:
             yield lambda: "".join(caught)
         finally:
             sys.stdout.flush()
-            os.dup2(kept, 1)
-            os.close(kept)
+            os.dup2(stdout, 1)
+            os.close(stdout)
             file.seek(0)
             caught.append(file.read().decode("utf-8", errors="replace"))
 

@@ -116,9 +116,9 @@ def tell_peaks(setup: Setup, refresh: bool, tell: Callable[..., None]) -> None:
     torch.set_num_threads(setup.threads)
     tf32 = device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32
     name = key(describe(device), str(versions(device)["torch"]), setup.threads, setup.dtype, tf32)
-    kept = None if refresh else read_peaks(cache.read(FILE, name))
-    if kept is not None:
-        tell("peaks", dtype=setup.dtype, threads=setup.threads, peaks=to_json(kept), took_s=None, unkept="")
+    stored = None if refresh else read_peaks(cache.read(FILE, name))
+    if stored is not None:
+        tell("peaks", dtype=setup.dtype, threads=setup.threads, peaks=to_json(stored), took_s=None, unkept="")
         return
     tell("outside", what="measuring this machine's peaks")
     start = time.perf_counter()

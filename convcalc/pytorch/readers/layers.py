@@ -227,6 +227,6 @@ def _norm(
     for value in (*statistics, *learned):
         if value is not None and value.shape != features:
             raise ShapeError(f"{function} of {list(features)} features with parameters of {list(value.shape)}")
-    kept = [value for value in ((*statistics, *learned) if running else learned) if value is not None]
+    tensors = [value for value in ((*statistics, *learned) if running else learned) if value is not None]
     settings.update(running=running, affine=learned[0] is not None)
-    return b.elementwise(function, x, *kept, axes=axes, **settings)
+    return b.elementwise(function, x, *tensors, axes=axes, **settings)
