@@ -91,8 +91,8 @@ def _stacked(c: Convolution) -> Layers | str:
 def _dilated(c: Convolution) -> Layers | str:
     if c.kernel not in (5, 7, 9, 11):
         return "a 3x3 with holes stands for a 5x5 or larger"
-    told = {"kernel_size": 3, "dilation": (c.kernel - 1) // 2, "stride": c.stride, "padding": c.padding}
-    return [("dilated", {"out_channels": c.out_channels, "bias": c.bias, **told})]
+    settings = {"kernel_size": 3, "dilation": (c.kernel - 1) // 2, "stride": c.stride, "padding": c.padding}
+    return [("dilated", {"out_channels": c.out_channels, "bias": c.bias, **settings})]
 
 
 def _ghost(c: Convolution) -> Layers | str:
@@ -106,8 +106,8 @@ def _hetconv(c: Convolution) -> Layers | str:
         return "it mixes k x k and 1x1 kernels, padded k//2"
     if c.in_channels % 4:
         return f"4 parts do not divide {c.in_channels} channels"
-    told = {"kernel_size": c.kernel, "stride": c.stride, "part": 4, "bias": c.bias}
-    return [("hetconv", {"out_channels": c.out_channels, **told})]
+    settings = {"kernel_size": c.kernel, "stride": c.stride, "part": 4, "bias": c.bias}
+    return [("hetconv", {"out_channels": c.out_channels, **settings})]
 
 
 def _bottleneck(c: Convolution) -> Layers | str:
@@ -115,15 +115,15 @@ def _bottleneck(c: Convolution) -> Layers | str:
         return "its middle convolution is k x k, padded k//2"
     if c.in_channels < 4:
         return f"a quarter of {c.in_channels} channels is none"
-    told = {"kernel_size": c.kernel, "stride": c.stride, "bias": c.bias}
-    return [("bottleneck", {"out_channels": c.out_channels, **told})]
+    settings = {"kernel_size": c.kernel, "stride": c.stride, "bias": c.bias}
+    return [("bottleneck", {"out_channels": c.out_channels, **settings})]
 
 
 def _flattened(c: Convolution) -> Layers | str:
     if c.kernel == 1 or c.stride != 1:
         return "it has no stride"
-    told = {"kernel_size": c.kernel, "padding": c.padding, "bias": c.bias}
-    return [("flattened", {"out_channels": c.out_channels, **told})]
+    settings = {"kernel_size": c.kernel, "padding": c.padding, "bias": c.bias}
+    return [("flattened", {"out_channels": c.out_channels, **settings})]
 
 
 def _calibrated(c: Convolution) -> Layers | str:

@@ -45,8 +45,8 @@ def column(
     if optional and default is dataclasses.MISSING:
         default = None
     above_zero = unit == "s" if positive is None else positive
-    told = Column(key, heading, unit, description, hidden, optional, above_zero, default)
-    return dataclasses.field(default=default, metadata={"column": told})
+    declaration = Column(key, heading, unit, description, hidden, optional, above_zero, default)
+    return dataclasses.field(default=default, metadata={"column": declaration})
 
 
 def inline(*, optional: bool = False) -> Any:
@@ -69,9 +69,9 @@ def _fields(cls: Any) -> tuple[_Field, ...]:
     hints = typing.get_type_hints(cls)
     fields = []
     for field in dataclasses.fields(cls):
-        told: Column = field.metadata.get("column", Column(""))
-        told = told._replace(tag=told.tag or field.name)
-        fields.append(_Field(field.name, hints[field.name], told, field.metadata.get("inline", False)))
+        declaration: Column = field.metadata.get("column", Column(""))
+        declaration = declaration._replace(tag=declaration.tag or field.name)
+        fields.append(_Field(field.name, hints[field.name], declaration, field.metadata.get("inline", False)))
     return tuple(fields)
 
 
@@ -83,7 +83,7 @@ def _group(annotation: Any) -> type:
 @cache
 def columns(cls: type) -> dict[str, Column]:
     """Return the columns of a dataclass by tag, its groups' among them, in the order of JSON."""
-    return {told.tag: told for told in _columns(cls)}
+    return {declaration.tag: declaration for declaration in _columns(cls)}
 
 
 def _columns(cls: type) -> Iterator[Column]:
@@ -122,7 +122,7 @@ def from_json(cls: Callable[..., T], document: Any) -> T:
     for field in _fields(cls):
         if field.is_group:
             kind = _group(field.annotation)
-            there = kind is field.annotation or any(told.tag in document for told in _columns(kind))
+            there = kind is field.annotation or any(declaration.tag in document for declaration in _columns(kind))
             values[field.name] = from_json(kind, document) if there else None
         elif field.column.tag in document:
             values[field.name] = _value(field.annotation, document[field.column.tag], field.column)
@@ -133,52 +133,52 @@ def from_json(cls: Callable[..., T], document: Any) -> T:
     return cls(**values)
 
 
-def _value(annotation: Any, value: Any, told: Column) -> Any:
+def _value(annotation: Any, value: Any, declaration: Column) -> Any:
     """Return a value of JSON as its annotation has it. Raises SpecError for one of another type."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in parts:
             return None
         (annotation,) = (part for part in parts if part is not type(None))
-        return _value(annotation, value, told)
+        return _value(annotation, value, declaration)
     if annotation is Any:
         return value
     if origin is tuple:
-        listed = _of_type(list, value, told)
+        listed = _of_type(list, value, declaration)
         kinds = [parts[0]] * len(listed) if parts[-1] is Ellipsis else list(parts)
         if len(kinds) != len(listed):
-            raise SpecError(f"{told.tag} has {len(listed)} entries, not {len(kinds)}")
-        return tuple(_value(kind, part, told) for kind, part in zip(kinds, listed, strict=True))
+            raise SpecError(f"{declaration.tag} has {len(listed)} entries, not {len(kinds)}")
+        return tuple(_value(kind, part, declaration) for kind, part in zip(kinds, listed, strict=True))
     if origin is dict or annotation is dict:
-        return _of_type(dict, value, told)
+        return _of_type(dict, value, declaration)
     if dataclasses.is_dataclass(annotation):
         return from_json(annotation, value)  # type: ignore[arg-type]
     if isinstance(annotation, type) and hasattr(annotation, "_fields"):
-        return _named_tuple(annotation, value, told)
-    return _scalar(annotation, value, told)
+        return _named_tuple(annotation, value, declaration)
+    return _scalar(annotation, value, declaration)
 
 
-def _named_tuple(cls: Any, value: Any, told: Column) -> Any:
-    given = _of_type(dict, value, told)
+def _named_tuple(cls: Any, value: Any, declaration: Column) -> Any:
+    given = _of_type(dict, value, declaration)
     hints = typing.get_type_hints(cls)
     if missing := [name for name in cls._fields if name not in given and name not in cls._field_defaults]:
-        raise SpecError(f"{told.tag} has no {missing[0]}")
+        raise SpecError(f"{declaration.tag} has no {missing[0]}")
     return cls(**{name: _value(hints[name], given[name], Column(name)) for name in cls._fields if name in given})
 
 
-def _scalar(kind: type, value: Any, told: Column) -> Any:
+def _scalar(kind: type, value: Any, declaration: Column) -> Any:
     """Return text, a flag, a count from 0 on, or a finite number. Raises SpecError for anything else."""
     if kind in (int, float):
         right = isinstance(value, (int, float) if kind is float else int) and not isinstance(value, bool)
         if not right or not math.isfinite(value) or (kind is int and value < 0):
-            raise SpecError(f"{told.tag} is not a {'number' if kind is float else 'count'}")
-        if told.positive and value <= 0:
-            raise SpecError(f"{told.tag} is not above 0")
+            raise SpecError(f"{declaration.tag} is not a {'number' if kind is float else 'count'}")
+        if declaration.positive and value <= 0:
+            raise SpecError(f"{declaration.tag} is not above 0")
         return value
-    return kind(_of_type(str if issubclass(kind, str) else kind, value, told))
+    return kind(_of_type(str if issubclass(kind, str) else kind, value, declaration))
 
 
-def _of_type(kind: type, value: Any, told: Column) -> Any:
+def _of_type(kind: type, value: Any, declaration: Column) -> Any:
     if not isinstance(value, kind):
-        raise SpecError(f"{told.tag} is not a {kind.__name__}")
+        raise SpecError(f"{declaration.tag} is not a {kind.__name__}")
     return value

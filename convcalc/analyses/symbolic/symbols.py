@@ -49,8 +49,8 @@ class Case(NamedTuple):
 class Chooser:
     """Decides about symbols: as told first, then true; an equation that is decided fixes one of its symbols."""
 
-    def __init__(self, told: tuple[bool, ...]) -> None:
-        self.told, self.answers, self.known = told, [], {}
+    def __init__(self, answers: tuple[bool, ...]) -> None:
+        self.told, self.answers, self.known = answers, [], {}
         self.decided: list[tuple[Any, bool]] = []
 
     answers: list[bool]
@@ -142,8 +142,8 @@ def cases(write: Callable[[Builder], Graph]) -> list[Case]:
     complete: list[Case] = []
     refused: Exception | None = None
     while pending and len(complete) < MOST_CASES:
-        told = pending.pop(0)
-        chooser = Chooser(told)
+        answers = pending.pop(0)
+        chooser = Chooser(answers)
         try:
             graph = write(Builder(assume=cast("Any", chooser)))
         except (ShapeError, UnsupportedError) as error:
@@ -154,7 +154,7 @@ def cases(write: Callable[[Builder], Graph]) -> list[Case]:
                     chooser.learn(part)
             if all(holds.subs(chooser.known) is not sympy.false for holds in _rules(graph)):
                 complete.append(Case(tuple(chooser.decided), graph, chooser.known))
-        for place in range(len(told), len(chooser.answers)):
+        for place in range(len(answers), len(chooser.answers)):
             pending.append((*chooser.answers[:place], False))
     if not complete and refused is not None:
         raise refused

@@ -53,8 +53,8 @@ def command(
     foot = ["other is elementary operations that are no MACs; output bytes in fp32"]
     columns = (*COLUMNS, *(TIMES if time else ()))
     tables = [Table(columns=columns, rows=stack_rows(report, timed), head=head, foot=foot)]
-    told = [*hints(subject for _, subject in subjects), *time_failures(timed)]
-    return emit(Answer("compare", report.to_dict(), tables, hints=told), form, out)
+    notes = [*hints(subject for _, subject in subjects), *time_failures(timed)]
+    return emit(Answer("compare", report.to_dict(), tables, hints=notes), form, out)
 
 
 def _subject(spec: str, inputs: list[str], layout: InputLayout) -> Subject:

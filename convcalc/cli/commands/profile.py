@@ -244,12 +244,12 @@ def _best(blocks: Sequence[Subject], options: ProfileOptions) -> int:
     named = [
         replace(row, identity=replace(row.identity, spec=f"{row.identity.spec} ({row.variant})")) for row in failed
     ]
-    told = [*hints(blocks), *run.hints, *failures(named)]
+    notes = [*hints(blocks), *run.hints, *failures(named)]
     if run.interrupted:
-        told.append(f"interrupted: {plural(len(report.layers), 'row')} of {report.layer_count} done")
+        notes.append(f"interrupted: {plural(len(report.layers), 'row')} of {report.layer_count} done")
     with once_interrupted(run.interrupted):
         table = best_table(report.layers, head, foot)
-        code = emit(Answer("profile", report.to_dict(), [table], hints=told), options.form, options.out)
+        code = emit(Answer("profile", report.to_dict(), [table], hints=notes), options.form, options.out)
     if run.interrupted:
         return INTERRUPTED
     return MISUSED if failed else code

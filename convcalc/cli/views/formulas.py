@@ -80,10 +80,10 @@ def _settings(layer: Layer) -> str:
     from convcalc.analyses.symbolic.symbols import letters
 
     sized = letters(layer.kind, {})
-    told = {name: layer.arguments.get(name, argument.default) for name, argument in layer.kind.arguments.items()}
+    settings = {name: layer.arguments.get(name, argument.default) for name, argument in layer.kind.arguments.items()}
     lines = [
         f"{name}={','.join(map(str, value)) if isinstance(value, tuple) else value}"
-        for name, value in told.items()
+        for name, value in settings.items()
         if name not in sized and name not in GROWN and not isinstance(value, bool)
         and (isinstance(value, (int, float, tuple)) or (isinstance(value, str) and name in layer.arguments))
     ]  # fmt: skip

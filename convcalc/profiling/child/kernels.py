@@ -99,8 +99,8 @@ def on_cpu(call: Callable[[], Any], runs: int) -> list[Kernel]:
         )
         for primitive in onednn(call, runs)
     ]
-    told = {primitive.name for primitive in primitives}
-    return primitives + _operators(call, runs, {word for name in told for word in CALLERS.get(name, ())})
+    names = {primitive.name for primitive in primitives}
+    return primitives + _operators(call, runs, {word for name in names for word in CALLERS.get(name, ())})
 
 
 CONVOLVE = {
@@ -133,7 +133,7 @@ LIBRARIES = ("aten::", "mkldnn::", "torchvision::", "quantized::")
 """What operators are called; other events of the profiler are marks, not work."""
 
 
-def _operators(call: Callable[[], Any], runs: int, told: set[str]) -> list[Kernel]:
+def _operators(call: Callable[[], Any], runs: int, names: set[str]) -> list[Kernel]:
     """Torch's operators by their own time in one of a few calls, without those that oneDNN has told about."""
     from torch.autograd import profiler
 
@@ -150,7 +150,7 @@ def _operators(call: Callable[[], Any], runs: int, told: set[str]) -> list[Kerne
     return [
         Kernel(str(event.key), str(event.key), "", event.self_cpu_time_total / 1e6 / runs, event.key in MOVERS)
         for event in sorted(events, key=lambda event: -event.self_cpu_time_total)
-        if event.key not in told and event.self_cpu_time_total / whole >= SMALL
+        if event.key not in names and event.self_cpu_time_total / whole >= SMALL
     ]
 
 
