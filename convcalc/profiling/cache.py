@@ -14,9 +14,9 @@ from convcalc.documents import SCHEMA_VERSION
 
 def folder() -> Path:
     """Return where caches lie: $XDG_CACHE_HOME, or the platform's usual place."""
-    asked = os.environ.get("XDG_CACHE_HOME", "")
-    if asked:
-        return Path(asked) / "convcalc"
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    if home:
+        return Path(home) / "convcalc"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "convcalc"
     if sys.platform == "win32":

@@ -97,14 +97,14 @@ def interleaved(
     known to `precision`, or when the rounds have taken `max_s` for each block, by the blocks' own count or by the clock
     on the wall: a device's seconds leave out what surrounds them.
     """
-    asked = task or Task()
-    begin, most = wall(), asked.max_s * len(blocks)
+    limits = task or Task()
+    begin, most = wall(), limits.max_s * len(blocks)
     once = [block(1) for block in blocks]
     if max(sum(once), wall() - begin) >= most:
         return [Measurement(times=(sample,), calls=1, settled=False) for sample in once]
-    counts = [_warm(block, asked, wall) for block in blocks]
+    counts = [_warm(block, limits, wall) for block in blocks]
     times: list[list[float]] = [[] for _ in blocks]
-    order, chance, spent, begin, look = list(range(len(blocks))), random.Random(seed), 0.0, wall(), asked.samples
+    order, chance, spent, begin, look = list(range(len(blocks))), random.Random(seed), 0.0, wall(), limits.samples
     with _no_collection():
         while True:
             chance.shuffle(order)
@@ -113,21 +113,21 @@ def interleaved(
                 spent += elapsed
                 times[place].append(elapsed / counts[place])
             spent = max(spent, wall() - begin)
-            if spent >= most or (spent >= asked.min_s * len(blocks) and len(times[0]) >= look):
+            if spent >= most or (spent >= limits.min_s * len(blocks) and len(times[0]) >= look):
                 look = max(look, len(times[0])) * 21 // 20 + 1
-                if spent >= most or all(_known(sample, asked) for sample in times):
+                if spent >= most or all(_known(sample, limits) for sample in times):
                     break
     return [
-        Measurement(times=tuple(sample), calls=count, settled=_known(sample, asked))
+        Measurement(times=tuple(sample), calls=count, settled=_known(sample, limits))
         for sample, count in zip(times, counts, strict=True)
     ]
 
 
-def _known(times: list[float], asked: Task) -> bool:
-    return len(times) >= asked.samples and half_width(times) <= asked.precision
+def _known(times: list[float], limits: Task) -> bool:
+    return len(times) >= limits.samples and half_width(times) <= limits.precision
 
 
-def _warm(block: Block, asked: Task, wall: Clock) -> int:
+def _warm(block: Block, limits: Task, wall: Clock) -> int:
     """Call until the time, the calls and the agreement of the last two blocks are reached; return calls per block.
 
     The blocks double until the clock can see them, so that they are warm and sized at once.
@@ -137,15 +137,15 @@ def _warm(block: Block, asked: Task, wall: Clock) -> int:
         elapsed = block(calls)
         done, spent = done + calls, max(spent + elapsed, wall() - begin)
         each = elapsed / calls
-        if spent >= asked.max_s / 2:
+        if spent >= limits.max_s / 2:
             return calls
-        if elapsed < asked.block_s and calls < MOST_CALLS:
+        if elapsed < limits.block_s and calls < MOST_CALLS:
             calls *= 2
         elif (
-            done >= asked.warmup_calls
-            and spent >= asked.warmup_s
+            done >= limits.warmup_calls
+            and spent >= limits.warmup_s
             and before
-            and abs(each - before) <= asked.agree * before
+            and abs(each - before) <= limits.agree * before
         ):
             return calls
         before = each

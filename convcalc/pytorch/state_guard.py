@@ -23,7 +23,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
     """Put every module's attributes and the random state back as they were."""
     plain = [module for module in model.modules() if not isinstance(module, torch.jit.ScriptModule)]
     attributes_before = [(module.__dict__, dict(module.__dict__)) for module in plain]
-    held = [
+    containers = [
         (box, type(box)(box))
         for _, attributes in attributes_before
         for box in attributes.values()
@@ -41,7 +41,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
         for attributes, before in attributes_before:
             attributes.clear()
             attributes.update(before)
-        for box, before in held:
+        for box, before in containers:
             if isinstance(box, list):
                 box[:] = before
             else:

@@ -87,8 +87,8 @@ class _Reading(TorchFunctionMode):
             for key, parameter in module.named_parameters(recurse=False):
                 self.tensors.setdefault(id(parameter), (path, key, module, True))
             plain = ((key, value) for key, value in vars(module).items() if isinstance(value, Tensor))
-            for key, held in (*module.named_buffers(recurse=False), *plain):
-                self.tensors.setdefault(id(held), (path, key, module, False))
+            for key, tensor in (*module.named_buffers(recurse=False), *plain):
+                self.tensors.setdefault(id(tensor), (path, key, module, False))
 
     def fresh(self, value: Value, dtype: torch.dtype) -> Tensor:
         """Return a new meta tensor that stands for a value."""

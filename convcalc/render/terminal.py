@@ -32,9 +32,9 @@ LEAST = 8
 def console(stream: TextIO | None = None) -> Console:
     """Return the one console: user text is printed as typed, and a pipe has no width unless COLUMNS says so."""
     stream = stream or sys.stdout
-    asked = os.environ.get("COLUMNS", "")
+    columns = os.environ.get("COLUMNS", "")
     piped = not stream.isatty()
-    width = int(asked) if asked.isdigit() and int(asked) > 0 else PIPE_WIDTH if piped else None
+    width = int(columns) if columns.isdigit() and int(columns) > 0 else PIPE_WIDTH if piped else None
     height = None if width is None else 100
     return Console(file=stream, markup=False, emoji=False, highlight=False, width=width, height=height, soft_wrap=False)
 

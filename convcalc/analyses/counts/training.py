@@ -70,8 +70,8 @@ def gradient_macs(node: Node, needs: set[int]) -> Gradients:
     if not isinstance(node.op, ops.CONTRACTIONS) or node.output.index not in needs:
         return Gradients()
     work = macs_of(node)
-    asked = [value.index in needs for value in node.inputs[:2]]
-    return Gradients(work if asked[0] else 0, work if asked[1] else 0)
+    trains = [value.index in needs for value in node.inputs[:2]]
+    return Gradients(work if trains[0] else 0, work if trains[1] else 0)
 
 
 def gradients_of(nodes: Iterable[Node], needs: set[int]) -> Gradients:

@@ -102,8 +102,8 @@ def whole(receptive: Receptive, sizes: Sequence[int], outputs: Sequence[int]) ->
             continue
         if reach.sizes[1] < size:
             return Whole(False, False)
-        held = [_holds(reach, place, size) for place in range(count)]
-        some, every = some and any(held), every and all(held)
+        covers = [_holds(reach, place, size) for place in range(count)]
+        some, every = some and any(covers), every and all(covers)
     return Whole(some, every)
 
 

@@ -201,9 +201,9 @@ def _coverage(
             share, outputs = share * uncut(axis, size, count), outputs * count
     some = every = None
     for row, row_field in each if len(inputs) == 1 else ():
-        held = whole(row_field, given, [count or 0 for count in row_field.outputs])
-        some = some or (row if held.some else None)
-        every = every or (row if held.every else None)
+        coverage = whole(row_field, given, [count or 0 for count in row_field.outputs])
+        some = some or (row if coverage.some else None)
+        every = every or (row if coverage.every else None)
         if every is not None:
             break
     return InputCoverage(share, outputs, some, every)

@@ -164,24 +164,24 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
     outputs = tuple(tuple(tidy(size) for size in value.shape) for value in case.graph.outputs)
     names = _names(case.graph, tidy)
     nodes = [_named(node, tidy, names) for node in case.graph.nodes]
-    held = params(nodes)
+    counts = params(nodes)
     fields = tuple(
         {i: e._replace(first=tidy(e.first), last=tidy(e.last), jump=tidy(e.jump)) for i, e in extent.items()}
         for extent in extents(case.graph)
     )
-    asked = [(holds.subs(back), answer) for holds, answer in case.decided]
-    said = [told(holds if answer else holds.subs(case.known), answer, case.known) for holds, answer in asked]
-    decided = [tidy(holds if answer else sympy.Not(holds)) for holds, answer in asked]
+    decisions = [(holds.subs(back), answer) for holds, answer in case.decided]
+    said = [told(holds if answer else holds.subs(case.known), answer, case.known) for holds, answer in decisions]
+    decided = [tidy(holds if answer else sympy.Not(holds)) for holds, answer in decisions]
     odd = [next(iter(kernel.free_symbols)) for kernel in back.values()]
     return Formula(
         case=tuple(said),
         inputs=tuple(tuple(tidy(size) for size in value.shape) for value in case.graph.inputs),
         outputs=outputs,
         names={name: size for size, name in names.items()},
-        weights=sympy.expand(tidy(held.weights)),
-        biases=sympy.expand(tidy(held.biases)),
-        norm=sympy.expand(tidy(held.norm)),
-        params=sympy.expand(tidy(held.total)),
+        weights=sympy.expand(tidy(counts.weights)),
+        biases=sympy.expand(tidy(counts.biases)),
+        norm=sympy.expand(tidy(counts.norm)),
+        params=sympy.expand(tidy(counts.total)),
         macs=sympy.expand(tidy(work.macs(nodes))),
         other={name: sympy.expand(tidy(count)) for name, count in work.other(nodes).items()},
         fields=fields,
@@ -189,7 +189,7 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
         stages=sympy.Integer(stages(case.graph)),
         drawn="",
         graph=case.graph,
-        decided=tuple(asked),
+        decided=tuple(decisions),
         tidy=tidy,
     )
 

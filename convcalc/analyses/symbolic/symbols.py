@@ -61,8 +61,8 @@ class Chooser:
         truth = holds.subs(self.known)
         if truth in (sympy.true, sympy.false):
             return bool(truth)
-        for asked, answer in self.decided:
-            if truth == asked:
+        for condition, answer in self.decided:
+            if truth == condition:
                 return answer
         answer = self.told[len(self.answers)] if len(self.answers) < len(self.told) else True
         self.answers.append(answer)

@@ -118,11 +118,11 @@ def _numbers(setup: Setup) -> str:
 
 def _sampled(prepared: Prepared, node: Node, graph: Graph, setup: Setup) -> Check:
     """Some outputs of a convolution, each the sum over its taps in double precision."""
-    held = [tensor.detach().cpu() for tensor in prepared.module.state_dict().values()]
+    weights = [tensor.detach().cpu() for tensor in prepared.module.state_dict().values()]
     y = outputs(prepared.call())[0].detach().cpu()
     x = prepared.inputs[0].detach().cpu()
-    weight = next(parameter for parameter in held if parameter.dim() == x.dim())
-    bias = next((parameter for parameter in held if parameter.dim() == 1), None)
+    weight = next(parameter for parameter in weights if parameter.dim() == x.dim())
+    bias = next((parameter for parameter in weights if parameter.dim() == 1), None)
     generator = torch.Generator().manual_seed(0)
     places = [torch.randint(size, (POSITIONS,), generator=generator) for size in (y.shape[0], *y.shape[2:])]
     wanted = by_hand(node, x, weight, places)

@@ -40,13 +40,13 @@ def library(prepared: Prepared, graph: Graph, setup: Setup) -> str:
     transposed = isinstance(op, ops.ConvTranspose)
     select = getattr(torch._C, "_select_conv_backend", None)
     slots = {node.output.index: place for place, node in enumerate(graph.nodes)}
-    held = [prepared.calls.tensors[slots[value.index]] for value in convolutions[0].inputs[1:]]
-    if select is None or not held or held[0] is None or not all(window.symmetric for window in op.windows):
+    weights = [prepared.calls.tensors[slots[value.index]] for value in convolutions[0].inputs[1:]]
+    if select is None or not weights or weights[0] is None or not all(window.symmetric for window in op.windows):
         return ""
     extra = (op.output_padding if isinstance(op, ops.ConvTranspose) else ()) or tuple(0 for _ in op.windows)
     try:
         chosen = select(
-            prepared.inputs[0], held[0], held[1] if len(held) > 1 else None,
+            prepared.inputs[0], weights[0], weights[1] if len(weights) > 1 else None,
             [window.stride for window in op.windows], [window.before for window in op.windows],
             [window.dilation for window in op.windows], transposed, list(extra), op.groups,
         )  # fmt: skip

@@ -137,9 +137,9 @@ def cold(prepared: Prepared, setup: Setup) -> tuple[Call | None, str]:
     """
     if setup.direction != "forward" or setup.mode != "eager" or setup.layout == "prepacked":
         return None, "cold weights are measured for the eager forward, unpacked"
-    held = prepared.calls.tensors
-    places = [place for place, entry in enumerate(held) if isinstance(entry, Tensor)]
-    sizes = [ceil_div(held[place].numel() * held[place].element_size(), ALIGNED) * ALIGNED for place in places]
+    tensors = prepared.calls.tensors
+    places = [place for place, entry in enumerate(tensors) if isinstance(entry, Tensor)]
+    sizes = [ceil_div(tensors[place].numel() * tensors[place].element_size(), ALIGNED) * ALIGNED for place in places]
     each = sum(sizes)
     if not each:
         return None, "it has no weights"
@@ -150,7 +150,7 @@ def cold(prepared: Prepared, setup: Setup) -> tuple[Call | None, str]:
     have = free_bytes(torch.device(setup.device))
     if have is not None and copies * each > have // 2:
         return None, "there is no memory for copies of the weights"
-    turns = itertools.cycle(_copies(held, places, sizes, copies))
+    turns = itertools.cycle(_copies(tensors, places, sizes, copies))
 
     def call() -> Any:
         prepared.calls.tensors = next(turns)
@@ -159,15 +159,15 @@ def cold(prepared: Prepared, setup: Setup) -> tuple[Call | None, str]:
     return call, ""
 
 
-def _copies(held: list[Any], places: list[int], sizes: list[int], copies: int) -> list[list[Any]]:
+def _copies(tensors: list[Any], places: list[int], sizes: list[int], copies: int) -> list[list[Any]]:
     """Lists like `held` whose tensors lie one copy after another in one stretch of memory."""
-    first = held[places[0]]
+    first = tensors[places[0]]
     item = first.element_size()
     arena = torch.empty(copies, sum(sizes) // item, dtype=first.dtype, device=first.device)
-    arguments = [list(held) for _ in range(copies)]
+    arguments = [list(tensors) for _ in range(copies)]
     offset = 0
     for place, size in zip(places, sizes, strict=True):
-        tensor = held[place].detach()
+        tensor = tensors[place].detach()
         count = tensor.numel()
         flat = tensor.as_strided((count,), (1,))
         arena[:, offset : offset + count] = flat
