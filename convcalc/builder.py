@@ -51,8 +51,8 @@ class Builder:
 
     def fold(self, start: int, outputs: tuple[Value, ...]) -> tuple[Value, ...]:
         """Compute once what depends on no input, from step `start` on; return where the outputs have moved to."""
-        self.nodes, moved = folded(self.nodes, start)
-        return tuple(moved.get(value.index, value) for value in outputs)
+        self.nodes, replacements = folded(self.nodes, start)
+        return tuple(replacements.get(value.index, value) for value in outputs)
 
     def graph(self, *outputs: Value) -> Graph:
         """Return everything written so far as a graph with these outputs."""
@@ -297,8 +297,8 @@ class Builder:
 
     def adaptive_pool(self, function: str, x: Value, output_size: Sizes) -> Value:
         """Pool to a given size over windows that tile the input; None keeps an axis as it is."""
-        wanted = per_axis(output_size, _rank(x), "output_size")
-        sizes = tuple(have if want is None else want for want, have in zip(wanted, x.spatial, strict=True))
+        targets = per_axis(output_size, _rank(x), "output_size")
+        sizes = tuple(have if want is None else want for want, have in zip(targets, x.spatial, strict=True))
         return self.write(ops.Pool(function=cast("Any", function), output_size=sizes), x)
 
     def unfold(self, x: Value, walks: tuple[Window, ...]) -> Value:

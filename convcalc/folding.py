@@ -19,7 +19,7 @@ def folded(nodes: Sequence[Node], start: int) -> tuple[list[Node], dict[int, Val
     fixed = _fixed(nodes, start)
     roles = _roles(nodes[start:], fixed)
     result = list(nodes[:start])
-    moved: dict[int, Value] = {}
+    replacements: dict[int, Value] = {}
     for node in nodes[start:]:
         old = node.output
         if old.index in fixed:
@@ -30,9 +30,9 @@ def folded(nodes: Sequence[Node], start: int) -> tuple[list[Node], dict[int, Val
                 op = Parameter(shape=old.shape, name=roles[old.index], role=roles[old.index])
             node = node._replace(op=op, inputs=())  # noqa: PLW2901  the step as it stays
         new = Value(len(result), old.shape, old.nonzeros)
-        moved[old.index] = new
-        result.append(node._replace(inputs=tuple(moved.get(v.index, v) for v in node.inputs), output=new))
-    return result, moved
+        replacements[old.index] = new
+        result.append(node._replace(inputs=tuple(replacements.get(v.index, v) for v in node.inputs), output=new))
+    return result, replacements
 
 
 def _fixed(nodes: Sequence[Node], start: int) -> set[int]:

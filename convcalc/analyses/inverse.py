@@ -230,7 +230,7 @@ def sames(sizes: Sequence[int], windows: Sequence[Window]) -> list[Same]:
     for name, before, after in ways:
         if name == "torch same" and any(window.stride != 1 for window in windows):
             continue
-        moved = [w._replace(before=b, after=a) for w, b, a in zip(windows, before, after, strict=True)]
-        outputs = tuple(w.size_out(size) for w, size in zip(moved, sizes, strict=True))
+        shifted = [w._replace(before=b, after=a) for w, b, a in zip(windows, before, after, strict=True)]
+        outputs = tuple(w.size_out(size) for w, size in zip(shifted, sizes, strict=True))
         layers.append(Same(name, tuple(before), tuple(after), outputs))
     return layers

@@ -75,8 +75,8 @@ def matrix(graph: Graph) -> Matrix:
     x, weight, out = node.inputs[0], node.inputs[1], node.output
     if not known(*x.shape[1:], *out.shape[1:]):
         raise ShapeError("a matrix needs the input's size: give it with -i")
-    walked = prod(out.spatial) if isinstance(node.op, ops.Conv) else prod(x.spatial)
-    at_most = prod(weight.shape) * walked
+    positions = prod(out.spatial) if isinstance(node.op, ops.Conv) else prod(x.spatial)
+    at_most = prod(weight.shape) * positions
     if at_most > ENTRIES_LIMIT:
         raise ShapeError(f"{at_most:,} entries are past what is listed ({ENTRIES_LIMIT:,}): use a smaller input")
     return Matrix(
@@ -107,8 +107,8 @@ def _entries(node: Node) -> Iterator[Entry]:
     kernel = tuple(window.kernel for window in op.windows)
     per_group, partners = walks.channels // op.groups, weight.shape[1]
     for triples in product(*axes):
-        walked, taps, read = zip(*triples, strict=True)
-        here, tap, there = _flat(walked, walks.spatial), _flat(taps, kernel), _flat(read, reads.spatial)
+        positions, taps, read = zip(*triples, strict=True)
+        here, tap, there = _flat(positions, walks.spatial), _flat(taps, kernel), _flat(read, reads.spatial)
         for channel in range(walks.channels):
             for partner in range(partners):
                 near = channel * prod(walks.spatial) + here
@@ -117,10 +117,10 @@ def _entries(node: Node) -> Iterator[Entry]:
                 yield (near, far, place) if direct else (far, near, place)
 
 
-def _pairs(window: Window, walked: int, size: int) -> list[tuple[int, int, int]]:
+def _pairs(window: Window, positions: int, size: int) -> list[tuple[int, int, int]]:
     """(walked position, tap, position read or written) along one axis, without those outside."""
     triples = []
-    for i in range(walked):
+    for i in range(positions):
         triples += [(i, tap, place) for tap, place in enumerate(window.reads(i)) if 0 <= place < size]
     return triples
 

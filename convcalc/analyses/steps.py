@@ -56,7 +56,7 @@ def steps(graph: Graph, show: Show = str) -> list[Step]:
     """Return the steps of a graph, a function that follows directly on the same line; `show` writes a size."""
     readers = graph.readers()
     sequence: list[Step] = []
-    moved: dict[int, int] = {}
+    numbers: dict[int, int] = {}
     for node in graph.nodes:
         if isinstance(node.op, ops.SOURCES) or not node.inputs:
             continue
@@ -64,12 +64,12 @@ def steps(graph: Graph, show: Show = str) -> list[Step]:
         data = [value for value in node.inputs if not held(graph.nodes[value.index])]
         said = does(node, show)
         if (not data and not isinstance(node.op, ops.Einsum)) or said == MOVED:
-            moved[node.output.index] = data[0].index if data else -1
+            numbers[node.output.index] = data[0].index if data else -1
             continue
         follows = (
             last is not None
             and len(data) == 1
-            and moved.get(data[0].index, data[0].index) == last.output.index
+            and numbers.get(data[0].index, data[0].index) == last.output.index
             and len(readers[last.output.index]) == 1
             and isinstance(node.op, (ops.Elementwise, ops.Slice, ops.Rearrange))
         )

@@ -166,25 +166,25 @@ def fit_inputs(
     if goal is not None and len(goal) not in (1, rank):
         raise SpecError(f"--out names {len(goal)} axes, but the layers have {rank}")
     sweep = Sweep(build, limit, rank, given)
-    wanted = None if goal is None else goal * rank if len(goal) == 1 else goal
-    if wanted and sweep.smallest and sweep.axes[0].outputs[sweep.smallest[0]] is None:
+    goals = None if goal is None else goal * rank if len(goal) == 1 else goal
+    if goals and sweep.smallest and sweep.axes[0].outputs[sweep.smallest[0]] is None:
         raise SpecError("the output has other axes than the input (flattened?): --out has nothing to compare with")
     fits = given_subject is not None and not sweep.refusal(given)
     return FitReport(
         limit=limit,
         others=tuple(sweep.others),
-        axes=tuple(_axis(sweep, axis, wanted) for axis in range(rank)),
+        axes=tuple(_axis(sweep, axis, goals) for axis in range(rank)),
         minimum=tuple(sweep.smallest) or None,
         collapses=sweep.collapse(),
-        wanted=wanted,
+        wanted=goals,
         losses=_losses(given_subject(), sweep) if fits and given_subject is not None else None,
     )
 
 
-def _axis(sweep: Sweep, axis: int, wanted: tuple[int, ...] | None) -> AxisFit:
+def _axis(sweep: Sweep, axis: int, goals: tuple[int, ...] | None) -> AxisFit:
     fit = sweep.axes[axis]
     least = fit.valid[0] if fit.valid else None
-    want = None if wanted is None else wanted[axis]
+    want = None if goals is None else goals[axis]
     sizes = sorted({out for out in fit.outputs.values() if out is not None})
     near: list[int] = []
     if want is not None and sizes and want not in sizes:

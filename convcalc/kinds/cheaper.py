@@ -66,9 +66,9 @@ def octave(
             b.require(equal(size % 2, 0), "the high map ({size}) must be even at stride 1", size=size)
     if low is not None:
         for size, half in zip(high.spatial, low.spatial, strict=True):
-            wanted = ceil_div(size, 2) if ceil_mode else size // 2
+            target = ceil_div(size, 2) if ceil_mode else size // 2
             b.require(
-                equal(wanted, half), "the low map is {half} where half of {size} is needed", half=half, size=size,
+                equal(target, half), "the low map is {half} where half of {size} is needed", half=half, size=size,
             )  # fmt: skip
     outputs = []
     if not (isinstance(many, int) and many == 0):

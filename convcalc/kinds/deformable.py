@@ -124,5 +124,5 @@ def conv_offset(b: Builder, x: Value, *, kernel_size: Sizes = 3) -> Value:
     with b.scope("offset"):
         offsets = b.conv(x, x.channels * 2, kernel_size, padding="same")
     walks = windows(x.spatial, 1, 1, 0, 1)
-    moved = b.sample(x, offsets, walks=walks, groups=x.channels)
-    return b.rearrange(moved, "b c k1 k2 h w -> b (c k1 k2) h w")
+    sampled = b.sample(x, offsets, walks=walks, groups=x.channels)
+    return b.rearrange(sampled, "b c k1 k2 h w -> b (c k1 k2) h w")

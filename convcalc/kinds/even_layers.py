@@ -58,9 +58,9 @@ def _candidate(name: str, settings: dict[str, Any], subject: Subject) -> EvenLay
         outputs = find(name)[0].write(b, b.input(subject.graph.inputs[0].shape), **settings)
     except ConvcalcError:
         return None
-    wanted = subject.graph.outputs[0].shape
+    target = subject.graph.outputs[0].shape
     transposed = name == "conv_transpose"
-    if (transposed and outputs[0].shape != wanted) or outputs[0].shape[:2] != wanted[:2]:
+    if (transposed and outputs[0].shape != target) or outputs[0].shape[:2] != target[:2]:
         return None
     words = " ".join((name, *(f"{key}={str(value).lower()}" for key, value in settings.items())))
     return EvenLayer(settings["kernel_size"], words, b.graph(*outputs), transposed, name == "subpixel")

@@ -86,8 +86,8 @@ def cheb(
         if number == 1:
             terms.append(b.contract("nm,mf->nf", laplacian, x))
         elif number > 1:
-            moved = b.contract("nm,mf->nf", laplacian, terms[-1])
-            terms.append(b.elementwise("subtract", b.elementwise("multiply", moved, other=2), terms[-2]))
+            product = b.contract("nm,mf->nf", laplacian, terms[-1])
+            terms.append(b.elementwise("subtract", b.elementwise("multiply", product, other=2), terms[-2]))
         y = b.linear(terms[number], out_channels, bias=False)
         total = y if total is None else b.add(total, y)
     assert total is not None

@@ -51,8 +51,8 @@ def layer_norm(
     start = len(x.shape) - len(features)
     if start < 0:
         raise ShapeError(f"normalized_shape {show(features)} has more axes than the input {show(x.shape)}")
-    for have, wanted in zip(x.shape[start:], features, strict=True):
-        b.require(equal(have, wanted), "normalized_shape has {w} where the input has {h}", w=wanted, h=have)
+    for have, expected in zip(x.shape[start:], features, strict=True):
+        b.require(equal(have, expected), "normalized_shape has {w} where the input has {h}", w=expected, h=have)
     axes = tuple(range(start, len(x.shape)))
     return b.norm("layer_norm", x, features, affine=elementwise_affine, bias=bias, axes=axes, eps=eps)
 

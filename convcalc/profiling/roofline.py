@@ -78,16 +78,16 @@ class RooflinePoint:
     bound: str | None = column("compute or memory", heading="bound")
 
 
-def point(flops: float, moved: float, seconds: float | None, peaks: Peaks | None) -> RooflinePoint:
+def point(flops: float, bytes_moved: float, seconds: float | None, peaks: Peaks | None) -> RooflinePoint:
     """Place a kernel of so many operations (2 x MACs) and compulsory bytes under the roofs.
 
     A row without operations is judged by its bytes per second alone.
     """
-    intensity = flops / moved if moved else 0.0
+    intensity = flops / bytes_moved if bytes_moved else 0.0
     rate = flops / seconds if seconds and flops else None
     attainable = fraction = bound = None
     if peaks is not None and not flops:
-        fraction = moved / seconds / peaks.bytes_per_s if seconds and moved else None
+        fraction = bytes_moved / seconds / peaks.bytes_per_s if seconds and bytes_moved else None
         bound = "memory"
     elif peaks is not None:
         attainable = peaks.attainable(intensity)

@@ -92,10 +92,10 @@ class GraphModule(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Run the steps on one tensor per Input."""
-        wanted = self.graph.inputs
-        if len(inputs) != len(wanted):
-            raise ShapeError(f"this graph has {len(wanted)} inputs, not {len(inputs)}")
-        values = {value.index: tensor for value, tensor in zip(wanted, inputs, strict=True)}
+        expected = self.graph.inputs
+        if len(inputs) != len(expected):
+            raise ShapeError(f"this graph has {len(expected)} inputs, not {len(inputs)}")
+        values = {value.index: tensor for value, tensor in zip(expected, inputs, strict=True)}
         run(self, self.steps, self.tensors, values, self.last)
         outputs = tuple(values[value.index] for value in self.graph.outputs)
         return outputs[0] if len(outputs) == 1 else outputs

@@ -81,8 +81,8 @@ def drawing(spots: Sequence[Spot], peaks: Peaks) -> list[str]:
         column = round((math.log10(spot.intensity) - axes.left) / (axes.right - axes.left) * (WIDE - 1))
         row = _row(spot.flops_per_s, axes)
         if row is not None:
-            taken = grid[row][column] not in " ─╱"
-            grid[row][column] = "*" if taken and grid[row][column] != mark else mark
+            occupied = grid[row][column] not in " ─╱"
+            grid[row][column] = "*" if occupied and grid[row][column] != mark else mark
     lines = ["GFLOP/s"]
     for number, cells in enumerate(grid):
         value = 10 ** (axes.top - (axes.top - axes.bottom) * number / (HIGH - 1)) / 1e9
@@ -96,9 +96,9 @@ def drawing(spots: Sequence[Spot], peaks: Peaks) -> list[str]:
     return lines
 
 
-def _mark(name: str, taken: Iterable[str]) -> str:
+def _mark(name: str, marks: Iterable[str]) -> str:
     """A row's own name where that is one sign, else the next sign that is free."""
-    used = set(taken)
+    used = set(marks)
     return name if len(name) == 1 and name not in used else next((mark for mark in MARKS if mark not in used), "#")
 
 

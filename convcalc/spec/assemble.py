@@ -165,21 +165,21 @@ def _inputs(
     layer: Layer, values: dict[str, tuple[Value, ...]], last: tuple[Value, ...], called: dict[int, str]
 ) -> tuple[Value, ...]:
     """Return what a layer reads. Raises SpecError where a name or a number of inputs does not fit."""
-    wanted = layer.kind.inputs
+    kind_inputs = layer.kind.inputs
     if layer.sources:
         inputs = tuple(value for name in layer.sources for value in _named(name, layer, values, last))
     else:
         inputs = last
     if layer.kind.variadic:
         return inputs
-    if len(inputs) > len(wanted):
+    if len(inputs) > len(kind_inputs):
         names = ", ".join(values)
         outputs = [called[value.index] for value in inputs if value.index in called]
         if outputs and not any(name in values for name in outputs):  # the layer before has several outputs, and no name
             names = " or ".join(f"NAME.{name.rpartition('.')[2]}" for name in outputs)
             names = f"call the layer before as=NAME, then from={names}"
         raise SpecError(
-            f"{layer.kind.name} takes {len(wanted)} input{'s' if len(wanted) > 1 else ''}, but {len(inputs)} arrive:"
+            f"{layer.kind.name} takes {len(kind_inputs)} input{'s' if len(kind_inputs) > 1 else ''}, but {len(inputs)} arrive:"
             f" choose with from= ({names})",
             layer.spot,
         )

@@ -58,8 +58,8 @@ def _view(node: Node, *, training: bool) -> bool:
             return True
         case ops.Rearrange(split=split, order=order):
             sizes = [size for factors in split for size in factors]
-            moved = [place for place in order if not is_one(sizes[place])]
-            return moved == sorted(moved)
+            places = [place for place in order if not is_one(sizes[place])]
+            return places == sorted(places)
         case ops.Elementwise() as op:
             return op.about.view or (op.about.saves == "mask" and not training)
         case _:

@@ -38,6 +38,6 @@ def step_bytes(node: Node, itemsize: int) -> Size:
     return total(bytes_of(value, itemsize) for value in (*node.inputs, node.output))
 
 
-def intensity(macs: Size, moved: Size) -> float:
+def intensity(macs: Size, bytes_moved: Size) -> float:
     """Return FLOPs per byte: 2 x MACs over the bytes moved."""
-    return 2 * float(macs) / float(moved) if moved else 0.0
+    return 2 * float(macs) / float(bytes_moved) if bytes_moved else 0.0

@@ -207,8 +207,8 @@ def _reduced(field: Field, op: ops.Reduce) -> Field:
         if along is None or along in op.axes:
             out[i, axis, None] = reach if along is None else f"a {op.function} over that axis"
         else:
-            moved = along if op.keep else along - sum(gone < along for gone in op.axes)
-            out[i, axis, moved] = reach
+            axis_after = along if op.keep else along - sum(gone < along for gone in op.axes)
+            out[i, axis, axis_after] = reach
     return out
 
 
@@ -228,8 +228,8 @@ def _concatenated(operands: list[Field], op: ops.Concat, node: Node) -> Field:
         length = _number(value.shape[op.axis])
         for (i, axis, along), reach in field.items():
             if along == op.axis and isinstance(reach, Reach):
-                moved = reach.table(length).through(Window(kernel=1, before=start), size)
-                parts = _join(parts, {(i, axis, along): moved}, size_of=node.output)
+                shifted = reach.table(length).through(Window(kernel=1, before=start), size)
+                parts = _join(parts, {(i, axis, along): shifted}, size_of=node.output)
             else:
                 parts = _join(parts, {(i, axis, along): reach}, size_of=node.output)
         start += length
@@ -274,15 +274,15 @@ def _elementwise(operands: list[Field], op: ops.Elementwise, node: Node) -> Fiel
     aligned: list[Field] = []
     for field, value in zip(operands, node.inputs, strict=True):
         shift = rank - len(value.shape)
-        moved: Field = {}
+        result: Field = {}
         for (i, axis, at), reach in field.items():
             if at is None:
-                moved[i, axis, None] = reach
+                result[i, axis, None] = reach
             elif is_one(value.shape[at]) and not is_one(node.output.shape[at + shift]):
-                moved[i, axis, None] = "a gate of one position"
+                result[i, axis, None] = "a gate of one position"
             else:
-                moved[i, axis, at + shift] = reach
-        aligned.append(moved)
+                result[i, axis, at + shift] = reach
+        aligned.append(result)
     local = _join(*aligned, size_of=node.output)
     along = {(i, axis, None): op.function for (i, axis, at) in local if at is not None and at in op.axes}
     return {**local, **{key: reason for key, reason in along.items() if key not in local}}

@@ -66,8 +66,8 @@ def _through(node: Node, operands: list[Paths]) -> Paths:
             return _each(operands[0], lambda axis: _tiled(axis, out))
         case ops.Unfold():
             rank = len(op.windows)
-            walked = _each(operands[0], lambda axis: _walked(axis, op.windows, out[rank:]))
-            return _each(walked, lambda axis: axis.at(_along(axis) + rank))
+            windowed = _each(operands[0], lambda axis: _walked(axis, op.windows, out[rank:]))
+            return _each(windowed, lambda axis: axis.at(_along(axis) + rank))
         case ops.Einsum():
             return _lettered(operands, op.equation)
         case ops.Resample():
@@ -119,13 +119,13 @@ def _lettered(operands: list[Paths], equation: str) -> Paths:
     reads, result = equation.split("->")
     terms: list[Term] = []
     for letters, operand in zip(reads.split(","), operands, strict=True):
-        moved = _each(
+        operand_paths = _each(
             operand,
             lambda axis, of=letters: (  # type: ignore[misc]
                 axis.at(result.index(of[_along(axis)])) if of[_along(axis)] in result else axis.summed()
             ),
         )
-        terms += moved
+        terms += operand_paths
     return tuple(terms)
 
 
@@ -167,13 +167,13 @@ def _concatenated(operands: list[Paths], op: ops.Concat, node: Node) -> Paths:
     terms: list[Term] = []
     start, size = 0, node.output.shape[op.axis]
     for operand, value in zip(operands, node.inputs, strict=True):
-        moved = _each(
+        part = _each(
             operand,
             lambda axis, at=start: (  # type: ignore[misc]
                 axis.after(size, lambda i: (i - at,)) if axis.along == op.axis else axis
             ),
         )
-        terms += moved
+        terms += part
         start += value.shape[op.axis]
     return tuple(terms)
 
@@ -236,6 +236,6 @@ def reached(terms: Paths, source: int, position: tuple[int, ...]) -> set[tuple[i
     positions: set[tuple[int, ...]] = set()
     for i, axes in terms:
         if i == source:
-            picked = [axis.rows[0] if axis.along is None else axis.rows[position[axis.along - 2]] for axis in axes]
-            positions.update(product(*map(places, picked)))
+            rows = [axis.rows[0] if axis.along is None else axis.rows[position[axis.along - 2]] for axis in axes]
+            positions.update(product(*map(places, rows)))
     return positions

@@ -83,8 +83,8 @@ def _parts(layers: Counter[Layer], count: int) -> Iterator[tuple[Layer, ...]]:
         return
     layer, there = min(layers.items())
     rest = Counter({key: n for key, n in layers.items() if key != layer})
-    for taken in range(min(there, count), -1, -1):
-        yield from ((layer,) * taken + more for more in _parts(rest, count - taken))
+    for number in range(min(there, count), -1, -1):
+        yield from ((layer,) * number + more for more in _parts(rest, count - number))
 
 
 class _Budget:

@@ -219,8 +219,8 @@ def _per_axis(values: Sequence[tuple[int, ...]], rank: int, what: str) -> list[l
 
 def _axis_report(gridding: Gridding, *, suggest: bool) -> AxisReport:
     counts = path_counts(gridding.layers) if countable(gridding.layers) else None
-    wanted = suggest and not gridding.exact.full
-    near = repairs(gridding.rates, gridding.kernels) if wanted else None
+    suggests = suggest and not gridding.exact.full
+    near = repairs(gridding.rates, gridding.kernels) if suggests else None
     return AxisReport(
         gridding=gridding,
         path_counts=counts,
@@ -228,7 +228,7 @@ def _axis_report(gridding: Gridding, *, suggest: bool) -> AxisReport:
         teeth=_teeth(gridding),
         suggest=suggest,
         repairs=near,
-        replacement=_replacement(gridding) if wanted and near is None else None,
+        replacement=_replacement(gridding) if suggests and near is None else None,
     )
 
 

@@ -102,9 +102,9 @@ def _graph(kind: Kind, formula: Formula) -> tuple[GraphStep, ...]:
 def _worked(layer: Layer, subject: Subject, formula: Formula, numbers: dict[Any, Any]) -> tuple[WorkedNumber, ...]:
     """The formula with the numbers in, and what it comes to; checked against the answer of the other commands."""
     graph = subject.graph
-    counts = params(graph)
+    sums = params(graph)
     counted = {
-        "weights": counts.weights, "biases": counts.biases, "norm": counts.norm, "params": counts.total, "macs": macs(graph),
+        "weights": sums.weights, "biases": sums.biases, "norm": sums.norm, "params": sums.total, "macs": macs(graph),
         **{f"other: {name}": count for name, count in other(graph).items()},
     }  # fmt: skip
     rows = []

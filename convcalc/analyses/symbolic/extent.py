@@ -60,8 +60,8 @@ def _through(node: Node, operands: list[Extents]) -> Extents:
         case ops.Unfold():
             return _walked(operands[0], op.windows[-1])
         case ops.Sample():
-            moved = _walked(operands[0], op.windows[-1]) if op.windows else {}
-            return _join(moved, *(_whole(s, ANYWHERE) for s in operands))
+            lengthened = _walked(operands[0], op.windows[-1]) if op.windows else {}
+            return _join(lengthened, *(_whole(s, ANYWHERE) for s in operands))
         case ops.Pool():
             if op.windows:
                 return _walked(operands[0], op.windows[-1])
@@ -106,8 +106,8 @@ def _walked(extents: Extents, window: Any) -> Extents:
     def further(e: Extent) -> Extent:
         grown = sympy.sympify(window.dilation * (window.kernel - 1) * e.jump)
         if sympy.sympify(e.jump).is_integer:
-            moved = _moved(e, window.before)
-            return moved._replace(last=moved.last + grown, jump=e.jump * window.stride)
+            lengthened = _moved(e, window.before)
+            return lengthened._replace(last=lengthened.last + grown, jump=e.jump * window.stride)
         return e._replace(last=e.last + sympy.ceiling(grown), jump=e.jump * window.stride)
 
     return _each(extents, further)
@@ -151,8 +151,8 @@ def _rearranged(extents: Extents, op: ops.Rearrange, node: Node) -> Extents:
     if len(new) < 3:
         return _whole(extents, "flatten")
     ratio = sympy.sympify(new[-1]) / old[-1]
-    moved = op.merge[-1] > 1 and op.order[-op.merge[-1]] == sum(map(len, op.split)) - len(op.split[-1])
-    return _each(extents, lambda e: e._replace(jump=e.jump / ratio)) if moved else extents
+    changes = op.merge[-1] > 1 and op.order[-op.merge[-1]] == sum(map(len, op.split)) - len(op.split[-1])
+    return _each(extents, lambda e: e._replace(jump=e.jump / ratio)) if changes else extents
 
 
 def _elementwise(node: Node, op: ops.Elementwise, operands: list[Extents]) -> Extents:

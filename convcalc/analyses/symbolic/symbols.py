@@ -96,13 +96,13 @@ def symbol(name: str, *, zero: bool = False) -> Any:
 def letters(kind: Kind, chosen: dict[str, Any]) -> dict[str, Any]:
     """Return a symbol for every size among the arguments of a kind that was not given a number."""
     symbols: dict[str, Any] = {}
-    taken: set[str] = set()
+    names: set[str] = set()
     for name, argument in kind.arguments.items():
         if name in chosen or name == (kind.channels or "in_channels") or not _free(kind, argument):
             continue
         letter = kind.letters.get(name, LETTERS.get(name, name))
-        letter = name if letter in taken else letter
-        taken.add(letter)
+        letter = name if letter in names else letter
+        names.add(letter)
         symbols[name] = symbol(letter, zero=name in ("padding", "output_padding", "loops"))
     return symbols
 

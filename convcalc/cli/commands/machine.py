@@ -41,10 +41,10 @@ def command(
     """
     check_output(out)
     given = per_second(flops, "--peak-flops"), per_second(bandwidth, "--peak-bw")
-    wanted = setups(device, dtype, "nchw", "eager", "forward", threads(thread_count))
-    if len(wanted) > 1:
+    choices = setups(device, dtype, "nchw", "eager", "forward", threads(thread_count))
+    if len(choices) > 1:
         raise SpecError("machine takes one --dtype and one number of --threads")
-    setup = wanted[0]
+    setup = choices[0]
     with bar() as progress:
         run, measured = measure_roofs(setup, refresh=refresh, progress=progress)
     machine, peaks = run.machine, measured.override(*given)

@@ -155,12 +155,12 @@ def _rows(by_batch: dict[int | None, list[Subject]], options: ProfileOptions) ->
         foot += [f"{row.title}: {' '.join(row.explanation)}" for row in rows if row.explanation]
     shown = tables(rows, head, foot, details=options.details)
     undrawn = _draw(shown, report, head[0], options)
-    told = [*hints(first), *run.hints, *undrawn, *failures(rows)]
-    told += [report.store_failure] if report.store_failure else []
+    messages = [*hints(first), *run.hints, *undrawn, *failures(rows)]
+    messages += [report.store_failure] if report.store_failure else []
     if run.interrupted:
-        told.append(f"interrupted: {plural(len(rows), 'row')} of {report.row_count} done")
+        messages.append(f"interrupted: {plural(len(rows), 'row')} of {report.row_count} done")
     with once_interrupted(run.interrupted):
-        code = emit(Answer("profile", report.to_dict(), shown, hints=told), options.form, options.out)
+        code = emit(Answer("profile", report.to_dict(), shown, hints=messages), options.form, options.out)
     if run.interrupted:
         return INTERRUPTED
     misused = report.store_failure or (undrawn and options.plot) or any(row.failed for row in rows)

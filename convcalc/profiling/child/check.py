@@ -70,22 +70,22 @@ def _reference(prepared: Prepared, setup: Setup) -> list[Tensor | None]:
         with torch.no_grad():
             return list(outputs(calls(*inputs)))
     leaves = [tensor.requires_grad_() for tensor in inputs]
-    wanted = [*leaves, *(p for p in twin.parameters() if p.requires_grad)]
+    trainable = [*leaves, *(p for p in twin.parameters() if p.requires_grad)]
     given = [value.detach().cpu().double() for value in prepared.gradients]
-    return list(torch.autograd.grad(outputs(calls(*leaves)), wanted, given, allow_unused=True))
+    return list(torch.autograd.grad(outputs(calls(*leaves)), trainable, given, allow_unused=True))
 
 
 def _rounded(call: Callable[..., Tensor], dtype: torch.dtype) -> Callable[..., Tensor]:
     return lambda *inputs: call(*inputs).to(dtype).double()
 
 
-def _compare(got: Any, wanted: list[Tensor | None], graph: Graph, setup: Setup, against: str) -> Check:
+def _compare(got: Any, references: list[Tensor | None], graph: Graph, setup: Setup, against: str) -> Check:
     contractions = sum(bool(macs_of(node)) for node in graph.nodes)
     forward = setup.direction == "forward"
     allowed = (ALLOWED if forward else ALLOWED_GRADIENTS)[_numbers(setup)] * math.sqrt(max(1, contractions))
     error = _largest if forward else _mean
     worst = 0.0
-    for output, reference in zip(got, wanted, strict=True):
+    for output, reference in zip(got, references, strict=True):
         if output is None and reference is None:
             continue
         if output is None or reference is None:  # a gradient that is missing
@@ -125,11 +125,11 @@ def _sampled(prepared: Prepared, node: Node, graph: Graph, setup: Setup) -> Chec
     bias = next((parameter for parameter in weights if parameter.dim() == 1), None)
     generator = torch.Generator().manual_seed(0)
     places = [torch.randint(size, (POSITIONS,), generator=generator) for size in (y.shape[0], *y.shape[2:])]
-    wanted = by_hand(node, x, weight, places)
+    reference = by_hand(node, x, weight, places)
     if bias is not None:
-        wanted = wanted + bias.double()
+        reference = reference + bias.double()
     got = y.movedim(1, -1)[tuple(places)]
-    return _compare([got], [wanted], graph, setup, f"{POSITIONS} outputs by hand in float64")
+    return _compare([got], [reference], graph, setup, f"{POSITIONS} outputs by hand in float64")
 
 
 def by_hand(node: Node, x: Tensor, weight: Tensor, places: list[Tensor]) -> Tensor:

@@ -16,15 +16,15 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 ACCELERATORS = ("cuda", "mps", "xpu")
 
 
-def pick_device(wanted: str) -> torch.device:
+def pick_device(device: str) -> torch.device:
     """Return the device for `auto`, `cpu`, `cuda`, `mps` or `xpu`. Raises UnavailableError where there is none."""
     there = [name for name in ACCELERATORS if _available(name)]
-    if wanted == "auto":
-        wanted = there[0] if there else "cpu"
-    if wanted != "cpu" and wanted not in there:
+    if device == "auto":
+        device = there[0] if there else "cpu"
+    if device != "cpu" and device not in there:
         has = f"it has {', '.join(there)}" if there else "or this torch is a CPU build"
-        raise UnavailableError(f"there is no {wanted.upper()} device here ({has}): use --device cpu")
-    return torch.device(wanted)
+        raise UnavailableError(f"there is no {device.upper()} device here ({has}): use --device cpu")
+    return torch.device(device)
 
 
 def _available(name: str) -> bool:

@@ -46,9 +46,9 @@ def measure_peaks(setup: Setup, *, synchronise: Callable[[], None] = lambda: Non
 
 def _far(setup: Setup, cache: int | None) -> int:
     """The bytes of an array that is in no cache, three of which fit into memory with room to spare."""
-    wanted = max(LEAST_BYTES, min(4 * (cache or 0), MOST_BYTES)) if setup.device == "cpu" else GPU_BYTES
+    size = max(LEAST_BYTES, min(4 * (cache or 0), MOST_BYTES)) if setup.device == "cpu" else GPU_BYTES
     free = free_bytes(torch.device(setup.device))
-    return wanted if free is None else min(wanted, free // 8)
+    return size if free is None else min(size, free // 8)
 
 
 def _products(setup: Setup, task: Task, synchronise: Callable[[], None]) -> tuple[float, int, str]:

@@ -223,15 +223,15 @@ def _time(contenders: Sequence[_Contender], plan: Plan, left: float, share: floa
         counters = noise.read()
         measured = interleaved([row.block for row in contenders], task.within(each))
         during = noise.between(counters, noise.read(), plan.threads)
-        moved = yardstick(look) / before
+        drift = yardstick(look) / before
         took = sum(sum(row.times) * row.calls for row in measured)
         room = end - time.perf_counter() > 1.5 * took
-        if retried or not room or 1 / (1 + MAX_DRIFT) <= moved <= 1 + MAX_DRIFT:
+        if retried or not room or 1 / (1 + MAX_DRIFT) <= drift <= 1 + MAX_DRIFT:
             break
         retried = True
     for row, timing in zip(contenders, measured, strict=True):
         row.observation = replace(
-            row.observation, warm_cache=timing, noise=during, drift_ratio=moved, reference_matmul_s=before,
+            row.observation, warm_cache=timing, noise=during, drift_ratio=drift, reference_matmul_s=before,
             retried=retried, page_faults=_faults(row, timing.median, end), throttling=backend.throttled(),
             device_state=tuple({**backend.state(), **_extras(row, backend, end)}.items()),
         )  # fmt: skip

@@ -159,8 +159,8 @@ def _unfolded(b: Builder, x: Value, axis: int, size: int, step: int) -> Value:
     walks = [Window(kernel=1)] * rank
     walks[axis - 2] = Window(kernel=size, stride=step)
     laid = b.unfold(x, tuple(walks))
-    moved = permute(b, laid, [0, 1, *range(2 + rank, 2 + 2 * rank), *range(2, 2 + rank)])
-    return reshape(b, moved, (*moved.shape[: 2 + rank], size))
+    patches = permute(b, laid, [0, 1, *range(2 + rank, 2 + 2 * rank), *range(2, 2 + rank)])
+    return reshape(b, patches, (*patches.shape[: 2 + rank], size))
 
 
 @reads("flatten")
