@@ -1,4 +1,4 @@
-"""The pen: every step is checked as it is written. Recipes and readers of torch models write with it."""
+"""`Builder`: every step is checked as it is written. Recipes and readers of torch models write with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pen: scopes, rules with three meanings, decisions."""
+"""`Builder`: scopes, rules with three meanings, decisions."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from convcalc.analyses.counts.macs import macs, other
-from convcalc.analyses.counts.memory import bytes_of, held, memory, storages
+from convcalc.analyses.counts.memory import bytes_of, is_stored, memory, storages
 from convcalc.analyses.counts.params import Params, params
 from convcalc.analyses.counts.report import count as count_layers
 from convcalc.analyses.counts.segments import segments
@@ -112,9 +112,9 @@ def test_a_symbol_filled_in_later_answers_as_the_number(name: str, data: st.Data
         else value
         for key, value in arguments.items()
     }
-    pen = Builder(assume=lambda holds: bool(holds.subs(filled)))  # type: ignore[attr-defined]
+    builder = Builder(assume=lambda holds: bool(holds.subs(filled)))  # type: ignore[attr-defined]
     try:
-        graph = all_kinds()[name].build(*shapes_, builder=pen, **swapped)
+        graph = all_kinds()[name].build(*shapes_, builder=builder, **swapped)
     except (UnsupportedError, ShapeError, SpecError):
         assume(False)
     assert all(bool(sympy.sympify(one.holds).subs(filled)) for one in graph.constraints)
@@ -433,7 +433,7 @@ def test_peak_memory_is_at_least_every_step_and_at_most_the_sum(name: str, data:
     found, step = memory(graph, 4), training(graph, 4)
     roots = storages(graph)
     sizes = {node.output.index: bytes_of(node.output, 4) for node in graph.nodes}
-    fixed = {node.output.index for node in graph.nodes if held(node)}
+    fixed = {node.output.index for node in graph.nodes if is_stored(node)}
     every = sum(size for index, size in sizes.items() if index not in fixed and roots[index] == index)
     assert found.everything == every
     for node in graph.nodes:

@@ -220,14 +220,14 @@ def sames(sizes: Sequence[int], windows: Sequence[Window]) -> list[Same]:
         max(0, (ceil_div(size, window.stride) - 1) * window.stride + window.span - size)
         for size, window in zip(sizes, windows, strict=True)
     ]
-    ways = [
+    conventions = [
         ("as written", [window.before for window in windows], [window.after for window in windows]),
         ("torch same", [pad // 2 for pad in full], [pad - pad // 2 for pad in full]),
         ("TensorFlow SAME", [pad // 2 for pad in tensorflow], [pad - pad // 2 for pad in tensorflow]),
         ("half the kernel", halves, halves),
     ]
     layers = []
-    for name, before, after in ways:
+    for name, before, after in conventions:
         if name == "torch same" and any(window.stride != 1 for window in windows):
             continue
         shifted = [w._replace(before=b, after=a) for w, b, a in zip(windows, before, after, strict=True)]

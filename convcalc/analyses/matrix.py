@@ -71,7 +71,7 @@ def matrix(graph: Graph) -> Matrix:
 
     Raises UnsupportedError for any other graph and ShapeError where there are more entries than can be listed.
     """
-    node = walking(graph)
+    node = window_step(graph)
     x, weight, out = node.inputs[0], node.inputs[1], node.output
     if not known(*x.shape[1:], *out.shape[1:]):
         raise ShapeError("a matrix needs the input's size: give it with -i")
@@ -87,7 +87,7 @@ def matrix(graph: Graph) -> Matrix:
     )
 
 
-def walking(graph: Graph) -> Node:
+def window_step(graph: Graph) -> Node:
     """Return the only step of a graph that is no tensor. Raises UnsupportedError where there are others."""
     steps = [node for node in graph.nodes if not isinstance(node.op, SOURCES)]
     if len(steps) != 1 or not isinstance(steps[0].op, (ops.Conv, ops.ConvTranspose)):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from convcalc import ops
 from convcalc.analyses.counts.report import shapes_json
-from convcalc.analyses.matrix import Matrix, matrix, walking
+from convcalc.analyses.matrix import Matrix, matrix, window_step
 from convcalc.documents import plain
 from convcalc.subject import Subject
 
@@ -58,12 +58,12 @@ def matrix_report(subject: Subject, *, transpose: bool = False) -> MatrixReport:
     graph = subject.graph
     whole = matrix(graph)
     shown = whole.transposed if transpose else whole
-    return MatrixReport(subject, shown, transpose, transposed_words(graph), len(walking(graph).inputs) > 2)
+    return MatrixReport(subject, shown, transpose, transposed_words(graph), len(window_step(graph).inputs) > 2)
 
 
 def transposed_words(graph: Graph) -> str:
     """Return the layer whose matrix is the transpose, as words: the same weights, in and out exchanged."""
-    node = walking(graph)
+    node = window_step(graph)
     op, x, out = node.op, node.inputs[0], node.output
     assert isinstance(op, ops.CONVOLUTIONS)
     direct = isinstance(op, ops.Conv)

@@ -30,7 +30,7 @@ def one_position(value: Value) -> bool:
     return all(map(is_one, value.spatial))
 
 
-def moved(node: Node) -> tuple[int, ...] | None:
+def stride_one_shift(node: Node) -> tuple[int, ...] | None:
     """Return by how much each axis is moved by a step that keeps to stride 1; None where it ends a run."""
     op, rank = node.op, len(node.output.shape) - 2
     match op:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcalc import ops
-from convcalc.analyses.counts.memory import held
+from convcalc.analyses.counts.memory import is_stored
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node, Value
@@ -61,8 +61,8 @@ def steps(graph: Graph, show: Show = str) -> list[Step]:
         if isinstance(node.op, ops.SOURCES) or not node.inputs:
             continue
         last = sequence[-1] if sequence else None
-        data = [value for value in node.inputs if not held(graph.nodes[value.index])]
-        said = does(node, show)
+        data = [value for value in node.inputs if not is_stored(graph.nodes[value.index])]
+        said = describe_step(node, show)
         if (not data and not isinstance(node.op, ops.Einsum)) or said == MOVED:
             numbers[node.output.index] = data[0].index if data else -1
             continue
@@ -79,11 +79,11 @@ def steps(graph: Graph, show: Show = str) -> list[Step]:
             sequence.append(Step(".".join(node.scope[1:]) or "-", said, node.output))
     if not sequence and graph.nodes:  # nothing but a new layout: that is what the kind does
         only = graph.nodes[-1]
-        return [Step(".".join(only.scope[1:]) or "-", does(only, show), only.output)]
+        return [Step(".".join(only.scope[1:]) or "-", describe_step(only, show), only.output)]
     return sequence
 
 
-def does(node: Node, show: Show = str) -> str:
+def describe_step(node: Node, show: Show = str) -> str:
     """Return what one step does, in words."""
     op = node.op
     match op:

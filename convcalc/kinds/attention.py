@@ -140,8 +140,8 @@ def resnest_bottleneck(
     if not strides and b.decide(equal(outer, x.channels)):
         return b.relu(b.add(y, x))
     with b.scope("shortcut"):
-        around = b.pool("avg", x, stride, ceil_mode=True, count_padding=False) if strides else x
-        return b.relu(b.add(y, conv_norm(b, around, outer, 1, act="")))
+        shortcut = b.pool("avg", x, stride, ceil_mode=True, count_padding=False) if strides else x
+        return b.relu(b.add(y, conv_norm(b, shortcut, outer, 1, act="")))
 
 
 @kind(source="arXiv:1903.06586 (implus/SKNet)", as_structure=("mid_channels", "out_channels"))

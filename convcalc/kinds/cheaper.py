@@ -54,10 +54,10 @@ def octave(
     halves = not b.decide(equal(stride, 1))
     if halves:
         b.require(equal(stride, 2), "stride ({s}) must be 1 or 2", s=stride)
-    few = part_of(alpha_out, out_channels)
-    many = out_channels - few
+    low_channels = part_of(alpha_out, out_channels)
+    high_channels = out_channels - low_channels
     if alpha_out > 0:
-        b.require(few >= 1, "alpha_out leaves no low channel of {o}", o=out_channels)
+        b.require(low_channels >= 1, "alpha_out leaves no low channel of {o}", o=out_channels)
     paths = Paths(b, high, low, kernel_size, padding, dilation, groups, bias, bias_paths, ceil_mode)
     if halves:
         paths.high = paths.pooled(high)
@@ -71,10 +71,10 @@ def octave(
                 equal(target, half), "the low map is {half} where half of {size} is needed", half=half, size=size,
             )  # fmt: skip
     outputs = []
-    if not (isinstance(many, int) and many == 0):
-        outputs.append(paths.to_high(many, halves))
+    if not (isinstance(high_channels, int) and high_channels == 0):
+        outputs.append(paths.to_high(high_channels, halves))
     if alpha_out > 0:
-        outputs.append(paths.to_low(few, halves))
+        outputs.append(paths.to_low(low_channels, halves))
     if norm:
         outputs = [b.batch_norm(y) for y in outputs]
     return outputs[0] if len(outputs) == 1 else (outputs[0], outputs[1])
@@ -289,6 +289,6 @@ def ghost_bottleneck(
     if not strides and b.decide(equal(x.channels, out_channels)):
         return b.add(y, x)
     with b.scope("shortcut"):
-        around = depthwise_norm(b, x, kernel_size, stride=stride, padding=half, act="", form=form)
-        around = conv_norm(b, around, out_channels, 1, act="", form=form)
-    return b.add(y, around)
+        shortcut = depthwise_norm(b, x, kernel_size, stride=stride, padding=half, act="", form=form)
+        shortcut = conv_norm(b, shortcut, out_channels, 1, act="", form=form)
+    return b.add(y, shortcut)

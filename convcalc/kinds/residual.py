@@ -156,7 +156,7 @@ def se_resnet_bottleneck(
     return b.relu(b.add(y, shortcut_of(b, x, outer, stride, shortcut, form)))
 
 
-def _around(b: Builder, x: Value, y: Value, stride: Sizes) -> Value:
+def _with_shortcut(b: Builder, x: Value, y: Value, stride: Sizes) -> Value:
     """Add the input where the block keeps the shape."""
     same = is_unit(b, stride, len(x.spatial)) and b.decide(equal(x.channels, y.channels))
     return b.add(y, x) if same else y
@@ -210,7 +210,7 @@ def inverted_residual(
         y = gate(b, y, squeeze_channels, inner="silu" if activation == "silu" else "relu", outer=outer_gate)
     with b.scope("project"):
         y = conv_norm(b, y, outer, 1, act="", form=form)
-    return _around(b, x, y, stride)
+    return _with_shortcut(b, x, y, stride)
 
 
 @kind(source="arXiv:2104.00298 (torchvision)")
@@ -251,4 +251,4 @@ def fused_mbconv(
     if not single:
         with b.scope("project"):
             y = conv_norm(b, y, outer, 1, act="", form=form)
-    return _around(b, x, y, stride)
+    return _with_shortcut(b, x, y, stride)

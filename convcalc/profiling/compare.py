@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from convcalc.documents import plain
 from convcalc.profiling.causes import explain_pair
 from convcalc.profiling.fields import to_json
-from convcalc.profiling.intervals import ALIKE, AMBIGUOUS, Interval, ratio, verdict
+from convcalc.profiling.intervals import AMBIGUOUS, SAME_WITHIN, Interval, ratio, verdict
 from convcalc.profiling.report import DEFAULT
 from convcalc.profiling.row import Comparison, Row
 from convcalc.profiling.run import Limits, Run, measure_groups
@@ -53,7 +53,7 @@ def _comparison(interval: Interval | None, row: Row, base: Row) -> Comparison:
     if interval is None or row.timing.median_s is None or base.timing.median_s is None:
         return Comparison(time_ratio=None, time_ratio_interval=None, verdict=None)
     medians = row.timing.median_s / base.timing.median_s
-    contradiction = (interval.value - 1) * (medians - 1) < 0 and not 1 / (1 + ALIKE) < medians < 1 + ALIKE
+    contradiction = (interval.value - 1) * (medians - 1) < 0 and not 1 / (1 + SAME_WITHIN) < medians < 1 + SAME_WITHIN
     unclear = row.timing.samples < MIN_ROUNDS or contradiction
     return Comparison(
         time_ratio=interval.value,

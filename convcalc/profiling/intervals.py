@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ALIKE = 0.02
+SAME_WITHIN = 0.02
 """Ratios this close to one are called the same: two copies of one layer differ by where their tensors lie."""
 ALIKE_RUNS = 0.05
 """The same of two runs, each in a process of its own with its own luck in memory."""
-FAR = 14.8
+FAR_SCORE = 14.8
 """Modified Z-score past which a sample is flagged (Iglewicz and Hoaglin's score; the bound is hyperfine's)."""
 FASTER, SLOWER, SAME, AMBIGUOUS = "FASTER", "SLOWER", "SAME", "AMBIGUOUS"
 
@@ -52,11 +52,11 @@ def _resemblance(values: Sequence[float], middle: float) -> float:
     above = [1.0 if value > middle else -1.0 if value < middle else 0.0 for value in values]
     count = len(above)
     whole = sum(sign * sign for sign in above)
-    chance = 2 / math.sqrt(count)
+    threshold = 2 / math.sqrt(count)
     ratio = 1.0
     for lag in range(1, count // 2):
         correlation = sum(map(operator.mul, above[lag:], above[:-lag])) / whole if whole else 0.0
-        if correlation <= chance:
+        if correlation <= threshold:
             break
         ratio += 2 * correlation
     return ratio
@@ -87,7 +87,7 @@ def outliers(values: Sequence[float]) -> int:
     spread = statistics.median([abs(value - middle) for value in values])
     if spread == 0:
         return 0
-    return sum(0.6745 * abs(value - middle) / spread > FAR for value in values)
+    return sum(0.6745 * abs(value - middle) / spread > FAR_SCORE for value in values)
 
 
 def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Interval:
@@ -100,7 +100,7 @@ def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Interva
     )
 
 
-def verdict(interval: Interval, alike: float = ALIKE) -> str:
+def verdict(interval: Interval, alike: float = SAME_WITHIN) -> str:
     """Say of time B over time A whether B is FASTER or SLOWER than A, the SAME within `alike`, or AMBIGUOUS.
 
     >>> verdict(Interval(1.10, 1.08, 1.12)), verdict(Interval(1.01, 0.99, 1.015)), verdict(Interval(1.03, 0.9, 1.2))

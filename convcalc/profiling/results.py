@@ -16,7 +16,7 @@ from convcalc.profiling.observation import kernel_share, reorder_share
 from convcalc.profiling.plan import LAYOUTS, PASSES, can_prepack, packable
 from convcalc.profiling.roofline import point
 from convcalc.profiling.row import Identity, Kernels, Noise, Row, Timing, Work
-from convcalc.profiling.status import judge
+from convcalc.profiling.status import status_of
 from convcalc.sizes import total
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def identity(job: Job) -> Identity:
 def to_row(job: Job, observation: Observation, peaks: Peaks | None) -> Row:
     """Return the row of a job and what was seen of it, under these roofs."""
     work = _work(job, observation)
-    verdict = judge(observation)
+    verdict = status_of(observation)
     timing = _timing(observation)
     return Row(
         identity=identity(job),

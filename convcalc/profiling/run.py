@@ -170,7 +170,7 @@ class _Child:
         deadline = session.Deadline(plan.seconds, len(plan.groups))
         for event in session.run(plan, deadline):
             self.hear(event, progress)
-        return plan.seconds - deadline.left()
+        return plan.seconds - deadline.seconds_left()
 
     def hear(self, event: Event, progress: Progress) -> None:
         """Take in what a child tells, and show it."""

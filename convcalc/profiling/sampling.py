@@ -104,26 +104,26 @@ def interleaved(
         return [Measurement(times=(sample,), calls=1, settled=False) for sample in once]
     counts = [_warm(block, limits, wall) for block in blocks]
     times: list[list[float]] = [[] for _ in blocks]
-    order, chance, spent, begin, look = list(range(len(blocks))), random.Random(seed), 0.0, wall(), limits.samples
+    order, rng, spent, begin, next_check = list(range(len(blocks))), random.Random(seed), 0.0, wall(), limits.samples
     with _no_collection():
         while True:
-            chance.shuffle(order)
+            rng.shuffle(order)
             for place in order:
                 elapsed = blocks[place](counts[place])
                 spent += elapsed
                 times[place].append(elapsed / counts[place])
             spent = max(spent, wall() - begin)
-            if spent >= most or (spent >= limits.min_s * len(blocks) and len(times[0]) >= look):
-                look = max(look, len(times[0])) * 21 // 20 + 1
-                if spent >= most or all(_known(sample, limits) for sample in times):
+            if spent >= most or (spent >= limits.min_s * len(blocks) and len(times[0]) >= next_check):
+                next_check = max(next_check, len(times[0])) * 21 // 20 + 1
+                if spent >= most or all(_precise(sample, limits) for sample in times):
                     break
     return [
-        Measurement(times=tuple(sample), calls=count, settled=_known(sample, limits))
+        Measurement(times=tuple(sample), calls=count, settled=_precise(sample, limits))
         for sample, count in zip(times, counts, strict=True)
     ]
 
 
-def _known(times: list[float], limits: Task) -> bool:
+def _precise(times: list[float], limits: Task) -> bool:
     return len(times) >= limits.samples and half_width(times) <= limits.precision
 
 

@@ -61,7 +61,7 @@ def run(plan: Plan, deadline: Deadline | None = None) -> Iterator[Event]:
             died = child.reason(deadline)
         if not deadline.started:
             raise errors.ConvcalcError(f"the measuring process ended before its first row: {died}")
-        lost = len(plan.groups) if deadline.left() == 0 else done + 1
+        lost = len(plan.groups) if deadline.seconds_left() == 0 else done + 1
         for number in range(done, lost):
             why = died if number == done else deadline.over()
             yield {
@@ -70,7 +70,7 @@ def run(plan: Plan, deadline: Deadline | None = None) -> Iterator[Event]:
                 "observations": [to_json(Observation(failure=why))] * len(plan.groups[number]),
             }
         offset += lost
-        plan = replace(plan, groups=plan.groups[lost:], seconds=deadline.left(), peaks=())
+        plan = replace(plan, groups=plan.groups[lost:], seconds=deadline.seconds_left(), peaks=())
         if not plan.groups:
             return
         deadline.pause()  # a new child's start is no measuring
@@ -106,7 +106,7 @@ class Deadline:
             self.end += now - self.paused
         self.paused = None
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Return how many seconds of the plan's time are left."""
         return max(self.end - (self.paused or time.monotonic()), 0.0) if self.started else self.seconds
 
@@ -114,7 +114,7 @@ class Deadline:
         """Return how long to wait for the next event."""
         if not self.started or self.paused is not None:
             return SLOW_START_S
-        return self.left() + self.grace
+        return self.seconds_left() + self.grace
 
     def over(self) -> str:
         """Return why a row was not timed."""

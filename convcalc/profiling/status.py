@@ -49,7 +49,7 @@ class Judgement(NamedTuple):
     advice: tuple[str, ...]
 
 
-def judge(observation: Observation) -> Judgement:
+def status_of(observation: Observation) -> Judgement:
     """Judge one row by what was seen."""
     if observation.warm_cache is None:
         return Judgement(Status.FAILED, (observation.failure,), ())

@@ -186,7 +186,7 @@ def _sample(op: ops.Sample, x: Tensor, offsets: Tensor, *mask: Tensor) -> Tensor
         raise UnsupportedError("sampling runs on two spatial axes only")
     batch, _channels, taps_h, taps_w, height, width = op.shape
     size_h, size_w = x.shape[2:]
-    down, across = (_walked(window, size, x) for window, size in zip(op.windows, (height, width), strict=True))
+    down, across = (_positions(window, size, x) for window, size in zip(op.windows, (height, width), strict=True))
     fields = offsets.reshape(batch, op.groups, taps_h, taps_w, 2, height, width)
     places_h = fields[..., 0, :, :] + down[:, None, :, None]
     places_w = fields[..., 1, :, :] + across[None, :, None, :]
@@ -200,7 +200,7 @@ def _sample(op: ops.Sample, x: Tensor, offsets: Tensor, *mask: Tensor) -> Tensor
     return columns.reshape(op.shape)
 
 
-def _walked(window: Window, outputs: int, like: Tensor) -> Tensor:
+def _positions(window: Window, outputs: int, like: Tensor) -> Tensor:
     """Position that tap t of output i reads, as (taps, outputs)."""
     taps: Any = torch.arange(window.kernel, device=like.device)[:, None]
     starts: Any = torch.arange(outputs, device=like.device)[None, :]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PLACES, ROWS = "_places", "_rows"
 """What the row and column of each entry of a sparse constant, and its number of rows, are called beside it."""
-MANY = 10**8
+MAX_PERMUTED = 10**8
 """Up to so many places the entries of a sparse constant are drawn without repetition."""
 
 
@@ -58,7 +58,7 @@ def run(
             continue
         index = item.output.index
         if index in tensors:
-            values[index] = _held(module, tensors[index])
+            values[index] = _stored(module, tensors[index])
             continue
         inputs = [values[value.index] for value in item.inputs]
         for value in item.inputs:
@@ -100,12 +100,12 @@ class GraphModule(nn.Module):
         outputs = tuple(values[value.index] for value in self.graph.outputs)
         return outputs[0] if len(outputs) == 1 else outputs
 
-    def tensors_held(self) -> dict[int, Any]:
+    def stored_tensors(self) -> dict[int, Any]:
         """Return the parameters and buffers as steps read them, by the index of their value."""
-        tensors = {index: _held(self, name) for index, name in self.tensors.items()}
+        tensors = {index: _stored(self, name) for index, name in self.tensors.items()}
         for module in self.modules():
             if isinstance(module, ScopeModule):
-                tensors |= {index: _held(module, name) for index, name in module.tensors.items()}
+                tensors |= {index: _stored(module, name) for index, name in module.tensors.items()}
         return tensors
 
     def _write_turns(self, scopes: dict[Path, ScopeModule]) -> None:
@@ -158,14 +158,18 @@ def _hold_constant(
         return
     rows, columns = op.shape
     room = rows * columns
-    flat = torch.randperm(room)[: op.nonzeros] if op.nonzeros <= room < MANY else torch.randint(room, (op.nonzeros,))
+    flat = (
+        torch.randperm(room)[: op.nonzeros]
+        if op.nonzeros <= room < MAX_PERMUTED
+        else torch.randint(room, (op.nonzeros,))
+    )
     places = torch.stack((flat // columns, flat % columns)).to(device)
     scope.register_buffer(name, torch.full((op.nonzeros,), op.value, device=device, dtype=dtype))
     scope.register_buffer(name + PLACES, places)
     setattr(scope, name + ROWS, rows)
 
 
-def _held(module: nn.Module, name: str) -> Any:
+def _stored(module: nn.Module, name: str) -> Any:
     """Return a parameter or buffer as steps read it."""
     tensor = getattr(module, name)
     places = getattr(module, name + PLACES, None)

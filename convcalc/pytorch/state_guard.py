@@ -19,7 +19,7 @@ BOXES: tuple[type, ...] = (list, dict, set, OrderedDict)
 
 
 @contextmanager
-def untouched(model: nn.Module) -> Iterator[None]:
+def restore_after(model: nn.Module) -> Iterator[None]:
     """Put every module's attributes and the random state back as they were."""
     plain = [module for module in model.modules() if not isinstance(module, torch.jit.ScriptModule)]
     attributes_before = [(module.__dict__, dict(module.__dict__)) for module in plain]

@@ -25,7 +25,7 @@ from convcalc.errors import UnsupportedError
 from convcalc.graph import Graph, Path, Value
 from convcalc.pytorch.aten import as_function
 from convcalc.pytorch.readers import READERS
-from convcalc.pytorch.state_guard import untouched
+from convcalc.pytorch.state_guard import restore_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -61,7 +61,7 @@ def trace(model: nn.Module, *shapes: Shape, dtype: torch.dtype = torch.float32) 
         reading.fresh(reading.b.input(shape, f"input_{i}" if i else "input"), dtype) for i, shape in enumerate(shapes)
     ]
     reading.given = tuple(reading.value(tensor) for tensor in inputs)
-    with untouched(model), reading.scopes(), _Beneath(reading), reading:
+    with restore_after(model), reading.scopes(), _Beneath(reading), reading:
         result = model(*inputs)
     outputs = [reading.value(leaf) for leaf in tree_flatten(result)[0] if isinstance(leaf, Tensor)]
     reading.write_unused()
@@ -287,7 +287,7 @@ def _dtype(leaves: Sequence[Tensor]) -> torch.dtype:
 
 
 def _role(name: str, path: Path, module: nn.Module | None) -> ops.Role:
-    """Norm layers are known by their class, or in a GraphModule by the scope the pen names."""
+    """Norm layers are known by their class, or in a GraphModule by the scope the builder names."""
     kind = type(module).__name__
     if "Norm" in kind or (kind == "ScopeModule" and path and path[-1].startswith("norm")):
         return "norm"

@@ -19,7 +19,7 @@ SHADES, PLAIN = "·░▒▓█", ".:-=+*#%@"
 PARTLY = {False: "▫", True: ","}
 """A cell of several positions, some of which have none."""
 Number: TypeAlias = "int | Fraction"
-WIDE, HIGH = 78, 40
+PLOT_COLUMNS, PLOT_ROWS = 78, 40
 """How many characters a picture takes at most where no terminal says so."""
 
 
@@ -39,7 +39,7 @@ class Grid(NamedTuple):
         return max(map(max, self.rows))
 
 
-def grid(picture: Picture, wide: int = WIDE, high: int = HIGH) -> Grid:
+def grid(picture: Picture, wide: int = PLOT_COLUMNS, high: int = PLOT_ROWS) -> Grid:
     """Return the cells of a picture shrunk to fit, each the mean of the positions it stands for."""
     axes = len(picture.terms[0])
     limits = (high, wide)[-axes:]
@@ -48,11 +48,11 @@ def grid(picture: Picture, wide: int = WIDE, high: int = HIGH) -> Grid:
     terms = [[[_mean(part) for part in axis] for axis in term] for term in parted]
     masks = [[[_mask(part) for part in axis] for axis in term] for term in parted]
     places = [[(y, x)[-axes:] for x in range(len(terms[0][-1]))] for y in range(len(terms[0][0]) if axes > 1 else 1)]
-    rows = [[sum(prod(_picked(term, place)) for term in terms) for place in line] for line in places]
+    rows = [[sum(prod(_at(term, place)) for term in terms) for place in line] for line in places]
     holed = [
         [
-            union_of_boxes([tuple(_picked(term, place)) for term in masks])
-            < prod(len(part) for part in _picked(parted[0], place))
+            union_of_boxes([tuple(_at(term, place)) for term in masks])
+            < prod(len(part) for part in _at(parted[0], place))
             for place in line
         ]
         for line in places
@@ -60,7 +60,7 @@ def grid(picture: Picture, wide: int = WIDE, high: int = HIGH) -> Grid:
     return Grid(rows, cell, holed)
 
 
-def _picked(axes: Sequence[Sequence[Any]], place: tuple[int, ...]) -> list[Any]:
+def _at(axes: Sequence[Sequence[Any]], place: tuple[int, ...]) -> list[Any]:
     return [axis[n] for axis, n in zip(axes, place, strict=True)]
 
 
@@ -85,7 +85,7 @@ def level(value: Number, most: Number, steps: int) -> int:
     return ceil(Fraction(value) * steps / Fraction(most)) if most else 0
 
 
-def heat(picture: Picture, wide: int = WIDE, high: int = HIGH) -> list[str]:
+def heat(picture: Picture, wide: int = PLOT_COLUMNS, high: int = PLOT_ROWS) -> list[str]:
     """Return one line per row, and a legend.
 
     >>> from convcalc.render.table import Picture

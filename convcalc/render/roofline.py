@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from convcalc.profiling.row import Row
 
 KINDS = (".svg", ".png", ".pdf")
-WIDE, HIGH = 64, 16
+PLOT_COLUMNS, PLOT_ROWS = 64, 16
 COLOURS = 10
 LINES, LINE = 30, 58
 """How many rows the picture lists, and how many characters of each."""
@@ -69,29 +69,29 @@ def plot_axes(spots: Sequence[Spot], peaks: Peaks) -> Axes:
 def drawing(spots: Sequence[Spot], peaks: Peaks) -> list[str]:
     """Return the picture as lines of characters: the roofs, a mark for each row, and what the marks are."""
     axes = plot_axes(spots, peaks)
-    grid = [[" "] * WIDE for _ in range(HIGH)]
-    for column in range(WIDE):
-        at = 10 ** (axes.left + (axes.right - axes.left) * column / (WIDE - 1))
+    grid = [[" "] * PLOT_COLUMNS for _ in range(PLOT_ROWS)]
+    for column in range(PLOT_COLUMNS):
+        at = 10 ** (axes.left + (axes.right - axes.left) * column / (PLOT_COLUMNS - 1))
         row = _row(peaks.attainable(at), axes)
         if row is not None:
             grid[row][column] = "─" if at >= peaks.ridge else "╱"
     marks: dict[str, str] = {}
     for spot in spots:
         mark = marks.setdefault(f"{spot.name} {spot.label}", _mark(spot.name, marks.values()))
-        column = round((math.log10(spot.intensity) - axes.left) / (axes.right - axes.left) * (WIDE - 1))
+        column = round((math.log10(spot.intensity) - axes.left) / (axes.right - axes.left) * (PLOT_COLUMNS - 1))
         row = _row(spot.flops_per_s, axes)
         if row is not None:
             occupied = grid[row][column] not in " ─╱"
             grid[row][column] = "*" if occupied and grid[row][column] != mark else mark
     lines = ["GFLOP/s"]
     for number, cells in enumerate(grid):
-        value = 10 ** (axes.top - (axes.top - axes.bottom) * number / (HIGH - 1)) / 1e9
+        value = 10 ** (axes.top - (axes.top - axes.bottom) * number / (PLOT_ROWS - 1)) / 1e9
         tick = f"{value:.3g}" if number % 3 == 0 else ""
         lines.append(f"{tick:>8} │{''.join(cells).rstrip()}")
-    lines.append(" " * 9 + "└" + "─" * WIDE)
+    lines.append(" " * 9 + "└" + "─" * PLOT_COLUMNS)
     lines.append(" " * 10 + _ticks(axes) + " FLOP/B")
     lines += [f"  {mark}  {label.removeprefix(mark + ' ')}" for label, mark in marks.items()]
-    if any("*" in line for line in lines[1 : HIGH + 1]):
+    if any("*" in line for line in lines[1 : PLOT_ROWS + 1]):
         lines.append("  * several rows")
     return lines
 
@@ -103,16 +103,16 @@ def _mark(name: str, marks: Iterable[str]) -> str:
 
 
 def _row(value: float, axes: Axes) -> int | None:
-    place = round((axes.top - math.log10(value)) / (axes.top - axes.bottom) * (HIGH - 1))
-    return place if 0 <= place < HIGH else None
+    place = round((axes.top - math.log10(value)) / (axes.top - axes.bottom) * (PLOT_ROWS - 1))
+    return place if 0 <= place < PLOT_ROWS else None
 
 
 def _ticks(axes: Axes) -> str:
-    line = [" "] * WIDE
+    line = [" "] * PLOT_COLUMNS
     for power in range(math.ceil(axes.left * 2), math.floor(axes.right * 2) + 1):
         text = figures(10 ** (power / 2))
-        column = round((power / 2 - axes.left) / (axes.right - axes.left) * (WIDE - 1))
-        if column + len(text) <= WIDE and all(
+        column = round((power / 2 - axes.left) / (axes.right - axes.left) * (PLOT_COLUMNS - 1))
+        if column + len(text) <= PLOT_COLUMNS and all(
             cell == " " for cell in line[max(0, column - 1) : column + len(text) + 1]
         ):
             line[column : column + len(text)] = text

@@ -1,4 +1,4 @@
-"""Tables for people, drawn by Rich: plain and full width when piped, folded and never cropped on a terminal."""
+"""Tables for people, grid_table by Rich: plain and full width when piped, folded and never cropped on a terminal."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ NONE = "#d7263d"
 PARTLY_NONE = "#f4a5ae"
 LONG = 40
 """A column of text wider than this folds, beside the widest."""
-LEAST_OF_SEVERAL = 22
-LEAST = 8
+MIN_WIDTH_OF_SEVERAL = 22
+MIN_WIDTH = 8
 """The narrowest a folding column may get before rows are listed instead."""
 
 
@@ -52,8 +52,8 @@ def renderable(answer: Answer) -> Group:
     """Return the tables of an answer as Rich draws them, with their lines above and below."""
     parts: list[Text | RichTable] = []
     for table in answer.tables:
-        drawn = [_drawn(table, _folding(table, _widths(table)))] if table.columns and table.rows else []
-        parts += [*map(Text, table.head), *drawn, *map(Text, table.foot)]
+        grid_table = [_rich_table(table, _folding(table, _widths(table)))] if table.columns and table.rows else []
+        parts += [*map(Text, table.head), *grid_table, *map(Text, table.foot)]
     return Group(*parts)
 
 
@@ -68,18 +68,18 @@ def _folding(table: Table, widths: list[int]) -> set[int]:
     return {max(texts, key=lambda n: widths[n]), *(n for n in texts if widths[n] > LONG)}
 
 
-def _drawn(table: Table, folding: set[int]) -> RichTable:
+def _rich_table(table: Table, folding: set[int]) -> RichTable:
     """A table in which some columns fold and the others keep their lines."""
-    drawn = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
+    grid_table = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
     for number, column in enumerate(table.columns):
         side: Literal["left", "right"] = "right" if column.right else "left"
-        drawn.add_column(column.title, justify=side, overflow="fold", no_wrap=number not in folding)
+        grid_table.add_column(column.title, justify=side, overflow="fold", no_wrap=number not in folding)
     for row in table.rows:
-        drawn.add_row(*map(Text, cells(table, row)))
+        grid_table.add_row(*map(Text, cells(table, row)))
     if table.total is not None:
-        drawn.add_section()
-        drawn.add_row(*(Text(cell, style="bold") for cell in cells(table, table.total)))
-    return drawn
+        grid_table.add_section()
+        grid_table.add_row(*(Text(cell, style="bold") for cell in cells(table, table.total)))
+    return grid_table
 
 
 def _listed(out: Console, table: Table, folding: set[int]) -> None:
@@ -104,10 +104,10 @@ def _print(out: Console, table: Table) -> None:
     if table.columns and (table.rows or table.total):
         widths = _widths(table)
         folding = _folding(table, widths)
-        folded = sum(LEAST if len(folding) == 1 else min(widths[n], LEAST_OF_SEVERAL) for n in folding)
+        folded = sum(MIN_WIDTH if len(folding) == 1 else min(widths[n], MIN_WIDTH_OF_SEVERAL) for n in folding)
         fixed = sum(width for n, width in enumerate(widths) if n not in folding)
         if fixed + folded + 2 * len(widths) <= out.width:
-            out.print(_drawn(table, folding))
+            out.print(_rich_table(table, folding))
         else:
             _listed(out, table, folding)
     for line in table.foot:
@@ -121,20 +121,20 @@ def _print(out: Console, table: Table) -> None:
 
 def _draw(out: Console, picture: Picture) -> None:
     """A picture in colour where there is any, two rows of cells to a line; else in characters."""
-    from convcalc.render.heat import HIGH, WIDE, grid, heat, level, note, span, worth
+    from convcalc.render.heat import PLOT_COLUMNS, PLOT_ROWS, grid, heat, level, note, span, worth
 
-    wide = min(out.width, WIDE) if not out.is_terminal else out.width
+    wide = min(out.width, PLOT_COLUMNS) if not out.is_terminal else out.width
     if not out.encoding.startswith("utf"):
         picture = picture._replace(ascii_only=True)
     if picture.ascii_only or out.no_color or out.color_system is None:
-        for line in heat(picture, wide, HIGH):
+        for line in heat(picture, wide, PLOT_ROWS):
             out.print(Text(line))
         return
-    cells = grid(picture, wide, HIGH)
+    cells = grid(picture, wide, PLOT_ROWS)
     steps = len(COLOURS)
     values = sorted({value for row in cells.rows for value in row if value})
-    few = len(values) <= steps  # each value has a colour of its own, else each band of values
-    shown = {value: COLOURS[_spread(n, len(values))] for n, value in enumerate(values)} if few else {}
+    discrete = len(values) <= steps  # each value has a colour of its own, else each band of values
+    shown = {value: COLOURS[_spread(n, len(values))] for n, value in enumerate(values)} if discrete else {}
     shades = [
         [
             (NONE if not value else PARTLY_NONE)
@@ -148,15 +148,15 @@ def _draw(out: Console, picture: Picture) -> None:
         out.print(
             Text.assemble(*(("▀", f"{a} on {b}" if b else a) for a, b in zip(upper, lower, strict=True))), no_wrap=True
         )
-    drawn = {shade for row in shades for shade in row}
+    grid_table = {shade for row in shades for shade in row}
     key = [(NONE, "none"), (PARTLY_NONE, "some none")]
-    if few:
+    if discrete:
         key += [(colour, worth(value)) for value, colour in shown.items()]
     else:
         key += [(colour, f"up to {worth(Fraction(cells.most) * (n + 1) / steps)}") for n, colour in enumerate(COLOURS)]
     out.print(Text(f"{picture.title}{note(cells)} {span(cells)}:"))
     out.print(
-        Text.assemble(*(part for colour, text in key if colour in drawn for part in (("█", colour), f" {text} ")))
+        Text.assemble(*(part for colour, text in key if colour in grid_table for part in (("█", colour), f" {text} ")))
     )
 
 

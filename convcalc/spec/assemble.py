@@ -12,6 +12,7 @@ from convcalc.shapes import show
 from convcalc.sizes import UNKNOWN, PerAxis, Shape, known
 from convcalc.spec.tensors import batched, looks_channels_last
 from convcalc.subject import Subject, Tensor
+from convcalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,9 +49,9 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     if not block.inputs:
         values["input"] = (b.input(_unknown(block.layers[0], rank), "input"),)
         readings.append(f"no input size given: {'2-D' if rank is None else f'{rank}-D'}, sizes print as ?")
-    everything = _ordered(block.layers, block.inputs, [value[0] for value in values.values()])
-    values["input"] = everything
-    outputs, names = _write(b, block.layers, values, everything)
+    values_read = _ordered(block.layers, block.inputs, [value[0] for value in values.values()])
+    values["input"] = values_read
+    outputs, names = _write(b, block.layers, values, values_read)
     hint = ""
     if layout == "chw" and any(looks_channels_last(given) for given in block.inputs):
         hint = "the last size looks like channels: --input-layout hwc reads it so"
@@ -129,7 +130,7 @@ def _write(
         from_text = _made_by(inputs, makers)
         with b.scope(str(number), kind=layer.kind.name, text=layer.text, times=layer.times):
             for turn in range(layer.repeat):
-                with _placed(layer, number, inputs, from_text if turn == 0 else f"copy {turn} of {layer.repeat}"):
+                with _located(layer, number, inputs, from_text if turn == 0 else f"copy {turn} of {layer.repeat}"):
                     _check_rank(layer, inputs)
                     if layer.repeat == 1:
                         last = layer.kind.write(b, *inputs, **layer.arguments)
@@ -179,7 +180,7 @@ def _inputs(
             names = " or ".join(f"NAME.{name.rpartition('.')[2]}" for name in outputs)
             names = f"call the layer before as=NAME, then from={names}"
         raise SpecError(
-            f"{layer.kind.name} takes {len(kind_inputs)} input{'s' if len(kind_inputs) > 1 else ''}, but {len(inputs)} arrive:"
+            f"{layer.kind.name} takes {plural(len(kind_inputs), 'input')}, but {len(inputs)} arrive:"
             f" choose with from= ({names})",
             layer.spot,
         )
@@ -204,7 +205,7 @@ def _made_by(inputs: tuple[Value, ...], makers: dict[int, str]) -> str:
 
 
 @contextmanager
-def _placed(layer: Layer, number: int, inputs: tuple[Value, ...], made_by: str) -> Iterator[None]:
+def _located(layer: Layer, number: int, inputs: tuple[Value, ...], made_by: str) -> Iterator[None]:
     """Say under which layer, on what, an error happened."""
     try:
         yield

@@ -52,7 +52,7 @@ def layers(tokens: Iterable[Token]) -> list[Layer | InputLine]:
         elif "=" in token.text:
             if sealed:
                 raise SpecError(f"a {sealed} takes no settings: write them on the layers inside it", token.spot)
-            items[-1:] = [_told(items, token)]
+            items[-1:] = [_with_setting(items, token)]
         else:
             items.append(_from_word(token))
             sealed = ""
@@ -139,7 +139,7 @@ def _argument_name(kind: Kind, key: str, spot: Spot) -> str:
     raise SpecError(f"{kind.name} has no argument {key!r}{nearest(key, known)} (it takes {listed})", spot)
 
 
-def _told(items: list[Layer | InputLine], token: Token) -> Layer:
+def _with_setting(items: list[Layer | InputLine], token: Token) -> Layer:
     """Return the last layer with one more key=value."""
     key, _, text = token.text.partition("=")
     spot = token.spot

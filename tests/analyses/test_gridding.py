@@ -409,7 +409,8 @@ GATED = "identity as=x conv in_channels=8 c=8 k=3 d=6 p=6 {} as=a conv c=8 k=3 d
 def test_gates_taps_and_nested_blocks_make_no_stack_of_a_branch(spec: str, want: list[tuple[list[str], bool]]) -> None:
     graph = assemble(blocks(spec.split())[0], needs_input=False).graph
     found = [
-        ([node.scope[0] for chain in one.branches for node in chain.walking], one.parallel) for one in groups(graph)
+        ([node.scope[0] for chain in one.branches for node in chain.dilated_steps], one.parallel)
+        for one in groups(graph)
     ]
     assert found == want
 

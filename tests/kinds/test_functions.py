@@ -18,7 +18,7 @@ def module_of(name: str, *shapes: tuple[int, ...], **arguments: Any) -> GraphMod
     return GraphModule(all_kinds()[name].build(*shapes, **arguments), dtype=torch.float64).eval()
 
 
-def held(module: GraphModule) -> dict[str, Tensor]:
+def is_stored(module: GraphModule) -> dict[str, Tensor]:
     return dict(module.named_parameters())
 
 
@@ -27,7 +27,7 @@ def held(module: GraphModule) -> dict[str, Tensor]:
 def test_deformable_with_constant_offsets_is_a_dilated_convolution(kind: str, channels: int, dilation: int) -> None:
     """Zero offsets give the plain convolution; (d-1) p_n moves each tap where a dilated one reads."""
     module = module_of(kind, (2, 4, 9, 8), out_channels=6, padding=1)
-    parts = held(module)
+    parts = is_stored(module)
     taps = torch.tensor([[y, x] for y in (-1.0, 0.0, 1.0) for x in (-1.0, 0.0, 1.0)], dtype=torch.float64)
     with torch.no_grad():
         parts["0.offset.conv.weight"].zero_()
@@ -41,7 +41,7 @@ def test_deformable_with_constant_offsets_is_a_dilated_convolution(kind: str, ch
 
 def test_a_mask_of_one_half_halves_every_tap() -> None:
     module = module_of("deformable_v2", (1, 4, 6, 6), out_channels=3, padding=1, bias=False)
-    parts = held(module)
+    parts = is_stored(module)
     with torch.no_grad():
         parts["0.offset.conv.weight"].zero_()
         parts["0.offset.conv.bias"].zero_()
@@ -52,7 +52,7 @@ def test_a_mask_of_one_half_halves_every_tap() -> None:
 def test_conv_offset_with_zero_offsets_passes_its_input_on() -> None:
     module = module_of("conv_offset", (1, 3, 5, 7))
     with torch.no_grad():
-        held(module)["0.offset.conv.weight"].zero_()
+        is_stored(module)["0.offset.conv.weight"].zero_()
     x = torch.randn(1, 3, 5, 7, dtype=torch.float64)
     torch.testing.assert_close(module(x), x)
 
@@ -60,7 +60,7 @@ def test_conv_offset_with_zero_offsets_passes_its_input_on() -> None:
 def test_involution_is_a_weighted_sum_over_the_neighbourhood() -> None:
     module = module_of("involution", (1, 8, 6, 6), kernel_size=3, group_channels=4, reduction=2)
     x = torch.randn(1, 8, 6, 6, dtype=torch.float64)
-    parts = held(module)
+    parts = is_stored(module)
     narrow = F.conv2d(x, parts["0.reduce.conv.weight"])
     narrow = torch.relu(narrow / (1 + 1e-5) ** 0.5)
     kernels = F.conv2d(narrow, parts["0.span.conv.weight"], parts["0.span.conv.bias"])
@@ -95,7 +95,7 @@ def test_mixed_kernels_are_one_convolution_per_sample(kind: str) -> None:
     count = {"num_experts": 3} if kind == "condconv" else {"num_kernels": 3}
     module = module_of(kind, (2, 4, 6, 6), out_channels=6, padding=1, groups=2, **count)
     x = torch.randn(2, 4, 6, 6, dtype=torch.float64)
-    parts = held(module)
+    parts = is_stored(module)
     pooled = x.mean((2, 3))
     if kind == "condconv":
         weights = parts["0.routing.linear.weight"], parts["0.routing.linear.bias"]
@@ -119,7 +119,7 @@ def test_gcn_multiplies_by_its_adjacency(order: str) -> None:
     rows, columns = buffers["0.adjacency_places"]
     assert len(set(zip(rows.tolist(), columns.tolist(), strict=True))) == 17  # 11 edges and 6 loops, none twice
     dense = torch.zeros(6, 6, dtype=torch.float64).index_put((rows, columns), buffers["0.adjacency"], accumulate=True)
-    parts = held(module)
+    parts = is_stored(module)
     x = torch.randn(6, 4, dtype=torch.float64, requires_grad=True)
     wanted = dense @ (x @ parts["0.linear.weight"].T) + parts["0.bias"]
     torch.testing.assert_close(module(x), wanted)
@@ -132,7 +132,7 @@ def test_chebyshev_terms_follow_their_recurrence() -> None:
     buffers = dict(module.named_buffers())
     rows, columns = buffers["0.adjacency_places"]
     dense = torch.zeros(5, 5, dtype=torch.float64).index_put((rows, columns), buffers["0.adjacency"], accumulate=True)
-    parts = held(module)
+    parts = is_stored(module)
     x = torch.randn(5, 4, dtype=torch.float64)
     terms = [x, dense @ x]
     for _ in range(2):
@@ -145,7 +145,7 @@ def test_chebyshev_terms_follow_their_recurrence() -> None:
 def test_octave_adds_its_four_paths() -> None:
     module = module_of("octave", (1, 4, 8, 8), (1, 4, 4, 4), out_channels=8)
     high, low = torch.randn(1, 4, 8, 8, dtype=torch.float64), torch.randn(1, 4, 4, 4, dtype=torch.float64)
-    weight = {name.split(".")[1]: part for name, part in held(module).items()}
+    weight = {name.split(".")[1]: part for name, part in is_stored(module).items()}
 
     def conv(x: Tensor, name: str) -> Tensor:
         return F.conv2d(x, weight[name], padding=1)
@@ -159,7 +159,7 @@ def test_octave_adds_its_four_paths() -> None:
 def test_split_attention_weighs_the_splits() -> None:
     module = module_of("splat", (2, 8, 6, 6), padding=1, bias=False, cardinality=2)
     x = torch.randn(2, 8, 6, 6, dtype=torch.float64)
-    parts, scale = held(module), (1 + 1e-5) ** 0.5
+    parts, scale = is_stored(module), (1 + 1e-5) ** 0.5
     y = torch.relu(F.conv2d(x, parts["0.conv.weight"], padding=1, groups=4) / scale)
     splits = y.split(8, dim=1)
     pooled = (splits[0] + splits[1]).mean((2, 3), keepdim=True)

@@ -64,7 +64,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     head = (
         "import json, os, pickle, signal, sys, time; sys.path[:] = json.loads(sys.argv[1])\n"
         "plan = pickle.load(sys.stdin.buffer); groups = len(plan.groups)\n"
-        "def tell(**event): print(json.dumps(event), flush=True)\n"
+        "def send(**event): print(json.dumps(event), flush=True)\n"
         f"row = json.loads({json.dumps(to_json(Observation(failure='told')))!r})\n"
     )
     monkeypatch.setattr(session, "START", head + code)
@@ -77,11 +77,11 @@ def failures(found: list[session.Event]) -> list[tuple[int, str]]:
 def test_a_child_that_is_killed_costs_its_row_and_a_new_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     fake(
         monkeypatch,
-        "tell(event='begin', group=0, seconds=1)\n"
+        "send(event='begin', group=0, seconds=1)\n"
         "if groups == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
         "for n in range(groups):\n"
-        "    tell(event='begin', group=n, seconds=1); tell(event='row', group=n, observations=[row])\n"
-        "tell(event='done')",
+        "    send(event='begin', group=n, seconds=1); send(event='row', group=n, observations=[row])\n"
+        "send(event='done')",
     )
     found = failures(list(session.run(plan(job(), job("1")))))
     assert found[0][0] == 0 and "killed: is there enough memory?" in found[0][1]
@@ -89,9 +89,9 @@ def test_a_child_that_is_killed_costs_its_row_and_a_new_one_goes_on(monkeypatch:
 
 
 def test_a_crash_is_told_by_its_signal_or_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake(monkeypatch, "tell(event='begin', group=0, seconds=1); os.kill(os.getpid(), signal.SIGSEGV)")
+    fake(monkeypatch, "send(event='begin', group=0, seconds=1); os.kill(os.getpid(), signal.SIGSEGV)")
     assert failures(list(session.run(plan(job())))) == [(0, "its process died of SIGSEGV")]
-    fake(monkeypatch, "tell(event='begin', group=0, seconds=1); raise RuntimeError('boom')")
+    fake(monkeypatch, "send(event='begin', group=0, seconds=1); raise RuntimeError('boom')")
     assert failures(list(session.run(plan(job())))) == [(0, "RuntimeError: boom")]
 
 
@@ -103,7 +103,7 @@ def test_a_child_that_cannot_begin_stops_the_run(monkeypatch: pytest.MonkeyPatch
 
 def test_a_call_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "GRACE_S", 0.2)
-    fake(monkeypatch, "tell(event='begin', group=0, seconds=1); time.sleep(60)")
+    fake(monkeypatch, "send(event='begin', group=0, seconds=1); time.sleep(60)")
     start = time.monotonic()
     ((_, reason),) = failures(list(session.run(plan(job(), seconds=0.3))))
     assert reason == "its time was over before it was timed once: give more --budget"
@@ -113,7 +113,7 @@ def test_a_call_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> N
 def test_when_time_is_over_no_other_child_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "GRACE_S", 0.1)
     monkeypatch.setattr(session, "GRACE_EACH_S", 0.0)
-    fake(monkeypatch, "tell(event='begin', group=0, seconds=1); time.sleep(60)")
+    fake(monkeypatch, "send(event='begin', group=0, seconds=1); time.sleep(60)")
     start = time.monotonic()
     found = failures(list(session.run(plan(job(), job("1"), job("2"), seconds=0.3))))
     assert [number for number, _ in found] == [0, 1, 2] and len({reason for _, reason in found}) == 1
@@ -124,31 +124,31 @@ def test_roofs_and_a_new_childs_start_take_nothing_of_the_time() -> None:
     clock = session.Deadline(5.0, 2)
     for event in ("ready", "outside", "peaks"):
         clock.hear({"event": event})
-        assert not clock.started and clock.left() == 5.0
+        assert not clock.started and clock.seconds_left() == 5.0
     clock.hear({"event": "begin"})
     assert clock.started and clock.wait() < 7.0
     clock.pause()
-    before = clock.left()
+    before = clock.seconds_left()
     assert clock.wait() == session.SLOW_START_S
     time.sleep(0.05)
-    assert clock.left() == before
+    assert clock.seconds_left() == before
     clock.hear({"event": "begin"})
-    assert before - 0.04 < clock.left() <= before
+    assert before - 0.04 < clock.seconds_left() <= before
 
 
 def test_what_is_outside_of_the_plans_time_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "GRACE_S", 0.2)
     fake(
         monkeypatch,
-        "tell(event='begin', group=0, seconds=1); tell(event='outside', what='compiling'); time.sleep(1.5)\n"
-        "tell(event='inside'); tell(event='row', group=0, observations=[row]); tell(event='done')",
+        "send(event='begin', group=0, seconds=1); send(event='outside', what='compiling'); time.sleep(1.5)\n"
+        "send(event='inside'); send(event='row', group=0, observations=[row]); send(event='done')",
     )
     assert failures(list(session.run(plan(job(), seconds=0.3)))) == [(0, "told")]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sessions are POSIX")
 def test_closing_ends_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake(monkeypatch, "tell(event='ready', machine={'pid': os.getpid()}); time.sleep(60)")
+    fake(monkeypatch, "send(event='ready', machine={'pid': os.getpid()}); time.sleep(60)")
     events = session.run(plan(job()))
     pid = next(events)["machine"]["pid"]
     assert os.getsid(pid) == pid  # a session of its own: Ctrl-C in the terminal is not sent to it

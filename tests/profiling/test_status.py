@@ -9,7 +9,7 @@ import pytest
 from convcalc.profiling.fields import from_json, to_json
 from convcalc.profiling.noise import SystemNoise
 from convcalc.profiling.observation import Check, Observation
-from convcalc.profiling.status import judge
+from convcalc.profiling.status import status_of
 from tests.profiling.samples import hot, observation
 
 
@@ -33,18 +33,18 @@ from tests.profiling.samples import hot, observation
     ],
 )  # fmt: skip
 def test_each_status(more: dict[str, Any], status: str, reason: str | None) -> None:
-    found = judge(observation(**more))
+    found = status_of(observation(**more))
     assert found.status == status
     assert (reason is None and not found.reasons) or (reason is not None and reason in found.reasons[0])
     assert bool(found.advice) == bool(found.reasons)
 
 
 def test_the_gravest_is_the_status_and_all_reasons_are_told() -> None:
-    found = judge(
+    found = status_of(
         observation(drift_ratio=1.2, noise=SystemNoise(1.0, 0.5, 0, 0, 0.0), check=Check("differs", "x", 1.0, 0.1))
     )
     assert found.status == "mistrusted" and len(found.reasons) == 3
-    failed = judge(Observation(failure="it does not fit into memory"))
+    failed = status_of(Observation(failure="it does not fit into memory"))
     assert failed == ("failed", ("it does not fit into memory",), ())
 
 

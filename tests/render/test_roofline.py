@@ -12,7 +12,7 @@ import pytest
 from convcalc.errors import ConvcalcError, SpecError, UnavailableError
 from convcalc.profiling.row import Shares
 from convcalc.render import roofline
-from convcalc.render.roofline import HIGH, WIDE, Spot, check, drawing, points, save
+from convcalc.render.roofline import PLOT_COLUMNS, PLOT_ROWS, Spot, check, drawing, points, save
 from tests.profiling.samples import PEAKS, row
 
 SPOTS = [
@@ -23,7 +23,7 @@ SPOTS = [
 
 def where(lines: list[str], mark: str) -> tuple[int, int]:
     """The column and line of a mark, within the axes."""
-    for number, line in enumerate(lines[1 : HIGH + 1]):
+    for number, line in enumerate(lines[1 : PLOT_ROWS + 1]):
         cells = line.partition("│")[2]
         if mark in cells:
             return cells.index(mark), number
@@ -35,25 +35,25 @@ def test_marks_stand_where_their_numbers_say() -> None:
     axes = roofline.plot_axes(SPOTS, PEAKS)
     for mark, spot in zip("01", SPOTS, strict=True):
         column, line = where(lines, mark)
-        across = axes.left + (axes.right - axes.left) * column / (WIDE - 1)
-        up = axes.top - (axes.top - axes.bottom) * line / (HIGH - 1)
-        assert across == pytest.approx(math.log10(spot.intensity), abs=(axes.right - axes.left) / WIDE)
-        assert up == pytest.approx(math.log10(spot.flops_per_s), abs=(axes.top - axes.bottom) / HIGH)
+        across = axes.left + (axes.right - axes.left) * column / (PLOT_COLUMNS - 1)
+        up = axes.top - (axes.top - axes.bottom) * line / (PLOT_ROWS - 1)
+        assert across == pytest.approx(math.log10(spot.intensity), abs=(axes.right - axes.left) / PLOT_COLUMNS)
+        assert up == pytest.approx(math.log10(spot.flops_per_s), abs=(axes.top - axes.bottom) / PLOT_ROWS)
     assert lines[-2:] == ["  0  dense", "  1  depthwise"]
 
 
 def test_the_roof_rises_to_the_ridge_and_is_flat_beyond() -> None:
-    lines = drawing(SPOTS, PEAKS)[1 : HIGH + 1]
+    lines = drawing(SPOTS, PEAKS)[1 : PLOT_ROWS + 1]
     flat = [line.partition("│")[2] for line in lines if "──" in line]
     assert len(flat) == 1 and "╱" in "".join(lines)
     axes = roofline.plot_axes(SPOTS, PEAKS)
-    begins = axes.left + (axes.right - axes.left) * flat[0].index("─") / (WIDE - 1)
-    assert begins == pytest.approx(math.log10(PEAKS.ridge), abs=2 * (axes.right - axes.left) / WIDE)
+    begins = axes.left + (axes.right - axes.left) * flat[0].index("─") / (PLOT_COLUMNS - 1)
+    assert begins == pytest.approx(math.log10(PEAKS.ridge), abs=2 * (axes.right - axes.left) / PLOT_COLUMNS)
 
 
 def test_rows_on_one_spot_share_a_star() -> None:
     lines = drawing([SPOTS[0], SPOTS[0]._replace(name="1", label="twin")], PEAKS)
-    assert "*" in "".join(lines[1:HIGH]) and lines[-1] == "  * several rows"
+    assert "*" in "".join(lines[1:PLOT_ROWS]) and lines[-1] == "  * several rows"
 
 
 def test_points_are_rows_with_multiply_adds() -> None:
@@ -100,7 +100,7 @@ def test_many_rows_and_long_names_fit(tmp_path: Path) -> None:
     save(str(tmp_path / "roof.svg"), many, PEAKS, "a CPU")
     text = (tmp_path / "roof.svg").read_text()
     assert "and 40 more" in text and "x" * 60 not in text
-    assert len(drawing(many, PEAKS)) > HIGH
+    assert len(drawing(many, PEAKS)) > PLOT_ROWS
 
 
 def test_what_cannot_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,7 @@ def last_reader(graph: Graph, roots: dict[int, int]) -> dict[int, int]:
     return last
 
 
-def held(node: Node) -> bool:
+def is_stored(node: Node) -> bool:
     """Whether a step is a tensor that is there from the start: a parameter or a buffer."""
     return isinstance(node.op, ops.STORED)
 
@@ -89,7 +89,7 @@ def memory(graph: Graph, itemsize: int) -> Memory:
     for node in graph.nodes:
         index = node.output.index
         size = bytes_of(node.output, itemsize)
-        if held(node):
+        if is_stored(node):
             stored += size
             continue
         workspace = max(workspace, columns(node) * itemsize)

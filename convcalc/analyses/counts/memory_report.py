@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from convcalc.analyses.counts.memory import Memory, bytes_of, held, memory, storages
+from convcalc.analyses.counts.memory import Memory, bytes_of, is_stored, memory, storages
 from convcalc.analyses.counts.report import BlockReport, CountedRow, CountReport, blocks_json
 from convcalc.analyses.counts.training import Gradients, Training, gradients_of, needs_gradient, training
 from convcalc.ops import Input, Parameter
@@ -101,7 +101,9 @@ def _block(block: BlockReport, itemsize: int, *, trains: bool) -> BlockMemory:
 
 def _copies(block: BlockReport, run: Memory, step: Training, itemsize: int) -> tuple[Memory, Training]:
     """Count the parameters of a row as often as it stands there (times=); its copies run one after the other."""
-    more = [(node, row.times - 1) for row in block.rows for node in row.segment.nodes if row.times > 1 and held(node)]
+    more = [
+        (node, row.times - 1) for row in block.rows for node in row.segment.nodes if row.times > 1 and is_stored(node)
+    ]
     fixed = total(bytes_of(node.output, itemsize) * times for node, times in more)
     trained = total(bytes_of(node.output, itemsize) * times for node, times in more if isinstance(node.op, Parameter))
     longer = replace(step, gradients=step.gradients + trained, peak=step.peak + fixed + trained)
@@ -112,8 +114,8 @@ def _rows(block: BlockReport, run: Memory, step: Training, itemsize: int) -> lis
     roots = storages(block.subject.graph)
     rows = []
     for row in block.rows:
-        outputs = [node.output for node in row.segment.nodes if not held(node)]
-        stored = [node.output for node in row.segment.nodes if held(node)]
+        outputs = [node.output for node in row.segment.nodes if not is_stored(node)]
+        stored = [node.output for node in row.segment.nodes if is_stored(node)]
         owners = [value for value in outputs if roots[value.index] == value.index]
         rows.append(
             MemoryRow(

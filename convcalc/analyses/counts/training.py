@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from convcalc import ops
 from convcalc.analyses.counts.macs import macs_of
-from convcalc.analyses.counts.memory import bytes_of, held, last_reader, storages
+from convcalc.analyses.counts.memory import bytes_of, is_stored, last_reader, storages
 from convcalc.analyses.pass_through import one_position
 from convcalc.sizes import Size, product, total
 
@@ -82,7 +82,7 @@ def gradients_of(nodes: Iterable[Node], needs: set[int]) -> Gradients:
 
 def saved_tensors(node: Node, needs: set[int], itemsize: int) -> SavedTensors:
     """Return what a step keeps for backward; nothing where no gradient passes through it."""
-    if node.output.index not in needs or held(node):
+    if node.output.index not in needs or is_stored(node):
         return SavedTensors()
     op, x, y = node.op, node.inputs[0], node.output
     match op:
@@ -185,7 +185,7 @@ def training(graph: Graph, itemsize: int) -> Training:
     """
     needs, roots = needs_gradient(graph), storages(graph, training=True)
     sizes = {node.output.index: bytes_of(node.output, itemsize) for node in graph.nodes}
-    fixed = {node.output.index for node in graph.nodes if held(node)}
+    fixed = {node.output.index for node in graph.nodes if is_stored(node)}
     here: dict[int, Size] = {}
     until: dict[int, int] = {}  # storage -> the earliest step whose backward needs it
     for node in graph.nodes:

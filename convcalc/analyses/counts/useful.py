@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from convcalc import ops
 from convcalc.analyses.counts.macs import macs_of
-from convcalc.analyses.counts.memory import held
+from convcalc.analyses.counts.memory import is_stored
 from convcalc.sizes import Size, largest, product, smallest
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Extent(NamedTuple):
 def extents(value: Value, graph: Graph) -> list[Extent]:
     """Return the real positions of each spatial axis, through zero padding and functions that keep a zero."""
     node = graph.nodes[value.index]
-    data = [operand for operand in node.inputs if not held(graph.nodes[operand.index])]
+    data = [operand for operand in node.inputs if not is_stored(graph.nodes[operand.index])]
     if isinstance(node.op, ops.Pad) and node.op.mode == "constant" and not node.op.value and len(node.inputs) == 1:
         inner = extents(node.inputs[0], graph)
         sides = zip(inner, node.op.before[2:], node.op.after[2:], strict=True)

@@ -195,10 +195,10 @@ def _resampled(reach: Reach, op: ops.Resample, node: Node, axis: int) -> Reach:
 def _padded(field: Field, op: ops.Pad, node: Node) -> Field:
     """Away from the border all modes read alike; what reflect, replicate and circular read there, Paths knows."""
 
-    def moved(axis: int, reach: Reach) -> Reach:
+    def shift(axis: int, reach: Reach) -> Reach:
         return reach.through(Window(kernel=1, before=_number(op.before[axis])), _size(node.output, axis))
 
-    return _each(field, moved)
+    return _each(field, shift)
 
 
 def _reduced(field: Field, op: ops.Reduce) -> Field:

@@ -106,7 +106,9 @@ def written(graph: Graph) -> Overlap:
     inside = []
     for axis, size in enumerate(value.spatial, start=2):
         reaches = [(key[1], reach) for key, reach in field.items() if key[2] == axis and isinstance(reach, Reach)]
-        whole = [n for n in range(size) if all(_held(reach.at(n), graph.inputs[0].shape[of]) for of, reach in reaches)]
+        whole = [
+            n for n in range(size) if all(_inside(reach.at(n), graph.inputs[0].shape[of]) for of, reach in reaches)
+        ]
         inside.append(tuple(whole) or (_third(size) if _widens(graph) else ()))
     return Overlap(terms, tuple(inside))
 
@@ -116,7 +118,7 @@ def _widens(graph: Graph) -> bool:
     return any(isinstance(node.op, (ops.ConvTranspose, ops.Resample)) for node in graph.nodes)
 
 
-def _held(span: tuple[int, int] | None, size: int) -> bool:
+def _inside(span: tuple[int, int] | None, size: int) -> bool:
     return span is None or (span[0] >= 0 and span[1] < size)
 
 

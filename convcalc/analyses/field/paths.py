@@ -56,17 +56,17 @@ def _through(node: Node, operands: list[Paths]) -> Paths:
             return ()
         case ops.Conv():
             _no_generated(operands[1:])
-            return _each(operands[0], lambda axis: _walked(axis, op.windows, out))
+            return _each(operands[0], lambda axis: _through_windows(axis, op.windows, out))
         case ops.ConvTranspose():
             _no_generated(operands[1:])
             return _each(operands[0], lambda axis: _spread(axis, op.windows, out))
         case ops.Pool():
             if op.windows:
-                return _each(operands[0], lambda axis: _walked(axis, op.windows, out))
+                return _each(operands[0], lambda axis: _through_windows(axis, op.windows, out))
             return _each(operands[0], lambda axis: _tiled(axis, out))
         case ops.Unfold():
             rank = len(op.windows)
-            windowed = _each(operands[0], lambda axis: _walked(axis, op.windows, out[rank:]))
+            windowed = _each(operands[0], lambda axis: _through_windows(axis, op.windows, out[rank:]))
             return _each(windowed, lambda axis: axis.at(_along(axis) + rank))
         case ops.Einsum():
             return _lettered(operands, op.equation)
@@ -102,7 +102,7 @@ def _no_generated(operands: list[Paths]) -> None:
         raise UnsupportedError("the ways through a generated kernel depend on the data")
 
 
-def _walked(axis: Axis, windows: tuple[Window, ...], out: Shape) -> Axis:
+def _through_windows(axis: Axis, windows: tuple[Window, ...], out: Shape) -> Axis:
     return axis.after(out[_along(axis)], windows[_along(axis) - 2].reads)
 
 

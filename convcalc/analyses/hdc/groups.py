@@ -17,7 +17,7 @@ from convcalc.analyses.boxes import union_of_boxes
 from convcalc.analyses.field.fields import fields
 from convcalc.analyses.field.reach import Reach
 from convcalc.analyses.hdc.gridding import Exact, Gridding, check, exact
-from convcalc.analyses.pass_through import moved, spread_out, whole
+from convcalc.analyses.pass_through import spread_out, stride_one_shift, whole
 from convcalc.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Chain(NamedTuple):
         return True
 
     @property
-    def walking(self) -> tuple[Node, ...]:
+    def dilated_steps(self) -> tuple[Node, ...]:
         """The steps that read more than one position."""
         kernels = zip(*(self.layers(axis) for axis in range(len(self.low))), strict=True)
         return tuple(node for node, axes in zip(self.steps, kernels, strict=True) if any(k > 1 for _, k in axes))
@@ -156,7 +156,7 @@ class _Walk:
         op, first = node.op, self.chains[data[0].index]
         if isinstance(op, (ops.Elementwise, ops.Concat)) and len(data) > 1:
             return self._merged(node, data)
-        by = moved(node)
+        by = stride_one_shift(node)
         if by is None or len(by) != len(first.low):
             return None
         steps = (*first.steps, node) if isinstance(op, ops.Conv) else first.steps
@@ -216,16 +216,18 @@ class _Walk:
         """Return the dilated runs that are part of no longer one and of no branch, and the parallel groups."""
         runs = [chain for chain in dict.fromkeys(self.ended) if chain.dilated]
         beside = [branches for branches in self.joined.values() if any(chain.dilated for chain in branches)]
-        branches = [(self._lengthened(chain)[-1].walking, self._trunk(some)) for some in beside for chain in some]
+        branches = [(self._lengthened(chain)[-1].dilated_steps, self._trunk(some)) for some in beside for chain in some]
         alone = [
             chain
             for chain in runs
-            if not any(len(chain.walking) > trunk and _begins(steps, chain.walking) for steps, trunk in branches)
+            if not any(
+                len(chain.dilated_steps) > trunk and _begins(steps, chain.dilated_steps) for steps, trunk in branches
+            )
         ]
         chains: dict[tuple[int, ...], Chain] = {}
         for chain in alone:
-            mine = chain.walking
-            if not any(len(other.walking) > len(mine) and _begins(other.walking, mine) for other in alone):
+            mine = chain.dilated_steps
+            if not any(len(other.dilated_steps) > len(mine) and _begins(other.dilated_steps, mine) for other in alone):
                 chains.setdefault(tuple(node.output.index for node in mine), chain)
         parallel = [(chain,) for chain in chains.values()] + beside
         jumps = self._jumps() if parallel else {}
@@ -237,7 +239,7 @@ class _Walk:
     def _trunk(self, branches: tuple[Chain, ...]) -> int:
         """How many steps lead to the fork of some branches."""
         fork = Chain(branches[0].root, (), (0,) * len(branches[0].low))
-        return len(self._lengthened(fork)[-1].walking)
+        return len(self._lengthened(fork)[-1].dilated_steps)
 
     def _jumps(self) -> dict[int, tuple[Fraction | None, ...]]:
         """Return the jump of every value, where the input's sizes need not be known for it."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from convcalc.analyses.hdc.gridding import Layer, Layers
 
 Rates: TypeAlias = tuple[int, ...]
-SHOWN = 5
+MAX_REPAIRS = 5
 STEPS = 20_000
 """How many partial lists a search tries before it says that it stopped."""
 LISTS = 2000
@@ -61,7 +61,7 @@ def repairs(rates: Rates, kernels: tuple[int, ...]) -> Repairs | None:
         for free in _parts(Counter(layers), changes):
             fixed = sorted((Counter(layers) - Counter(free)).elements())
             for values in _filled(fixed, sorted(kernel for _, kernel in free), field, budget):
-                repair = _placed(layers, free, values)
+                repair = _place(layers, free, values)
                 distances.setdefault(repair, sum(abs(rate - other) for rate, other in zip(repair, rates, strict=True)))
             if budget.spent:
                 break
@@ -70,7 +70,7 @@ def repairs(rates: Rates, kernels: tuple[int, ...]) -> Repairs | None:
                 distances,
                 key=lambda repair: (field_of(list(zip(repair, kernels, strict=True))), distances[repair], repair),
             )
-            return Repairs(changes, tuple(best[:SHOWN]), budget.spent)
+            return Repairs(changes, tuple(best[:MAX_REPAIRS]), budget.spent)
     return None
 
 
@@ -160,7 +160,7 @@ def _largest(span: int, waiting: Layers, free: Sequence[int]) -> int:
     return 0 if waiting else span * best ** len(free)
 
 
-def _placed(layers: Layers, free: Sequence[Layer], values: Values) -> Rates:
+def _place(layers: Layers, free: Sequence[Layer], values: Values) -> Rates:
     """Put the new rates where they move least: by size; among equal layers smaller ones first, larger ones last."""
     rates = [rate for rate, _ in layers]
     for kernel in {kernel for _, kernel in free}:

@@ -67,9 +67,9 @@ class AxisReport:
         gridding, exact, counts = self.gridding, self.gridding.exact, self.path_counts
         m2 = gridding.m[1] if len(gridding.m) > 1 else None
         gap = gridding.gap
-        ways = None
+        path_counts = None
         if counts is not None:
-            ways = {
+            path_counts = {
                 "least": min(counts),
                 "most": max(counts),
                 "middle": counts[len(counts) // 2],
@@ -86,7 +86,7 @@ class AxisReport:
             },
             "exact": exact_json(exact, *together([axis.gridding.exact for axis in axes]), len(axes)),
             "closed_form": {"full": gap is None, "fails_at": None if gap is None else gap._asdict()},
-            "ways": ways,
+            "ways": path_counts,
             "teeth": [
                 {"rates": tooth.rates, "times": tooth.times, "full": tooth.gridding.exact.full} for tooth in self.teeth
             ],
@@ -250,4 +250,4 @@ def _replacement(gridding: Gridding) -> Replacement:
 
 def _serial(group: Group, *, suggest: bool) -> SerialReport:
     axes = tuple(_axis_report(group.gridding(axis), suggest=suggest) for axis in range(group.rank))
-    return SerialReport(axes, tuple(layer_names(group.branches[0].walking).split(", ")), group.jump)
+    return SerialReport(axes, tuple(layer_names(group.branches[0].dilated_steps).split(", ")), group.jump)

@@ -30,7 +30,7 @@ def gridding(facts: Facts) -> Findings:
         remedy = f"rates {','.join(map(str, near.lists[0]))} leave none" if near else "more layers, or smaller rates"
         yield Finding(
             "CC101",
-            tuple(node.scope for node in group.branches[0].walking),
+            tuple(node.scope for node in group.branches[0].dilated_steps),
             f"rates {rates} reach {reached:,} of the {size:,} positions of their field",
             {"rates": result.rates, "reached": reached, "field": size},
             f"{remedy} (hdc-check --suggest)",

@@ -59,11 +59,11 @@ def _one_axis(rules: list[Any]) -> list[Any]:
 
 def _draws(rules: list[Any], given: list[Any], odd: list[Any]) -> list[dict[Any, int]]:
     symbols = sorted({symbol for rule in (*rules, *given) for symbol in rule.free_symbols}, key=str)
-    chance = random.Random(0)
+    rng = random.Random(0)
     tests = [_compiled(rule, symbols) for rule in given]
     draws = []
     for _ in range(TRIES):
-        draw = {symbol: chance.choice([n for n in SIZES if n % 2] if symbol in odd else SIZES) for symbol in symbols}
+        draw = {symbol: rng.choice([n for n in SIZES if n % 2] if symbol in odd else SIZES) for symbol in symbols}
         if all(test(*draw.values()) for test in tests):
             draws.append(draw)
             if len(draws) == DRAWS:

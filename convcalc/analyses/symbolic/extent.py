@@ -56,15 +56,17 @@ def _through(node: Node, operands: list[Extents]) -> Extents:
     op = node.op
     match op:
         case ops.Conv():
-            return _join(_walked(operands[0], op.windows[-1]), *(_whole(s, "a generated kernel") for s in operands[1:]))
+            return _join(
+                _through_window(operands[0], op.windows[-1]), *(_whole(s, "a generated kernel") for s in operands[1:])
+            )
         case ops.Unfold():
-            return _walked(operands[0], op.windows[-1])
+            return _through_window(operands[0], op.windows[-1])
         case ops.Sample():
-            lengthened = _walked(operands[0], op.windows[-1]) if op.windows else {}
+            lengthened = _through_window(operands[0], op.windows[-1]) if op.windows else {}
             return _join(lengthened, *(_whole(s, ANYWHERE) for s in operands))
         case ops.Pool():
             if op.windows:
-                return _walked(operands[0], op.windows[-1])
+                return _through_window(operands[0], op.windows[-1])
             if op.output_size[-1] is node.inputs[0].shape[-1]:
                 return operands[0]
             if isinstance(op.output_size[-1], int) and op.output_size[-1] == 1:
@@ -78,7 +80,7 @@ def _through(node: Node, operands: list[Extents]) -> Extents:
             plain = op.mode == "nearest" and not {"H", "W", "D", "T"} & {symbol.name for symbol in factor.free_symbols}
             return _each(operands[0], lambda e: e._replace(jump=e.jump / factor, known=e.known and plain))
         case ops.Pad():
-            return _each(operands[0], lambda e: _moved(e, op.before[-1]))
+            return _each(operands[0], lambda e: _shift(e, op.before[-1]))
         case ops.Slice():
             along = op.axis == len(node.output.shape) - 1
             return _each(operands[0], lambda e: e._replace(jump=e.jump * op.step)) if along else operands[0]
@@ -102,18 +104,18 @@ def _each(extents: Extents, change: Any) -> Extents:
     return {i: change(e) if e.local else e for i, e in extents.items()}
 
 
-def _walked(extents: Extents, window: Any) -> Extents:
-    def further(e: Extent) -> Extent:
+def _through_window(extents: Extents, window: Any) -> Extents:
+    def lengthen(e: Extent) -> Extent:
         grown = sympy.sympify(window.dilation * (window.kernel - 1) * e.jump)
         if sympy.sympify(e.jump).is_integer:
-            lengthened = _moved(e, window.before)
+            lengthened = _shift(e, window.before)
             return lengthened._replace(last=lengthened.last + grown, jump=e.jump * window.stride)
         return e._replace(last=e.last + sympy.ceiling(grown), jump=e.jump * window.stride)
 
-    return _each(extents, further)
+    return _each(extents, lengthen)
 
 
-def _moved(e: Extent, before: Any) -> Extent:
+def _shift(e: Extent, before: Any) -> Extent:
     return e._replace(first=e.first - before * e.jump, last=e.last - before * e.jump)
 
 

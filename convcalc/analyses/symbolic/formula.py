@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sympy
@@ -10,20 +9,19 @@ import sympy
 from convcalc.analyses.counts import macs as work
 from convcalc.analyses.counts.params import params
 from convcalc.analyses.steps import stages
-from convcalc.analyses.symbolic.assumptions import assumptions, remainder
+from convcalc.analyses.symbolic.assumptions import assumptions
 from convcalc.analyses.symbolic.extent import Extent, extents
-from convcalc.analyses.symbolic.relations import say, told
-from convcalc.analyses.symbolic.symbols import EXAMPLES, PLACES, Case, cases, input_shapes, letters, rules, symbol
+from convcalc.analyses.symbolic.relations import say, say_decision
+from convcalc.analyses.symbolic.symbols import EXAMPLES, Case, cases, input_shapes, letters, rules, symbol
+from convcalc.analyses.symbolic.tidy import size_names, tidier, with_names
 from convcalc.errors import UnsupportedError
-from convcalc.graph import Graph, Node, Value
-from convcalc.ops import Sample
 from convcalc.sizes import PerAxis, is_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from convcalc.graph import Graph
     from convcalc.registry import Kind
-    from convcalc.sizes import Shape
 
 GROWN = ("num_layers", "num_terms")
 """Structural numbers in which a closed form is recovered by interpolation."""
@@ -141,36 +139,19 @@ def _is_half(floor: Any, kernels: list[Any]) -> bool:
 
 def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
     assumed = rules(case)
-    exact = _divisions(assumed, case)
-
-    @lru_cache(maxsize=None, typed=True)
-    def tidy(expression: Any) -> Any:
-        tidied = sympy.sympify(expression).subs(case.known)
-        tidied = tidied.replace(
-            sympy.floor, lambda inner: -sympy.ceiling(-inner) if _negative(inner) else sympy.floor(inner)
-        )
-        if exact and tidied.has(sympy.floor, sympy.ceiling):
-            for rounds in (sympy.floor, sympy.ceiling):
-                tidied = tidied.replace(rounds, lambda x, f=rounds: _rounded(x, f, exact))
-            tidied = (
-                tidied
-                if tidied.is_Relational
-                else sympy.expand(tidied, deep=not tidied.has(sympy.floor, sympy.ceiling))
-            )
-        if not tidied.is_Relational and tidied.has(sympy.Mod):
-            tidied = sympy.expand(tidied.replace(sympy.Mod, lambda a, b: a - b * sympy.floor(a / b)), deep=False)
-        return tidied.subs(back) if back else tidied
-
+    tidy = tidier(assumed, case, back)
     outputs = tuple(tuple(tidy(size) for size in value.shape) for value in case.graph.outputs)
-    names = _names(case.graph, tidy)
-    nodes = [_named(node, tidy, names) for node in case.graph.nodes]
+    names = size_names(case.graph, tidy)
+    nodes = [with_names(node, tidy, names) for node in case.graph.nodes]
     counts = params(nodes)
     fields = tuple(
         {i: e._replace(first=tidy(e.first), last=tidy(e.last), jump=tidy(e.jump)) for i, e in extent.items()}
         for extent in extents(case.graph)
     )
     decisions = [(holds.subs(back), answer) for holds, answer in case.decided]
-    said = [told(holds if answer else holds.subs(case.known), answer, case.known) for holds, answer in decisions]
+    said = [
+        say_decision(holds if answer else holds.subs(case.known), answer, case.known) for holds, answer in decisions
+    ]
     decided = [tidy(holds if answer else sympy.Not(holds)) for holds, answer in decisions]
     odd = [next(iter(kernel.free_symbols)) for kernel in back.values()]
     return Formula(
@@ -192,70 +173,6 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
         decided=tuple(decisions),
         tidy=tidy,
     )
-
-
-def _divisions(assumed: list[Any], case: Case) -> list[tuple[Any, Any]]:
-    """Return what divides what, by the rules and by what was decided."""
-    floors = []
-    for holds in (*assumed, *(holds for holds, answer in case.decided if answer)):
-        mod = remainder(holds)
-        if mod is not None and isinstance(holds, sympy.Eq):
-            floors.append(mod.args)
-    return floors
-
-
-def _negative(inner: Any) -> bool:
-    return all(part.could_extract_minus_sign() for part in sympy.Add.make_args(sympy.expand(inner)))
-
-
-def _rounded(inner: Any, rounds: Any, exact: list[tuple[Any, Any]]) -> Any:
-    """Round what is a whole number plus a fraction: only the fraction is rounded."""
-    for above, below in exact:
-        for sign in (1, -1):
-            rest = sympy.expand(inner - sign * above / below)
-            if rest.is_number:
-                return sign * above / below + rounds(rest)
-    return rounds(inner)
-
-
-def _names(graph: Graph, tidy: Callable[[Any], Any]) -> dict[Any, Any]:
-    """Give sizes that are no plain symbol a name: H_out for the output's, H_1, H_2 for those in between."""
-    names: dict[Any, Any] = {}
-    first = graph.outputs[0].spatial
-    for letter, size in zip(PLACES.get(len(first), ""), first, strict=False):
-        if _composite(tidy(size)):
-            names.setdefault(tidy(size), symbol(f"{letter}_out"))
-    count = 0
-    for node in graph.nodes:
-        if len(node.output.shape) not in (3, 4, 5):
-            continue
-        places = PLACES[len(node.output.shape) - 2]
-        fresh = False
-        for letter, size in zip(places, node.output.shape[2:], strict=True):
-            if _composite(tidy(size)) and tidy(size) not in names:
-                names[tidy(size)] = symbol(f"{letter}_{count + 1}")
-                fresh = True
-        count += fresh
-    return names
-
-
-def _composite(size: Any) -> bool:
-    if not is_symbol(size) or not size.free_symbols:
-        return False
-    spatial = {"H", "W", "D", "T"} & {symbol.name for symbol in size.free_symbols}
-    return bool(spatial) and (size.is_Add or bool(size.atoms(sympy.floor, sympy.ceiling, sympy.Max)))
-
-
-def _named(node: Node, tidy: Callable[[Any], Any], names: dict[Any, Any]) -> Node:
-    def value(operand: Value) -> Value:
-        shape: Shape = tuple(
-            size if isinstance(size, int) else names.get(tidy(size), tidy(size)) for size in operand.shape
-        )
-        return Value(operand.index, shape, operand.nonzeros)
-
-    output = value(node.output)
-    op = node.op._replace(shape=output.shape) if isinstance(node.op, Sample) else node.op
-    return node._replace(op=op, inputs=tuple(map(value, node.inputs)), output=output)
 
 
 def _said(assumed: list[Any], tidy: Callable[[Any], Any], decided: list[Any], odd: list[Any]) -> list[str]:

@@ -12,7 +12,7 @@ SIGNS = {"==": ("=", "="), "!=": ("!=", "!="), ">=": (">=", "<="), "<=": ("<=", 
 """How a relation reads once a symbol stands alone on the left: as it was, or turned round."""
 
 
-def told(holds: Any, answer: bool, known: dict[Any, Any]) -> str:
+def say_decision(holds: Any, answer: bool, known: dict[Any, Any]) -> str:
     """Say what was decided; where a rule then fixes the symbol, say what it is."""
     if holds in (sympy.true, sympy.false):
         return ", ".join(f"{symbol} = {value}" for symbol, value in known.items() if value.is_Integer)

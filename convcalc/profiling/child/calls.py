@@ -33,7 +33,7 @@ class CallList:
         graph = module.graph
         slots = {node.output.index: place for place, node in enumerate(graph.nodes)}
         self.tensors: list[Any] = [None] * len(graph.nodes)
-        for index, tensor in module.tensors_held().items():
+        for index, tensor in module.stored_tensors().items():
             self.tensors[slots[index]] = tensor
         self.input_slots = [slots[value.index] for value in graph.inputs]
         self.output_slots = [slots[value.index] for value in graph.outputs]

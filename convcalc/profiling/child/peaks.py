@@ -110,21 +110,21 @@ def _traffic(size: int, setup: Setup, task: Task, synchronise: Callable[[], None
     return best
 
 
-def tell_peaks(setup: Setup, refresh: bool, tell: Callable[..., None]) -> None:
-    """Tell the machine's roofs: kept ones, or measured now, outside of the plan's time."""
+def send_peaks(setup: Setup, refresh: bool, send: Callable[..., None]) -> None:
+    """Send the machine's roofs: kept ones, or measured now, outside of the plan's time."""
     device = torch.device(setup.device)
     torch.set_num_threads(setup.threads)
     tf32 = device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32
     name = key(describe(device), str(versions(device)["torch"]), setup.threads, setup.dtype, tf32)
     stored = None if refresh else read_peaks(cache.read(FILE, name))
     if stored is not None:
-        tell("peaks", dtype=setup.dtype, threads=setup.threads, peaks=to_json(stored), took_s=None, unkept="")
+        send("peaks", dtype=setup.dtype, threads=setup.threads, peaks=to_json(stored), took_s=None, unkept="")
         return
-    tell("outside", what="measuring this machine's peaks")
+    send("outside", what="measuring this machine's peaks")
     start = time.perf_counter()
     peaks = measure_peaks(setup, synchronise=lambda: synchronise(device))
     unkept = cache.write(FILE, name, to_json(peaks))
-    tell(
+    send(
         "peaks",
         dtype=setup.dtype,
         threads=setup.threads,

@@ -17,7 +17,7 @@ from convcalc.profiling.child.backends import open_backend
 from convcalc.profiling.child.check import check
 from convcalc.profiling.child.devices import describe, pick_device, versions
 from convcalc.profiling.child.kernels import library
-from convcalc.profiling.child.peaks import tell_peaks
+from convcalc.profiling.child.peaks import send_peaks
 from convcalc.profiling.child.prepare import Prepared, prepare, subnormals
 from convcalc.profiling.environment import recorded
 from convcalc.profiling.fields import to_json
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from convcalc.profiling.child.backends.cpu import Backend
     from convcalc.profiling.plan import Plan, Task
 
-Tell = Callable[..., None]
+Send = Callable[..., None]
 REFERENCE_S = 0.05
 RUNS = 5
 """How many calls are asked what ran in them, where there is time."""
@@ -45,7 +45,7 @@ MAX_RECOMPILES = 2**12
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "DefaultCPUAllocator", "Invalid buffer size")
 
 
-def run(plan: Plan, tell: Tell) -> None:
+def run(plan: Plan, send: Send) -> None:
     """Carry a plan out. Raises UnavailableError where the device is not there."""
     device = pick_device(plan.device)
     torch.set_num_threads(plan.threads)
@@ -53,11 +53,11 @@ def run(plan: Plan, tell: Tell) -> None:
         torch.set_flush_denormal(True)
     backend = open_backend(device)
     with backend.modes():
-        tell("ready", machine=_machine(device, plan, backend))
+        send("ready", machine=_machine(device, plan, backend))
         for setup in plan.peaks:
-            tell_peaks(replace(setup, device=device.type), plan.refresh, tell)
+            send_peaks(replace(setup, device=device.type), plan.refresh, send)
         torch.set_num_threads(plan.threads)
-        _groups(plan, device, backend, tell)
+        _groups(plan, device, backend, send)
 
 
 def _machine(device: torch.device, plan: Plan, backend: Backend) -> dict[str, Any]:
@@ -75,20 +75,20 @@ def _machine(device: torch.device, plan: Plan, backend: Backend) -> dict[str, An
     }
 
 
-def _groups(plan: Plan, device: torch.device, backend: Backend, tell: Tell) -> None:
+def _groups(plan: Plan, device: torch.device, backend: Backend, send: Send) -> None:
     end = time.perf_counter() + plan.seconds
     done, total = 0, sum(len(group) for group in plan.groups)
     for number, group in enumerate(plan.groups):
         share = max(end - time.perf_counter(), 0.0) * len(group) / (total - done)
         jobs = [replace(job, setup=replace(job.setup, device=device.type)) for job in group]
-        tell("begin", group=number, seconds=share)
+        send("begin", group=number, seconds=share)
         torch.manual_seed(0)
-        end += _fresh_compiler(jobs, tell)
-        observations = _group(jobs, plan, share, backend, tell)
+        end += _fresh_compiler(jobs, send)
+        observations = _group(jobs, plan, share, backend, send)
         end += sum(
             observation.compile_s or 0.0 for observation in observations
         )  # compiling is told apart, and takes nothing from the others
-        tell("row", group=number, observations=[to_json(observation) for observation in observations])
+        send("row", group=number, observations=[to_json(observation) for observation in observations])
         done += len(group)
         gc.collect()
         if device.type == "cuda":
@@ -105,26 +105,26 @@ class _Contender:
     block: Block = field(default=lambda calls: 0.0)
 
 
-def _fresh_compiler(jobs: Sequence[Job], tell: Tell) -> float:
+def _fresh_compiler(jobs: Sequence[Job], send: Send) -> float:
     """Load the compiler and forget what it has compiled for other groups, which counts against a limit; the seconds."""
     if all(job.setup.mode != "compile" for job in jobs):
         return 0.0
     start = time.perf_counter()
-    tell("outside", what="loading the compiler")
+    send("outside", what="loading the compiler")
     torch._dynamo.reset()
     for limit in RECOMPILE_LIMITS:
         if hasattr(torch._dynamo.config, limit):
             setattr(torch._dynamo.config, limit, MAX_RECOMPILES)
-    tell("inside")
+    send("inside")
     return time.perf_counter() - start
 
 
-def _group(jobs: Sequence[Job], plan: Plan, share: float, backend: Backend, tell: Tell) -> list[Observation]:
+def _group(jobs: Sequence[Job], plan: Plan, share: float, backend: Backend, send: Send) -> list[Observation]:
     """Time jobs whose blocks take turns; one that fails leaves the others."""
     begin = time.perf_counter()
     contenders = [_Contender(job) for job in jobs]
     for contender in contenders:
-        _guarded(contender, lambda row: _ready(row, plan, share / len(jobs), backend, tell))
+        _guarded(contender, lambda row: _ready(row, plan, share / len(jobs), backend, send))
     compiled = sum(row.observation.compile_s or 0.0 for row in contenders)
     alive = [contender for contender in contenders if not contender.observation.failure]
     if alive:
@@ -163,7 +163,7 @@ def _quietly(jobs: Sequence[Job]) -> AbstractContextManager[Any]:
     return torch.no_grad() if any(job.setup.mode == "compile" for job in jobs) else torch.inference_mode()
 
 
-def _ready(contender: _Contender, plan: Plan, share: float, backend: Backend, tell: Tell) -> None:
+def _ready(contender: _Contender, plan: Plan, share: float, backend: Backend, send: Send) -> None:
     """Prepare a row, call it once, and ask in calls that are not timed what ran and whether it is right.
 
     Asking takes at most about half of the row's share; where one call is too long for that, nothing is asked.
@@ -171,7 +171,7 @@ def _ready(contender: _Contender, plan: Plan, share: float, backend: Backend, te
     setup, graph = contender.job.setup, contender.job.graph
     begin = time.perf_counter()
     with backend.settings(setup):
-        prepared = contender.prepared = _prepare(contender.job, tell)
+        prepared = contender.prepared = _prepare(contender.job, send)
         block = backend.block(prepared.call)
         contender.block = backend.under(setup, block)
         begin += prepared.compile_s or 0.0
@@ -187,15 +187,15 @@ def _ready(contender: _Contender, plan: Plan, share: float, backend: Backend, te
     contender.observation = observation
 
 
-def _prepare(job: Job, tell: Tell) -> Prepared:
+def _prepare(job: Job, send: Send) -> Prepared:
     """Prepare a row; what is compiled is compiled outside of its time, in the mode it is timed in."""
     if job.setup.mode != "compile":
         return prepare(job.graph, job.setup)
-    tell("outside", what=f"compiling {job.name}")
+    send("outside", what=f"compiling {job.name}")
     with _quietly([job]):
         prepared = prepare(job.graph, job.setup)
         prepared.call()
-    tell("inside")
+    send("inside")
     return prepared
 
 
@@ -211,19 +211,19 @@ def _kernels(call: Callable[[], Any], block: Block, seconds: float, backend: Bac
 def _time(contenders: Sequence[_Contender], plan: Plan, left: float, share: float, backend: Backend) -> None:
     """Time what is ready: hot in turns between two looks at a yardstick, once more if the machine moved; then cold."""
     end = time.perf_counter() + left
-    yardstick = backend.yardstick(contenders[0].job.setup)
-    look = min(REFERENCE_S, share / 40)
+    reference = backend.reference_matmul(contenders[0].job.setup)
+    reference_s = min(REFERENCE_S, share / 40)
     wants_cold = plan.cold and len(contenders) == 1
     task = replace(plan.task, block_s=max(plan.task.block_s, 1000 * clock_cost()))
-    each = (left - 3 * look) / len(contenders) * ((1 - COLD_SHARE) if wants_cold else 1.0)
+    each = (left - 3 * reference_s) / len(contenders) * ((1 - COLD_SHARE) if wants_cold else 1.0)
     retried = False
     backend.throttled()  # gives clocks that are low a moment to rise
     while True:
-        before = yardstick(look)
+        before = reference(reference_s)
         counters = noise.read()
         measured = interleaved([row.block for row in contenders], task.within(each))
         during = noise.between(counters, noise.read(), plan.threads)
-        drift = yardstick(look) / before
+        drift = reference(reference_s) / before
         took = sum(sum(row.times) * row.calls for row in measured)
         room = end - time.perf_counter() > 1.5 * took
         if retried or not room or 1 / (1 + MAX_DRIFT) <= drift <= 1 + MAX_DRIFT:
@@ -271,7 +271,9 @@ def _cold(contender: _Contender, task: Task, left: float, backend: Backend) -> N
         contender.observation = replace(contender.observation, cold_note=why)
         return
     measurement = measure(backend.under(contender.job.setup, block), task.within(end - time.perf_counter()))
-    few = measurement.samples < MIN_COLD_SAMPLES
+    sparse = measurement.samples < MIN_COLD_SAMPLES
     contender.observation = replace(
-        contender.observation, cold_cache=None if few else measurement, cold_note="no time was left" if few else ""
+        contender.observation,
+        cold_cache=None if sparse else measurement,
+        cold_note="no time was left" if sparse else "",
     )

@@ -23,7 +23,7 @@ def main() -> None:
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)  # whatever torch and its libraries print is none of the answer
 
-    def tell(event: str, **more: Any) -> None:
+    def send(event: str, **more: Any) -> None:
         events.write(json.dumps({"event": event, **more}) + "\n")
         events.flush()
 
@@ -39,12 +39,12 @@ def main() -> None:
         torch.set_num_interop_threads(1)
 
         try:
-            rows.run(plan, tell)
+            rows.run(plan, send)
         except ConvcalcError as error:
-            tell("refused", kind=type(error).__name__, message=str(error))
+            send("refused", kind=type(error).__name__, message=str(error))
     except ImportError as error:
-        tell("refused", kind="UnavailableError", message=f"torch cannot be imported: {error}")
-    tell("done", at=time.time())
+        send("refused", kind="UnavailableError", message=f"torch cannot be imported: {error}")
+    send("done", at=time.time())
     events.flush()
     os._exit(0)  # torch's own end takes a tenth of a second
 

@@ -126,7 +126,7 @@ def test_cold_copies_are_the_weights_somewhere_else(layout: str, monkeypatch: py
 
 
 def _weights(made: prepare.Prepared) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    own = list(made.module.tensors_held().values())
+    own = list(made.module.stored_tensors().values())
     return list(zip([one for one in made.calls.tensors if one is not None], own, strict=True))
 
 

@@ -123,7 +123,7 @@ def test_a_call_that_raises_while_it_is_timed_fails_its_row(monkeypatch: pytest.
 
 def test_a_machine_that_moves_is_given_a_second_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     readings = iter([1.0, 1.3, 1.0, 1.01])
-    monkeypatch.setattr(Backend, "yardstick", lambda self, setup: lambda seconds: next(readings))
+    monkeypatch.setattr(Backend, "reference_matmul", lambda self, setup: lambda seconds: next(readings))
     ((one,),) = seen((job(),), cold=False)
     assert one.retried and one.drift_ratio == pytest.approx(1.01)
 

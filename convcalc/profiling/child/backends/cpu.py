@@ -84,7 +84,7 @@ class Backend:
 
         return other
 
-    def yardstick(self, setup: Setup) -> Callable[[float], float]:
+    def reference_matmul(self, setup: Setup) -> Callable[[float], float]:
         """Return what times a matrix product for about so many seconds: the median of its calls.
 
         On the CPU in fp32 whatever the setup: half precision may have no fast product there.
