@@ -88,6 +88,36 @@ def measure(block: Block, task: Task | None = None) -> Measurement:
     return interleaved([block], task)[0]
 
 
+class StoppingRule:
+    """When to stop sampling several blocks: every median is known to the task's precision, or its time is up.
+
+    Medians of many samples are looked at ever less often, since looking costs more the more there are.
+    """
+
+    def __init__(self, task: Task, blocks: int) -> None:
+        self.task = task
+        self.shortest, self.longest = task.min_s * blocks, task.max_s * blocks
+        self.next_check = task.samples
+
+    def known(self, times: Sequence[float]) -> bool:
+        """Whether these samples tell their median well enough."""
+        return len(times) >= self.task.samples and half_width(times) <= self.task.precision
+
+    def out_of_time(self, spent: float) -> bool:
+        """Whether so many seconds are all there are."""
+        return spent >= self.longest
+
+    def done(self, times: Sequence[Sequence[float]], spent: float) -> bool:
+        """Whether to stop after these samples of each block, which took so many seconds."""
+        if self.out_of_time(spent):
+            return True
+        rounds = len(times[0])
+        if spent < self.shortest or rounds < self.next_check:
+            return False
+        self.next_check = rounds * 21 // 20 + 1
+        return all(self.known(samples) for samples in times)
+
+
 def interleaved(
     blocks: Sequence[Block], task: Task | None = None, *, wall: Clock = time.perf_counter, seed: int = 0
 ) -> list[Measurement]:
@@ -98,33 +128,25 @@ def interleaved(
     on the wall: a device's seconds leave out what surrounds them.
     """
     limits = task or Task()
-    begin, most = wall(), limits.max_s * len(blocks)
+    rule, begin = StoppingRule(limits, len(blocks)), wall()
     once = [block(1) for block in blocks]
-    if max(sum(once), wall() - begin) >= most:
+    if rule.out_of_time(max(sum(once), wall() - begin)):
         return [Measurement(times=(sample,), calls=1, settled=False) for sample in once]
     counts = [_warm(block, limits, wall) for block in blocks]
     times: list[list[float]] = [[] for _ in blocks]
-    order, rng, spent, begin, next_check = list(range(len(blocks))), random.Random(seed), 0.0, wall(), limits.samples
+    order, rng, spent, begin = list(range(len(blocks))), random.Random(seed), 0.0, wall()
     with _no_collection():
-        while True:
+        while not times[0] or not rule.done(times, spent):
             rng.shuffle(order)
             for place in order:
                 elapsed = blocks[place](counts[place])
                 spent += elapsed
                 times[place].append(elapsed / counts[place])
             spent = max(spent, wall() - begin)
-            if spent >= most or (spent >= limits.min_s * len(blocks) and len(times[0]) >= next_check):
-                next_check = max(next_check, len(times[0])) * 21 // 20 + 1
-                if spent >= most or all(_precise(sample, limits) for sample in times):
-                    break
     return [
-        Measurement(times=tuple(sample), calls=count, settled=_precise(sample, limits))
-        for sample, count in zip(times, counts, strict=True)
+        Measurement(times=tuple(samples), calls=count, settled=rule.known(samples))
+        for samples, count in zip(times, counts, strict=True)
     ]
-
-
-def _precise(times: list[float], limits: Task) -> bool:
-    return len(times) >= limits.samples and half_width(times) <= limits.precision
 
 
 def _warm(block: Block, limits: Task, wall: Clock) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from convcalc import kinds
 from convcalc.cli.app import run
 
 STEM = ["@resnet_stem"]
@@ -161,9 +164,20 @@ def test_hdc_check_of_layers(capsys: pytest.CaptureFixture[str]) -> None:
     asked(capsys, "hdc-check", *aspp, "--strict", code=1)
 
 
+def recipes() -> set[str]:
+    """The names of the functions in kinds/ with a decorator that registers them."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in Path(kinds.__file__).parent.glob("*.py")]
+    functions = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
+    decorators = {
+        node.name: [ast.unparse(call).partition("(")[0] for call in node.decorator_list] for node in functions
+    }
+    return {name.rstrip("_") for name, names in decorators.items() if {"kind", "activation"} & set(names)}
+
+
 def test_kinds_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
     found = asked(capsys, "kinds")
-    assert len(found["kinds"]) == 123 and {"name", "about", "source", "torch"} <= set(found["kinds"][0])
+    assert {row["name"] for row in found["kinds"]} == recipes()  # each that is written, none besides
+    assert {"name", "about", "source", "torch"} <= set(found["kinds"][0])
     one = asked(capsys, "kinds", "Conv2d")
     assert one["name"] == "conv" and one["arguments"][1] == {
         "name": "out_channels",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,9 @@ from typing import Any
 import pytest
 
 from convcalc.cli.app import run
-from convcalc.profiling import session
+from convcalc.profiling import noise, session
 from convcalc.profiling.best import code
+from convcalc.profiling.child.backends import Backend
 from convcalc.profiling.fields import to_json
 from convcalc.profiling.machine import cores
 from convcalc.profiling.plan import Plan, Setup
@@ -268,10 +271,23 @@ def test_batches_need_an_input_with_one(capsys: pytest.CaptureFixture[str]) -> N
     assert "--batch: the input of gcn has no batch" in capsys.readouterr().err
 
 
-def test_two_stacks_take_turns(capsys: pytest.CaptureFixture[str], quick: list[Plan]) -> None:
+def fixed(seconds: float) -> Any:
+    """A block whose calls take this long, give or take a hundredth."""
+    chance = random.Random(0)
+    return lambda calls: calls * seconds * chance.uniform(0.99, 1.01)
+
+
+def test_two_stacks_take_turns(
+    capsys: pytest.CaptureFixture[str], quick: list[Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = itertools.cycle([2e-3, 5e-4])  # of a call of A, and of B; tests/bench asks the clock
+    monkeypatch.setattr(Backend, "block", lambda self, call: fixed(next(seconds)))
+    monkeypatch.setattr(Backend, "reference_matmul", lambda self, setup: lambda seconds: 1e-3)
+    monkeypatch.setattr(noise, "between", lambda *_: noise.SystemNoise(0.1, None, None, None, None))
     argv = ["-i", "16x24x24", "conv2d", "c=64", "k=5", "p=2", "--threads", "1", "--time", "150ms"]
     found = asked(capsys, *argv, "--vs", "depthwise k=3 p=1")
     assert [row["name"] for row in found["layers"]] == ["A", "B"] and found["verdict"] == "FASTER"
+    assert found["time_ratio"] == pytest.approx(0.25, rel=0.02)
     low, high = found["time_ratio_interval"]
     assert low <= found["time_ratio"] <= high < 0.98
     assert "the multiply-adds of A" in found["explanation"][0]

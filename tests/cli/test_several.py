@@ -30,7 +30,7 @@ def test_octave_layers_chain(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("order", [("high=32x32x32", "low=32x16x16"), ("low=32x16x16", "high=32x32x32")])
 def test_inputs_come_by_name(order: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     found = asked(capsys, "macs", "octave", "c=64", "-i", order[0], "-i", order[1])
-    assert found["macs"] == 16_515_072
+    assert found["macs"] == 9_437_184 + 3 * 2_359_296  # high-high on 32x32, three paths on 16x16: 32*32*9 each
 
 
 def test_outputs_have_names(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,7 +70,11 @@ def test_offsets_are_said_to_depend_on_the_data(capsys: pytest.CaptureFixture[st
 def test_folded_totals_stand_beside_the_trained_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["params", "dbb", "in_channels=64", "c=64"]) == 0
     text = capsys.readouterr().out
-    assert "86,784" in text and "folded for deployment: 36,928 parameters" in text
+    folded = 64 * 64 * 9 + 64  # one 3x3 with a bias
+    assert f"folded for deployment: {folded:,} parameters" in text
+    # k x k, 1x1, and 1x1 then k x k and 1x1 then average: DingXiaoH/DiverseBranchBlock's five-plus-one batch norms
+    trained = 64 * 64 * 9 + 64 * 64 + (64 * 64 + 64 * 64 * 9) + 64 * 64 + 6 * 2 * 64
+    assert f"{trained:,}" in text
     assert run(["macs", "acb", "c=64", "p=1", "-i", "64x56x56"]) == 0
     assert "36,928 parameters and 115,605,504 MACs (form=folded)" in capsys.readouterr().out
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
 import sympy
+from sympy.parsing.sympy_parser import convert_xor, implicit_multiplication, parse_expr, standard_transformations
 
+from convcalc.analyses.separability import cost
 from convcalc.analyses.symbolic.formula import Formula, formulas
 from convcalc.kinds import FAMILIES, all_kinds
 from convcalc.kinds.substitutes import OCTAVE, SUBSTITUTES
@@ -187,17 +190,33 @@ def test_split_attention_costs_one_grouped_convolution_whatever_the_radix() -> N
         assert [sympy.expand(named(term) - typed("C_in*C_out/K*k^2")) for term in kernel] == [0]
 
 
-def test_limits_are_those_the_papers_give() -> None:
-    k, c, n, m, p = sympy.symbols("k c n m p", positive=True)
-    dense = k**2 * c * n
-    assert sympy.limit((c * k**2 + c * n) / dense, n, sympy.oo) == 1 / k**2
-    separable = m * (n - m + 1) * (2 * n - m + 1) / (m**2 * (n - m + 1) ** 2)
-    assert sympy.simplify(separable - (2 / m + (m - 1) / (m * (n - m + 1)))) == 0
-    assert sympy.limit(separable, n, sympy.oo) == 2 / m
-    assert sympy.limit(1 / p + (1 - 1 / p) / k**2, p, sympy.oo) == 1 / k**2
+def per_dense(formula: Formula) -> Any:
+    """A formula's multiply-adds over a plain convolution's at the same output."""
+    return sympy.simplify(named(formula.macs) / typed("B*H_out*W_out*C_in*C_out*k^2"))
+
+
+def test_the_limits_of_the_ratios_are_those_the_papers_give() -> None:
+    k, m, c_out = N("k"), N("m"), N("C_out")
+    separable = per_dense(derived("depthwise_separable")).subs(m, 1)
+    assert separable == 1 / c_out + 1 / k**2  # Howard et al., arXiv:1704.04861, section 3.1
+    assert sympy.limit(separable, c_out, sympy.oo) == 1 / k**2
+    parts = {p: per_dense(derived("hetconv", part=p)) for p in (1, 2, 4, 8, 64)}
+    assert all(  # Singh et al., arXiv:1903.04120: 1/P + (1 - 1/P)/K^2, which goes to 1/K^2
+        sympy.simplify(ratio - (sympy.Rational(1, p) + (1 - sympy.Rational(1, p)) / k**2)) == 0
+        for p, ratio in parts.items()
+    )
+
+
+@pytest.mark.parametrize("m", [2, 3, 5, 11])
+def test_a_separable_kernel_costs_two_over_its_size_on_large_images(m: int) -> None:
+    """On an n x n image without padding: 2/m + (m-1)/(m(n-m+1)) of the dense kernel, which goes to 2/m."""
+    for n in (m, m + 1, 32, 10**6):
+        assert cost((m, m), 1, n).ratio == Fraction(2, m) + Fraction(m - 1, m * (n - m + 1))
 
 
 LETTERS = {"q": 2, "P": 4, "r": 4, "g": 4, "a": sympy.Rational(1, 2)}
+PRINTED = (*standard_transformations, convert_xor, implicit_multiplication)
+"""How a paper writes a product: a space between factors, and ^ for powers."""
 
 
 @pytest.mark.parametrize("substitute", [*SUBSTITUTES, OCTAVE], ids=lambda one: one.name)
@@ -213,16 +232,11 @@ def test_the_ratio_beside_a_substitute_is_the_ratio_of_the_macs(substitute: Any,
     if substitute.name not in found:
         pytest.skip("does not fit this convolution")
     ratio, *where = substitute.ratio.split(", ")
-    numbers = {"C_in": 64, "C_out": 64, "k": kernel, **LETTERS}
-    for one in where:
-        name, _, value = one.partition(" = ")
-        numbers[name] = sympy.sympify(value, locals={key: sympy.sympify(number) for key, number in numbers.items()})
-    text = ratio.replace("^", "**").replace(") (", ")*(").replace("m (", "m*(").replace("a (", "a*(")
-    text = text.replace("k C_in", "k*C_in").replace("k**2 C_in", "k**2*C_in").replace("C_in C_out", "C_in*C_out")
-    text = text.replace("k**2 m", "k**2*m").replace("9 (", "9*(").replace("(n-1) C_out", "(n-1)*C_out")
-    text = (
-        text.replace("2 k**2*", "2*k**2*").replace("2 k)", "2*k)").replace("r k**2", "r*k**2").replace("16 r", "16*r")
-    )
-    text = text.replace("3/4 a", "3/4*a")
-    value = sympy.sympify(text, locals={key: sympy.sympify(number) for key, number in numbers.items()})
+    numbers = {
+        name: sympy.sympify(number) for name, number in {"C_in": 64, "C_out": 64, "k": kernel, **LETTERS}.items()
+    }
+    for definition in where:
+        name, _, text = definition.partition(" = ")
+        numbers[name] = parse_expr(text, numbers, PRINTED)
+    value = parse_expr(ratio, numbers, PRINTED)
     assert float(value) == pytest.approx(found[substitute.name]["macs_ratio"], rel=1e-12)

@@ -7,7 +7,7 @@ import gc
 import pytest
 
 from convcalc.profiling.plan import Task
-from convcalc.profiling.sampling import Measurement, clock_cost, interleaved, measure, stopwatch
+from convcalc.profiling.sampling import Measurement, StoppingRule, clock_cost, interleaved, measure, stopwatch
 
 
 class Clock:
@@ -157,3 +157,16 @@ def test_a_task_within_less_time_asks_for_less() -> None:
     assert (less.max_s, less.min_s, less.warmup_s) == (0.2, 0.1, 0.05)
     assert Task().within(100.0) == Task()
     assert Task().within(-1.0).max_s == 0.0
+
+
+def test_a_median_is_looked_at_ever_less_often() -> None:
+    """What is never known is looked at after 10 samples and from then on at each twentieth more, until time is up."""
+    rule, looks = StoppingRule(Task(samples=10, precision=0.0, min_s=0.0, max_s=2.0), blocks=2), []
+    for rounds in range(1, 200):
+        before = rule.next_check
+        assert not rule.done([list(range(1, rounds + 1))] * 2, spent=0.01 * rounds)
+        looks += [rounds] if rule.next_check != before else []
+    assert looks[:4] == [10, 11, 12, 13] and looks[-1] > 180 and len(looks) < 70
+    assert rule.done([[1.0]] * 2, spent=4.0)  # two blocks have twice the time
+    assert StoppingRule(Task(samples=3, precision=0.1, min_s=0.0), 1).done([[1.0] * 8], spent=0.0)
+    assert not StoppingRule(Task(samples=3, precision=0.1, min_s=1.0), 1).done([[1.0] * 8], spent=0.9)

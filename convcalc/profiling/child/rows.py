@@ -84,7 +84,7 @@ def _groups(plan: Plan, device: torch.device, backend: Backend, send: Send) -> N
         send("begin", group=number, seconds=share)
         torch.manual_seed(0)
         end += _fresh_compiler(jobs, send)
-        observations = _group(jobs, plan, share, backend, send)
+        observations = time_group(jobs, plan, share, backend, send)
         end += sum(
             observation.compile_s or 0.0 for observation in observations
         )  # compiling is told apart, and takes nothing from the others
@@ -119,7 +119,7 @@ def _fresh_compiler(jobs: Sequence[Job], send: Send) -> float:
     return time.perf_counter() - start
 
 
-def _group(jobs: Sequence[Job], plan: Plan, share: float, backend: Backend, send: Send) -> list[Observation]:
+def time_group(jobs: Sequence[Job], plan: Plan, share: float, backend: Backend, send: Send) -> list[Observation]:
     """Time jobs whose blocks take turns; one that fails leaves the others."""
     begin = time.perf_counter()
     contenders = [_Contender(job) for job in jobs]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -58,10 +60,18 @@ def test_less_can_be_asked() -> None:
 
 
 def test_rows_share_what_time_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+
+    def half_a_second(jobs: Sequence[Job], *_: Any) -> list[Observation]:
+        nonlocal now
+        now += 0.5
+        return [Observation() for _ in jobs]
+
+    monkeypatch.setattr(rows, "time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(rows, "time_group", half_a_second)
     events = told((job(),), (job("relu"),), (job("relu"), job("relu")), seconds=4.0)
     shares = [event["seconds"] for event in events if event["event"] == "begin"]
-    assert shares[0] == pytest.approx(1.0, rel=0.05)
-    assert shares[1] >= 1.0 and shares[2] >= 2.0  # what the first leaves is the others'
+    assert shares == pytest.approx([4.0 / 4, 3.5 / 3, 3.0])  # what the first leaves is the others'
 
 
 def test_a_group_takes_turns_and_one_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
