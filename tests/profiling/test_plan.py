@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from convcalc.profiling import machine
 from convcalc.profiling.environment import environment, recorded
 from convcalc.profiling.fields import from_json, to_json
-from convcalc.profiling.plan import PASSES, TIMED_DTYPES, Setup
+from convcalc.profiling.plan import PASSES, TIMED_DTYPES, Setup, can_prepack
+from tests.profiling.samples import graph
 
 
 def test_a_setup_in_words() -> None:
@@ -95,3 +97,20 @@ def test_freed_pages_are_kept_unless_the_system_is_to_decide() -> None:
 def test_a_setup_travels_in_json() -> None:
     one = Setup(direction="both", allocator="system", keep_denormals=True, threads=3)
     assert from_json(Setup, to_json(one)) == one
+
+
+@pytest.mark.parametrize(
+    ("spec", "setup", "why"),
+    [
+        ("conv2d c=4 k=3", {}, None),
+        ("conv2d c=4 k=3", {"device": "auto"}, None),
+        ("conv2d c=4 k=3", {"device": "cuda"}, "for the CPU"),
+        ("conv2d c=4 k=3", {"device": "mps"}, "for the CPU"),
+        ("conv2d c=4 k=3", {"direction": "backward"}, "the eager forward"),
+        ("conv2d c=4 k=3", {"mode": "compile"}, "the eager forward"),
+        ("relu", {}, "no convolution whose weights can be packed"),
+    ],
+)
+def test_one_rule_says_whether_weights_can_be_packed(spec: str, setup: dict[str, Any], why: str | None) -> None:
+    reason = can_prepack(graph(spec, "3x8x8"), Setup(**setup))
+    assert (reason is None) if why is None else why in (reason or "")
