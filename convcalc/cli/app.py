@@ -11,18 +11,18 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
-from convcalc.cli.exits import ANSWERED, BUG, INTERRUPTED, MISUSED, UNAVAILABLE
-from convcalc.errors import ConvcalcError, ShapeError, SpecError, Spot, UnavailableError
+from convcalc.cli.error_messages import argument_spot, report_error
+from convcalc.cli.exits import ANSWERED, COMPLETE, INTERRUPTED
+from convcalc.errors import SpecError, nearest
 
 if TYPE_CHECKING:
-    from typer._click import Context
+    from convcalc.cli.typer_private import Context
 
 COMMANDS: Final[dict[str, str]] = {
     "shape": "Output shape after each layer and at the end.",
@@ -49,8 +49,6 @@ COMMANDS: Final[dict[str, str]] = {
     "examples": "The spec files that come with convcalc.",
     "completion": "A completion script for your shell.",
 }
-CARET_WIDTH = 100
-COMPLETE = "_CONVCALC_COMPLETE"
 
 
 class CommandGroup(TyperGroup):
@@ -77,10 +75,10 @@ class CommandGroup(TyperGroup):
 
     def resolve_command(self, ctx: Context, args: list[str]) -> Any:
         """Find the command a word names. Raises SpecError with the nearest one."""
-        from convcalc.errors import nearest
-
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise SpecError(f"there is no command {args[0]!r}{nearest(args[0], COMMANDS)}", _under(args[0]))
+            raise SpecError(
+                f"there is no command {args[0]!r}{nearest(args[0], COMMANDS)}", argument_spot(args[0], ctx.obj)
+            )
         return super().resolve_command(ctx, args)
 
 
@@ -125,16 +123,17 @@ def main(argv: Sequence[str] | None = None) -> None:
 def run(argv: Sequence[str]) -> int:
     """Run the command line and return the exit code; every error is one line, with a caret where it has a place."""
     argv = list(argv)
-    _ARGV[:] = argv
     for stream in ("stdout", "stderr"):
         if getattr(sys, stream) is None:  # closed by the caller
             setattr(sys, stream, Path(os.devnull).open("w"))  # noqa: SIM115  open until the end
         elif isinstance(getattr(sys, stream), io.TextIOWrapper):  # a sign that the locale lacks is printed as ?
             getattr(sys, stream).reconfigure(errors="replace")
     if COMPLETE in os.environ:
-        importlib.import_module("typer.completion").completion_init()
+        from convcalc.cli.typer_private import start_completion
+
+        start_completion()
     try:
-        result = app(args=argv, prog_name="convcalc", standalone_mode=False)
+        result = app(args=argv, prog_name="convcalc", standalone_mode=False, obj=argv)
         sys.stdout.flush()
         return result if isinstance(result, int) else ANSWERED
     except (BrokenPipeError, SystemExit) as stop:
@@ -150,57 +149,4 @@ def run(argv: Sequence[str]) -> int:
             import traceback
 
             traceback.print_exc()
-        return _explained(error)
-
-
-_ARGV: list[str] = []
-
-
-def _explained(error: Exception) -> int:
-    if isinstance(error, ConvcalcError):
-        spot = error.spot if isinstance(error, (SpecError, ShapeError)) else None
-        _say(str(error), spot)
-        return UNAVAILABLE if isinstance(error, UnavailableError) else MISUSED
-    if isinstance(error, typer.TyperException):
-        option = getattr(error, "option_name", None) or ""
-        message = " ".join(getattr(error, "format_message", error.__str__)().split())
-        message = message.replace("is not a valid int range", "is no whole number")
-        message = message.replace("is not a valid int", "is no whole number").replace(
-            "is not a valid float range", "is no number"
-        )
-        spot = _under(option)
-        typed = spot.line[spot.start : spot.end] if spot else option
-        where = f" (in {typed!r})" if typed not in (option, f"{option}=") and not typed.startswith("--") else ""
-        _say(message[:1].lower() + message[1:].rstrip(".") + where, spot)
-        return MISUSED
-    if isinstance(error, OSError):
-        _say(f"{error.filename or 'the output'} cannot be written: {error.strerror or error}")
-        return MISUSED
-    _say(f"this is a bug in convcalc: {type(error).__name__}: {error} (run again with --debug and report it)")
-    return BUG
-
-
-def _under(word: str) -> Spot | None:
-    """Return the place of a word on the command line, or of the short options that begin with it."""
-    short = word.startswith("-") and not word.startswith("--")
-    spot, start = None, 0
-    for item in _ARGV:
-        if word and (item == word or item.startswith(f"{word}=") or (short and item.startswith(word))):
-            spot = Spot(" ".join(_ARGV), start, start + len(item))
-        start += len(item) + 1
-    return spot
-
-
-def _say(message: str, spot: Spot | None = None) -> None:
-    with suppress(OSError):
-        _print(message, spot)
-
-
-def _print(message: str, spot: Spot | None) -> None:
-    where = f"{spot.origin}: " if spot and spot.origin else ""
-    print(f"convcalc: {where}{message}", file=sys.stderr)
-    if spot and spot.line.strip() and "\n" not in spot.line:
-        start = max(0, min(spot.start, spot.end - 1) - CARET_WIDTH // 2) if len(spot.line) > CARET_WIDTH else 0
-        piece = spot.line[start : start + CARET_WIDTH].replace("\t", " ")
-        width = max(1, min(spot.end, start + CARET_WIDTH) - spot.start)
-        print(f"  {piece}\n  {' ' * (spot.start - start)}{'^' * width}", file=sys.stderr)
+        return report_error(error, argv)

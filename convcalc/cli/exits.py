@@ -11,3 +11,6 @@ UNAVAILABLE: Final = 3
 """A device or a package is missing."""
 BUG: Final = 70
 INTERRUPTED: Final = 130
+
+COMPLETE = "_CONVCALC_COMPLETE"
+"""The environment variable a shell sets when it asks for completions; then exit codes are Typer's."""

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from convcalc.cli.exits import COMPLETE
+from convcalc.cli.typer_private import completion_script
+
 
 class Shell(StrEnum):
     """The shells Typer can complete in."""
@@ -19,7 +22,5 @@ class Shell(StrEnum):
 
 def command(shell: Annotated[Shell, typer.Argument(help="Your shell.")]) -> int:
     """A completion script for your shell. Example: convcalc completion bash >> ~/.bashrc."""
-    from typer._completion_shared import get_completion_script
-
-    print(get_completion_script(prog_name="convcalc", complete_var="_CONVCALC_COMPLETE", shell=shell.value))
+    print(completion_script(shell.value, "convcalc", COMPLETE))
     return 0

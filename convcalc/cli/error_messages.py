@@ -1,0 +1,74 @@
+"""`report_error`: the one place where an error becomes a line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+import typer
+
+from convcalc.cli.exits import BUG, MISUSED, UNAVAILABLE
+from convcalc.errors import ConvcalcError, ShapeError, SpecError, Spot, UnavailableError
+
+CARET_WIDTH = 100
+REWORDED = {
+    "is not a valid int range": "is no whole number",
+    "is not a valid int": "is no whole number",
+    "is not a valid float range": "is no number",
+}
+"""Typer's words and ours, the longer ones first."""
+
+
+def report_error(error: Exception, argv: Sequence[str]) -> int:
+    """Print an error as one line on stderr, with a caret where it has a place, and return its exit code."""
+    if isinstance(error, ConvcalcError):
+        spot = error.spot if isinstance(error, (SpecError, ShapeError)) else None
+        _say(str(error), spot)
+        return UNAVAILABLE if isinstance(error, UnavailableError) else MISUSED
+    if isinstance(error, typer.TyperException):
+        option = getattr(error, "option_name", None) or ""
+        message = _reworded(" ".join(getattr(error, "format_message", error.__str__)().split()))
+        spot = argument_spot(option, argv)
+        typed = spot.line[spot.start : spot.end] if spot else option
+        where = f" (in {typed!r})" if typed not in (option, f"{option}=") and not typed.startswith("--") else ""
+        _say(message[:1].lower() + message[1:].rstrip(".") + where, spot)
+        return MISUSED
+    if isinstance(error, OSError):
+        _say(f"{error.filename or 'the output'} cannot be written: {error.strerror or error}")
+        return MISUSED
+    _say(f"this is a bug in convcalc: {type(error).__name__}: {error} (run again with --debug and report it)")
+    return BUG
+
+
+def _reworded(message: str) -> str:
+    """Typer's message without Python's names of types."""
+    for theirs, ours in REWORDED.items():
+        message = message.replace(theirs, ours)
+    return message
+
+
+def argument_spot(word: str, argv: Sequence[str]) -> Spot | None:
+    """Return the place of a word on the command line, or of the short options that begin with it."""
+    short = word.startswith("-") and not word.startswith("--")
+    spot, start = None, 0
+    for item in argv:
+        if word and (item == word or item.startswith(f"{word}=") or (short and item.startswith(word))):
+            spot = Spot(" ".join(argv), start, start + len(item))
+        start += len(item) + 1
+    return spot
+
+
+def _say(message: str, spot: Spot | None = None) -> None:
+    with suppress(OSError):
+        _print(message, spot)
+
+
+def _print(message: str, spot: Spot | None) -> None:
+    where = f"{spot.origin}: " if spot and spot.origin else ""
+    print(f"convcalc: {where}{message}", file=sys.stderr)
+    if spot and spot.line.strip() and "\n" not in spot.line:
+        start = max(0, min(spot.start, spot.end - 1) - CARET_WIDTH // 2) if len(spot.line) > CARET_WIDTH else 0
+        piece = spot.line[start : start + CARET_WIDTH].replace("\t", " ")
+        width = max(1, min(spot.end, start + CARET_WIDTH) - spot.start)
+        print(f"  {piece}\n  {' ' * (spot.start - start)}{'^' * width}", file=sys.stderr)
