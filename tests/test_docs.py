@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import subprocess
@@ -76,8 +77,11 @@ def test_every_script_runs(path: Path) -> None:
 def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (block,) = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
     exec(compile(block, "README.md", "exec"), {})
+    first, second = capsys.readouterr().out.splitlines()
     # 3*9 + 3*64 weights; 224^2 positions times them
-    assert capsys.readouterr().out.split(") ")[1].split() == ["219", str(224 * 224 * 219)]
+    assert first == f"(1, 64, 224, 224) 219 {224 * 224 * 219}"
+    exact = ast.literal_eval(second)
+    assert exact["receptive_field"] == 17 and exact["coverage"] == 1  # 1 + 2*(1+2+5); the rates of Wang et al.
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

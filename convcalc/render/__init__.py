@@ -1,1 +1,1 @@
-"""Results as text: units, tables, JSON, CSV, markdown, the terminal."""
+"""`Table`, `Answer` and their writers: results as text, pictures and documents."""

@@ -57,7 +57,7 @@ def ratio(one: list[str], two: list[str], *, terminal: bool = False) -> float:
 
 
 @pytest.mark.parametrize("terminal", [False, True], ids=["piped", "pty"])
-@pytest.mark.parametrize(("argv", "most"), [(SHAPE, 11.0), ([CONVCALC, "--help"], 10.0)], ids=["shape", "help"])
+@pytest.mark.parametrize(("argv", "most"), [(SHAPE, 10.0), ([CONVCALC, "--help"], 6.0)], ids=["shape", "help"])
 def test_start_up(argv: list[str], most: float, terminal: bool) -> None:
     found = ratio(argv, PASS, terminal=terminal)
     print(f"\n{' '.join(argv[1:3])} on {'a pty' if terminal else 'a pipe'}: {found:.2f} times python -c pass")
