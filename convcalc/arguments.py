@@ -1,4 +1,4 @@
-"""The arguments of a recipe: what each takes, read off its annotation, and whether a value is that."""
+"""`Argument`: the arguments of a recipe: what each takes, read off its annotation, and whether a value is that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The equations of Einsum steps: a letter per axis, `bi,oi->bo`."""
+"""`letter_sizes`: the equations of Einsum steps: a letter per axis, `bi,oi->bo`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What convcalc can say in one line: the error family, and the nearest word to a typo."""
+"""`ConvcalcError`: what convcalc can say in one line: the error family, and the nearest word to a typo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folding: what depends on no input is computed once and kept, as a network is deployed."""
+"""`folded`: folding: what depends on no input is computed once and kept, as a network is deployed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The written program: steps in the order they were written. Reading one is a for-loop."""
+"""`Graph`: the written program: steps in the order they were written. Reading one is a for-loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the arguments of a layer to one window per axis: what `padding` may be, and what it means."""
+"""`windows`: from the arguments of a layer to one window per axis: what `padding` may be, and what it means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a kind of layer is: a recipe over the builder, and everything its signature says.
+"""`Kind` and `kind`: what a kind of layer is: a recipe over the builder, and everything its signature says.
 
 The signature is the command line: parameters between the builder and `*` are inputs (default None: optional),
 those after `*` are arguments. The docstring's first line is the help.

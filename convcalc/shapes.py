@@ -1,4 +1,4 @@
-"""The shape rule of each op, and what its inputs must satisfy.
+"""`output_shape`: the shape rule of each op, and what its inputs must satisfy.
 
 `require` is the builder's: it refuses an int that breaks a rule, masks rows of a sweep, records what symbols assume.
 """

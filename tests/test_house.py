@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -154,6 +155,20 @@ def test_tests_of_lower_floors_come_in_by_the_front_door(path: Path) -> None:
 def test_files_are_small_rooms(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
     assert lines <= LONG.get(path.name, 300)
+
+
+WITHOUT_A_NAME = ("convcalc.kinds", "convcalc.cli.commands", "convcalc.pytorch.readers", "convcalc.analyses.lint")
+"""Rooms whose files hold many things of one sort, which their docstrings describe."""
+
+
+@pytest.mark.parametrize("here", [name for name in MODULES if not name.startswith(WITHOUT_A_NAME)])
+def test_a_files_docstring_names_what_a_reader_imports(here: str) -> None:
+    tree = ast.parse(MODULES[here].read_text(encoding="utf-8"))
+    functions = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    bound = [node for node in tree.body if isinstance(node, (ast.Assign, ast.AnnAssign))]
+    values = {name.id for node in bound for name in ast.walk(node) if isinstance(name, ast.Name)}
+    if functions and here not in ("convcalc", "convcalc.api"):
+        assert (functions | values) & set(re.findall(r"`(\w+)", ast.get_docstring(tree) or ""))
 
 
 def test_every_folder_is_a_package_that_is_installed() -> None:

@@ -1,4 +1,4 @@
-"""The inverse questions: which kernel, stride, padding and dilation turn one size into another, and what floor drops.
+"""`solutions`, `losses`: which window turns one size into another, and what floor drops.
 
 Exact, by arithmetic: for a kernel, a dilation and a padding the strides that fit are an interval; for a transposed
 layer padding less output padding is one number. Complete within the bounds asked for. Source: Dumoulin and Visin,

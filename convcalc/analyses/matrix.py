@@ -1,4 +1,4 @@
-"""A convolution as the sparse matrix it is: vec(out) = C vec(in). Its transpose is that of the transposed layer.
+"""`matrix`: a convolution as a sparse matrix: vec(out) = C vec(in). Its transpose is that of the transposed layer.
 
 C is (Cout prod(out)) x (Cin prod(in)), doubly block Toeplitz. Its non-zeros are the multiply-adds on real input.
 Source: Dumoulin and Visin, arXiv:1603.07285, section 4.1.

@@ -1,4 +1,4 @@
-"""Which steps a run of stride-1 convolutions goes on through, and by how much they move it."""
+"""`stride_one_shift`: which steps a run of stride-1 convolutions goes on through, and by how much they move it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a kernel is a sum of few products of a column and a row, exactly; and what that saves.
+"""`Separability`: whether a kernel is a sum of few products of a column and a row, exactly; and what that saves.
 
 A kernel is separable iff its rank is 1 (singular value decomposition); rank R takes R pairs. Source: Gonzalez and
 Woods, "Digital Image Processing"; flattened convolution: Jin, Dundar, Culurciello, arXiv:1412.5474.

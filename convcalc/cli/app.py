@@ -1,4 +1,4 @@
-"""The program: commands loaded on demand, and the one place where errors become exit codes.
+"""`app`: the program: commands loaded on demand, and the one place where errors become exit codes.
 
 Typer's parser, help and completion are used as they are; only the group is ours, so that `convcalc shape` imports
 one command and not all of them, and `--help` imports none.

@@ -1,4 +1,4 @@
-"""The options that commands share, said once, and how an answer leaves the program."""
+"""`emit`: the options that commands share, said once, and how an answer leaves the program."""
 
 from __future__ import annotations
 

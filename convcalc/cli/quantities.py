@@ -1,4 +1,4 @@
-"""Quantities as people write them: 300M, 3.35T, 512Ki, one reader for every budget."""
+"""`quantity`: quantities as people write them: 300M, 3.35T, 512Ki, one reader for every budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Typer does not offer in public and we use all the same: its vendored Click's context, and completion.
+"""`completion_script`: what Typer does not offer in public and we use: vendored Click's context, and completion.
 
 Everything of Typer's that a minor release may move is imported here and nowhere else; a test names each.
 """

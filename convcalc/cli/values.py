@@ -1,4 +1,4 @@
-"""Option values that are positions and sizes."""
+"""`position`: option values that are positions and sizes."""
 
 from __future__ import annotations
 

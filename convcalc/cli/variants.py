@@ -1,4 +1,4 @@
-"""Variants of a run as people write them: `--dtype fp32,bf16`, `--threads 1,all`, `--batch 1:64:pow2`; and times."""
+"""`setups`: variants of a run as people write them: `--dtype fp32,bf16`, `--threads 1,all`, `--batch 1:64:pow2`."""
 
 from __future__ import annotations
 

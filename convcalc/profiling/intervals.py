@@ -1,4 +1,4 @@
-"""Statistics of timings: intervals of medians and of ratios, outliers, verdicts. No sample is ever dropped."""
+"""`median_interval`, `ratio`: intervals of medians and of ratios, outliers, verdicts. No sample is ever dropped."""
 
 from __future__ import annotations
 

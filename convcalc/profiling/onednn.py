@@ -1,4 +1,4 @@
-"""What oneDNN's verbose lines say: which implementation ran, on which layouts, and what the reorders around it took.
+"""`executions`: oneDNN's verbose lines: which implementation ran, on which layouts, what the reorders took.
 
 Source: oneDNN's developer guide, "Verbose Mode": comma-separated fields, of which the last is milliseconds.
 """

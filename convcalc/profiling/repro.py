@@ -1,4 +1,4 @@
-"""Commands that run the same convolution in other people's kernel profilers.
+"""`commands`: commands that run the same convolution in other people's kernel profilers.
 
 Sources: oneDNN's benchdnn (driver_conv.md, knobs_desc), MIOpen's driver (conv_driver.hpp's flags), CUTLASS's profiler
 (`cutlass_profiler --operation=Conv2d --help`).

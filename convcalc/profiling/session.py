@@ -1,4 +1,4 @@
-"""The parent's side of a child that measures: start it, hear its events, end it, and go on after one that died."""
+"""`run`: the parent of a child that measures: start it, hear its events, end it, and go on after one that died."""
 
 from __future__ import annotations
 

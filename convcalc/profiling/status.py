@@ -1,4 +1,4 @@
-"""`judge`: what a row is worth, by small rules; a status, the reasons for it, and advice that fits."""
+"""`status_of`: what a row is worth, by small rules; a status, the reasons for it, and advice that fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One step of a graph as torch computes it."""
+"""`compute`: one step of a graph as torch computes it."""
 
 from __future__ import annotations
 

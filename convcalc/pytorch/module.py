@@ -1,4 +1,4 @@
-"""A graph as an nn.Module: one submodule per scope, so that names, hooks and rows survive the round trip."""
+"""`GraphModule`: a graph as an nn.Module: one submodule per scope, so that names, hooks and rows survive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running a model's own code without leaving a trace of it."""
+"""`restore_after`: running a model's own code without leaving a trace of it."""
 
 from __future__ import annotations
 

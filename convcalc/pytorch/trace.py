@@ -1,4 +1,4 @@
-"""From an nn.Module to a graph: its own forward runs on meta tensors and every torch call is written down.
+"""`trace`: from an nn.Module to a graph: its own forward runs on meta tensors and every torch call is written down.
 
 A function mode sees torch.*, F.*, methods and operators by name; a dispatch mode beneath reads what has no reader;
 what is left runs once on meta for its shape and becomes Opaque, so that the graph stays connected. Nothing runs on

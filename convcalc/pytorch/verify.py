@@ -1,4 +1,4 @@
-"""Our numbers beside torch's own and fvcore's: equal, different for a stated reason, or not seen by them."""
+"""`compare`: our numbers beside torch's own and fvcore's: equal, different for a stated reason, or not seen by them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts on a map as characters: digits while they fit, shades above; the levels that a colour picture shares."""
+"""`heat`: counts on a map as characters: digits while they fit, shades above; the levels a colour picture shares."""
 
 from __future__ import annotations
 

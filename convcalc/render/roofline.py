@@ -1,4 +1,4 @@
-"""The roofline: FLOP/s over FLOPs per byte, both logarithmic, as text and as a picture."""
+"""`drawing`, `save`: the roofline: FLOP/s over FLOPs per byte, both logarithmic, as text and as a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables for people, grid_table by Rich: plain and full width when piped, folded and never cropped on a terminal."""
+"""`print_answer`: tables for people, by Rich: plain when piped, folded and never cropped on a terminal."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def renderable(answer: Answer) -> Group:
     """Return the tables of an answer as Rich draws them, with their lines above and below."""
     parts: list[Text | RichTable] = []
     for table in answer.tables:
-        grid_table = [_rich_table(table, _folding(table, _widths(table)))] if table.columns and table.rows else []
-        parts += [*map(Text, table.head), *grid_table, *map(Text, table.foot)]
+        grids = [_rich_table(table, _folding(table, _widths(table)))] if table.columns and table.rows else []
+        parts += [*map(Text, table.head), *grids, *map(Text, table.foot)]
     return Group(*parts)
 
 
@@ -70,16 +70,16 @@ def _folding(table: Table, widths: list[int]) -> set[int]:
 
 def _rich_table(table: Table, folding: set[int]) -> RichTable:
     """A table in which some columns fold and the others keep their lines."""
-    grid_table = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
+    grid = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
     for number, column in enumerate(table.columns):
         side: Literal["left", "right"] = "right" if column.right else "left"
-        grid_table.add_column(column.title, justify=side, overflow="fold", no_wrap=number not in folding)
+        grid.add_column(column.title, justify=side, overflow="fold", no_wrap=number not in folding)
     for row in table.rows:
-        grid_table.add_row(*map(Text, cells(table, row)))
+        grid.add_row(*map(Text, cells(table, row)))
     if table.total is not None:
-        grid_table.add_section()
-        grid_table.add_row(*(Text(cell, style="bold") for cell in cells(table, table.total)))
-    return grid_table
+        grid.add_section()
+        grid.add_row(*(Text(cell, style="bold") for cell in cells(table, table.total)))
+    return grid
 
 
 def _listed(out: Console, table: Table, folding: set[int]) -> None:
@@ -148,7 +148,7 @@ def _draw(out: Console, picture: Picture) -> None:
         out.print(
             Text.assemble(*(("▀", f"{a} on {b}" if b else a) for a, b in zip(upper, lower, strict=True))), no_wrap=True
         )
-    grid_table = {shade for row in shades for shade in row}
+    shading = {shade for row in shades for shade in row}
     key = [(NONE, "none"), (PARTLY_NONE, "some none")]
     if discrete:
         key += [(colour, worth(value)) for value, colour in shown.items()]
@@ -156,7 +156,7 @@ def _draw(out: Console, picture: Picture) -> None:
         key += [(colour, f"up to {worth(Fraction(cells.most) * (n + 1) / steps)}") for n, colour in enumerate(COLOURS)]
     out.print(Text(f"{picture.title}{note(cells)} {span(cells)}:"))
     out.print(
-        Text.assemble(*(part for colour, text in key if colour in grid_table for part in (("█", colour), f" {text} ")))
+        Text.assemble(*(part for colour, text in key if colour in shading for part in (("█", colour), f" {text} ")))
     )
 
 

@@ -1,4 +1,4 @@
-"""From a block of layers to a graph: ranks and batches decided, branches wired, errors placed under their layer."""
+"""`assemble`: a block of layers as a graph: ranks and batches decided, branches wired, errors under their layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A layer written as a PyTorch call, `Conv2d(3, 64, 7, stride=2)`: literals only, parsed and never evaluated."""
+"""`parse_call`: a layer as a PyTorch call, `Conv2d(3, 64, 7, stride=2)`: literals only, parsed, never evaluated."""
 
 from __future__ import annotations
 

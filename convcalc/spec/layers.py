@@ -1,4 +1,4 @@
-"""From tokens to layers: which kind each is, and what it was told."""
+"""`layers`: from tokens to layers: which kind each is, and what it was told."""
 
 from __future__ import annotations
 

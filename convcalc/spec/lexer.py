@@ -1,4 +1,4 @@
-"""Cut text into words and calls. Each token remembers the line it came from, for the caret of an error.
+"""`tokens`: cut text into words and calls. Each token remembers the line it came from, for the caret of an error.
 
 Nothing is evaluated, and what could hurt a parser (endless words, deep brackets, runs of signs) is refused here.
 """

@@ -1,4 +1,4 @@
-"""Where a spec comes from: words, `@file`, `-` for standard input, or a shipped example; and its blocks."""
+"""`blocks`: where a spec comes from: words, `@file`, `-` for standard input, or a shipped example; and its blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `-i` says: sizes joined by x, an optional name before and dtype after; and how many of them are the batch."""
+"""`tensor`: what `-i` says: sizes joined by x, a name before and a dtype after; and which of them is the batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the text of one value to a number, one number per axis, a pair per side, a word.
+"""`from_word`: from the text of one value to a number, one number per axis, a pair per side, a word.
 
 Alternatives (`1,3,5`), ranges (`32:512:32`) and symbols (`C_in`) are recognised and refused by name: they are
 sweeps and formulas.

@@ -1,4 +1,4 @@
-"""Multiply-adds of contractions, and the other work, kept apart.
+"""`macs` and `other`: multiply-adds of contractions, and the other work, kept apart.
 
 A MAC is a multiplication inside a contraction: Conv, ConvTranspose, Einsum with summed letters. Taps that land
 on padding count, as in papers, torch and fvcore. FLOPs = 2 x MACs.

@@ -1,4 +1,4 @@
-"""How many bytes a run needs: parameters, buffers, and the values alive at once."""
+"""`memory`: how many bytes a run needs: parameters, buffers, and the values alive at once."""
 
 from __future__ import annotations
 

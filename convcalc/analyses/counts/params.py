@@ -1,4 +1,4 @@
-"""How many learned numbers there are, by what they do."""
+"""`params`: how many learned numbers there are, by what they do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many bytes a pass must move at the least: everything it reads, once, and everything it makes, once."""
+"""`compulsory`: the bytes a pass must move at the least: everything it reads, once, and everything it makes, once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training adds: the tensors backward needs, the memory at its peak, and the multiply-adds of the gradients.
+"""`training`: the tensors backward needs, the memory at its peak, and the multiply-adds of the gradients.
 
 Which tensors an operation keeps is torch's rule (derivatives.yaml): a convolution its input, a ReLU its output, a
 product both factors, an addition nothing, a max pool its input and 64-bit indices.

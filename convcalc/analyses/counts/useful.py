@@ -1,4 +1,4 @@
-"""Multiply-adds that touch real input rather than zero padding: the non-zeros of the convolution's matrix.
+"""`useful`: multiply-adds that touch real input rather than zero padding: the non-zeros of the convolution's matrix.
 
 A tap on padding multiplies a zero; a tap of a transposed convolution that its padding cuts away writes nothing.
 Papers and counters include both; oneDNN's own count leaves them out.

@@ -1,4 +1,4 @@
-"""What one output really sees: clipped at the borders, hole by hole; and where a stack first sees everything."""
+"""`unit`, `whole`: what an output sees, clipped at the borders, hole by hole; where a stack first sees everything."""
 
 from __future__ import annotations
 

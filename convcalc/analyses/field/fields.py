@@ -1,4 +1,4 @@
-"""The receptive field of every value of a graph: a local interval per axis, and what it sees whole.
+"""`fields`: the receptive field of every value of a graph: a local interval per axis, and what it sees whole.
 
 One map per value, `(input, input axis, own axis or None) -> Reach or reason`: local and global side by side,
 several inputs, branches without a special case.

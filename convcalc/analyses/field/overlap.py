@@ -1,4 +1,4 @@
-"""How often each output is written, and each input read: the checkerboard of transposed convolutions.
+"""`written` and `read`: how often each output is written and each input read: the checkerboard of strides.
 
 Counted on `Paths`, so that stacks, branches, resizing and borders are exact. Source: Odena, Dumoulin, Olah,
 "Deconvolution and checkerboard artifacts", Distill 2016, doi:10.23915/distill.00003.

@@ -1,4 +1,4 @@
-"""The ways from an input to a value along one axis, and what sums of products of them come to."""
+"""`Axis`: the ways from an input to a value along one axis, and what sums of products of them come to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many ways lead from each input position to each output position, exactly, borders included.
+"""`paths`: how many ways lead from each input position to each output position, exactly, borders included.
 
 One matrix per axis and step, chained; branches are a sum of such products. Channels are summed over, so that a
 slice of channels sees what any of them sees.

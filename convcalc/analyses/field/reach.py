@@ -1,4 +1,4 @@
-"""Which inputs an output sees along one axis, exactly as an interval per phase.
+"""`Reach`: which inputs an output sees along one axis, exactly as an interval per phase.
 
 Source: Araujo, Norris, Sim, "Computing receptive fields of convolutional neural networks", Distill 2019,
 extended to dilation, transposed convolution and resizing, whose fields differ by phase.

@@ -1,4 +1,4 @@
-"""The receptive field of a row in the words people use: size, jump, start and centre per axis; local and global."""
+"""`Receptive`: the field of a row in the words people use: size, jump, start and centre per axis; local and global."""
 
 from __future__ import annotations
 

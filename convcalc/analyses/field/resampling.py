@@ -1,4 +1,4 @@
-"""Which positions an interpolated output reads: the index rule of each mode, as torch computes it."""
+"""`reader`: which positions an interpolated output reads: the index rule of each mode, as torch computes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many ways lead through a graph from its inputs to its output, and over how many weighted layers each.
+"""`routes`: how many ways lead through a graph from its inputs to its output, and over how many weighted layers each.
 
 Source: Veit, Wilber, Belongie, "Residual networks behave like ensembles of relatively shallow networks",
 arXiv:1605.06431: n residual blocks are 2^n ways.

@@ -1,4 +1,4 @@
-"""Hybrid dilated convolution: the paper's three rules about a stack of rates, and what is true.
+"""`Gridding`: hybrid dilated convolution: the paper's three rules about a stack of rates, and what is true.
 
 Source: Wang et al., "Understanding convolution for semantic segmentation", arXiv:1702.08502. The rules are
 neither necessary nor, alone, sufficient; the exact check enumerates which inputs are reached, and the closed form

@@ -1,4 +1,4 @@
-"""Which convolutions of a graph are judged together: runs of stride 1 on one path, and branches side by side.
+"""`groups`: which convolutions of a graph are judged together: runs of stride 1 on one path, and branches side by side.
 
 A run goes on through 1x1 convolutions, norms, activations, gates, padding and channel shuffles, and through an
 addition or product whose other branch sees nothing that the run does not (a residual shortcut). A stride, a pool, a

@@ -1,4 +1,4 @@
-"""Dilation rates that leave no hole: repairs of a stack that has some, and designs for a field.
+"""`repairs`, `designs`: dilation rates that leave no hole: repairs of a stack that has some, and designs for a field.
 
 Everything rests on the closed form of `gridding.gap`: rates can be put in any order in which each is at most what
 those before it span, so that the largest field of n layers without a hole is the product of their kernels.

@@ -1,4 +1,4 @@
-"""What lint's rules look at and what they find."""
+"""`Facts`: what lint's rules look at and what they find."""
 
 from __future__ import annotations
 

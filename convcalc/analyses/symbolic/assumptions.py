@@ -1,4 +1,4 @@
-"""Which of the rules a recipe states say something: those that some sizes break while the others hold."""
+"""`assumptions`: which rules of a recipe say something: those that some sizes break while the others hold."""
 
 from __future__ import annotations
 

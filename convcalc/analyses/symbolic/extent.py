@@ -1,4 +1,4 @@
-"""The receptive field as a formula: first and last position and jump, by first -= p j, last += (d(k-1) - p) j, j *= s.
+"""`extents`: the field as a formula: first and last position, jump: first -= p j, last += (d(k-1) - p) j, j *= s.
 
 Source: Araujo, Norris, Sim, Distill 2019. Numbers, phases and borders are the business of `field`.
 """

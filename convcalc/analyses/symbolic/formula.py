@@ -1,4 +1,4 @@
-"""Formulas of a kind, derived from its own recipe: the graph is written on symbols and read like any other."""
+"""`formulas`: derived from a kind's own recipe: the graph is written on symbols and read like any other."""
 
 from __future__ import annotations
 

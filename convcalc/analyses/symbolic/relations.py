@@ -1,4 +1,4 @@
-"""Relations between sizes as people write them: `g divides C_in`, `H + 2 p >= k`."""
+"""`say`: relations between sizes as people write them: `g divides C_in`, `H + 2 p >= k`."""
 
 from __future__ import annotations
 

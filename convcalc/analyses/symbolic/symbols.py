@@ -1,4 +1,4 @@
-"""A recipe run on symbols: which letter stands for which argument, and the cases a recipe distinguishes."""
+"""`letters`, `cases`: a recipe run on symbols: which letter is which argument, and the cases it distinguishes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of `profile --best`: each layer's fastest setup, and the code that gets it."""
+"""`best_table`: the table of `profile --best`: each layer's fastest setup, and the code that gets it."""
 
 from __future__ import annotations
 

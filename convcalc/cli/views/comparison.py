@@ -1,4 +1,4 @@
-"""Ratios with their intervals, and verdicts, as people write them."""
+"""`ratio_text`: ratios with their intervals, and verdicts, as people write them."""
 
 from __future__ import annotations
 

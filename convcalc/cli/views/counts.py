@@ -1,4 +1,4 @@
-"""Shapes and lower bounds in words, as the tables of all counting commands have them."""
+"""`shape_text`: shapes and lower bounds in words, as the tables of all counting commands have them."""
 
 from __future__ import annotations
 

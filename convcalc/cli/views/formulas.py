@@ -1,4 +1,4 @@
-"""Formulas as tables and as LaTeX: what `convcalc explain` prints."""
+"""`explain_tables`: formulas as tables and as LaTeX: what `convcalc explain` prints."""
 
 from __future__ import annotations
 

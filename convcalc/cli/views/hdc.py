@@ -1,4 +1,4 @@
-"""The tables of hdc-check: the rules of a stack with their numbers, its coverage, its map; branches side by side."""
+"""`rate_tables`: the rules of hdc-check with their numbers, coverage, a map; branches side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of memory, and what inference and training hold in words."""
+"""`memory_table`: the table of memory, and what inference and training hold in words."""
 
 from __future__ import annotations
 

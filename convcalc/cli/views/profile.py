@@ -1,4 +1,4 @@
-"""Timed rows as tables: how long, how near the roofs, and on request everything else that was recorded."""
+"""`tables`: timed rows: how long, how near the roofs, and on request everything else that was recorded."""
 
 from __future__ import annotations
 

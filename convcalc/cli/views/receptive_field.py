@@ -1,4 +1,4 @@
-"""Receptive fields in words: sizes and jumps in a table, and what rf says below it."""
+"""`field_rows`: receptive fields in words: sizes and jumps in a table, and what rf says below it."""
 
 from __future__ import annotations
 

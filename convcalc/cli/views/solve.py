@@ -1,4 +1,4 @@
-"""The tables of solve: layers that turn one size into another, and inputs that fit a stack."""
+"""`solution_table`: layers that turn one size into another; `fit_tables`: inputs that fit a stack."""
 
 from __future__ import annotations
 

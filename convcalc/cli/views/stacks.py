@@ -1,4 +1,4 @@
-"""The table of compare and alt: stacks side by side, with ratios to the first and times taken in turns."""
+"""`stack_rows`: the table of compare and alt: stacks side by side, ratios to the first, times taken in turns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of summary: shapes, parameters, multiply-adds and fields of every layer."""
+"""`summary_tables`: the tables of summary: shapes, parameters, multiply-adds and fields of every layer."""
 
 from __future__ import annotations
 

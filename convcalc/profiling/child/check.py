@@ -1,4 +1,4 @@
-"""Is the answer right? Each timed configuration's output against double precision, once."""
+"""`check`: is the answer right? Each timed configuration's output against double precision, once."""
 
 from __future__ import annotations
 

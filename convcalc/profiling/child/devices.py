@@ -1,4 +1,4 @@
-"""What this machine has: the device asked for, its memory, its versions."""
+"""`pick_device`: what this machine has: the device asked for, its memory, its versions."""
 
 from __future__ import annotations
 

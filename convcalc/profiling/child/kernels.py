@@ -1,4 +1,4 @@
-"""Which kernels ran in a call: oneDNN's own words on the CPU, torch's profiler for the rest and for GPUs.
+"""`on_cpu`, `on_gpu`: which kernels ran in a call: oneDNN's words on the CPU, torch's profiler for all else.
 
 Everything here is asked in calls that are not timed.
 """

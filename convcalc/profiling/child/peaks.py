@@ -1,4 +1,4 @@
-"""Measuring what this machine can do at most: matrix products and memory traffic, as a run would do them."""
+"""`measure_peaks`: what this machine can do at most: matrix products and memory traffic, as a run would do them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a graph and a setup to the call that is timed: tensors filled and laid out, the pass chosen."""
+"""`prepare`: from a graph and a setup to the call that is timed: tensors filled and laid out, the pass chosen."""
 
 from __future__ import annotations
 

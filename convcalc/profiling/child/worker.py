@@ -1,4 +1,4 @@
-"""The child that measures: reads a plan, runs its rows, and tells what it sees, one JSON object a line.
+"""`main`: the child that measures: reads a plan, runs its rows, and tells what it sees, one JSON object a line.
 
 It alone imports torch, in an environment made for it, in a session of its own; it ends when its parent does.
 """

@@ -1,4 +1,4 @@
-"""The table of readers by the names torch's functions, methods and operators carry."""
+"""`reads`: the table of readers by the names torch's functions, methods and operators carry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a call is timed: what both the CPU and accelerators offer, and the CPU's way of it."""
+"""`Backend`: where a call is timed: what both the CPU and accelerators offer, and the CPU's way of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A GPU: each call between two events, the cache flushed or not, graphs without the host, clocks watched.
+"""`CudaBackend`: each call between two events, the cache flushed or not, graphs without the host, clocks watched.
 
 The vendor's module (torch.cuda, torch.xpu, torch.mps) is an argument, so that a fake one can stand in for tests.
 """
