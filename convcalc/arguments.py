@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 from math import isfinite
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from convcalc.errors import SpecError, nearest
 from convcalc.sizes import PerAxis, is_array, is_symbol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 REQUIRED: Any = inspect.Parameter.empty
 LARGEST = 2**63
@@ -86,39 +89,6 @@ def describe(argument: Argument) -> str:
     return " or ".join(dict.fromkeys(SORTS[sort] for sort in argument.takes if sort != "none"))
 
 
-def _fits(sort: str, argument: Argument, value: Any) -> bool:
-    match sort:
-        case "size" | "int":
-            return is_size(value)
-        case "sizes":
-            return is_size(value) or (isinstance(value, PerAxis) and all(map(is_size, value)))
-        case "output sizes":
-            parts = value if isinstance(value, PerAxis) else (value,)
-            return all(part is None or is_size(part) for part in parts)
-        case "pairs":
-            sides = value if isinstance(value, PerAxis) else (value,)
-            return all(is_size(side) or _is_pair(side) for side in sides)
-        case "padding":
-            return isinstance(value, str) or _fits("pairs", argument, value)
-        case "factors":
-            return all(_fits("float", argument, part) for part in (value if isinstance(value, PerAxis) else (value,)))
-        case "sides":
-            parts = value if isinstance(value, (tuple, PerAxis)) else (value,)
-            return all(is_size(part) or _is_pair(part) for part in parts)
-        case "bool":
-            return isinstance(value, bool)
-        case "float":
-            return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
-        case "tuple":
-            return isinstance(value, (tuple, PerAxis)) and all(map(is_size, value))
-        case "str":
-            return isinstance(value, str)
-        case "word":
-            return value in argument.choices
-        case _:
-            return value is None
-
-
 def is_size(value: object) -> bool:
     """Whether a value may stand for a number of things: an int, an array, a symbol; never a bool."""
     if isinstance(value, int):
@@ -128,3 +98,38 @@ def is_size(value: object) -> bool:
 
 def _is_pair(side: object) -> bool:
     return isinstance(side, tuple) and len(side) == 2 and all(map(is_size, side))
+
+
+def _parts(value: Any) -> tuple[Any, ...]:
+    """A value per axis, or the one value for all axes."""
+    return tuple(value) if isinstance(value, PerAxis) else (value,)
+
+
+def _are_sides(parts: Iterable[Any]) -> bool:
+    return all(is_size(part) or _is_pair(part) for part in parts)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+
+
+CHECKS: dict[str, Callable[[Any], bool]] = {
+    "size": is_size,
+    "int": is_size,
+    "sizes": lambda value: all(map(is_size, _parts(value))),
+    "output sizes": lambda value: all(part is None or is_size(part) for part in _parts(value)),
+    "pairs": lambda value: _are_sides(_parts(value)),
+    "padding": lambda value: isinstance(value, str) or _are_sides(_parts(value)),
+    "factors": lambda value: all(map(_is_number, _parts(value))),
+    "sides": lambda value: _are_sides(value if isinstance(value, tuple) else _parts(value)),
+    "bool": lambda value: isinstance(value, bool),
+    "float": _is_number,
+    "tuple": lambda value: isinstance(value, (tuple, PerAxis)) and all(map(is_size, value)),
+    "str": lambda value: isinstance(value, str),
+    "none": lambda value: value is None,
+}
+"""Whether a value is of each sort of `SORTS`; a word is one of the argument's choices."""
+
+
+def _fits(sort: str, argument: Argument, value: Any) -> bool:
+    return value in argument.choices if sort == "word" else CHECKS[sort](value)

@@ -25,6 +25,7 @@ from convcalc.errors import UnsupportedError
 from convcalc.graph import Graph, Path, Value
 from convcalc.pytorch.aten import as_function
 from convcalc.pytorch.readers import READERS
+from convcalc.pytorch.readers.registry import METADATA, NEEDS_VALUES, VIEWS
 from convcalc.pytorch.state_guard import restore_after
 
 if TYPE_CHECKING:
@@ -33,22 +34,8 @@ if TYPE_CHECKING:
     from convcalc.pytorch.readers.registry import Reader
     from convcalc.sizes import Shape
 
-NEEDS_VALUES = frozenset(
-    {
-        *("item", "tolist", "numpy", "nonzero", "masked_select", "unique"),
-        *("__bool__", "__int__", "__float__", "__index__"),
-    }
-)
-METADATA = frozenset({"size", "dim", "numel", "is_floating_point", "__len__", "stride", "is_contiguous", "nelement"})
 STRICT_READERS = False
 """Whether an exception inside a reader is raised (as in tests) rather than noted on the Opaque step it leaves."""
-VIEWS = frozenset(
-    {
-        *("__getitem__", "view", "narrow", "chunk", "split", "transpose", "permute", "squeeze", "unsqueeze"),
-        *("flatten", "reshape", "unflatten", "t", "expand"),
-    }
-)
-"""Functions whose results share memory with their first argument: writing into one writes into the other."""
 
 
 def trace(model: nn.Module, *shapes: Shape, dtype: torch.dtype = torch.float32) -> Graph:
@@ -176,18 +163,26 @@ class _Reading(TorchFunctionMode):
         if "out" not in kwargs and not any(map(is_functorch_wrapped_tensor, leaves)):
             answer = self._read(name.rstrip("_") if inplace and not name.startswith("__") else name, args, kwargs)
         if answer is None:
-            result = func(*tree_map(self.meta, tuple(args)), **tree_map(self.meta, kwargs))
-            if isinstance(kwargs.get("out"), Tensor):
-                self._replace(kwargs["out"], self.value(result))
-                return kwargs["out"]
-            return result
+            return self._run_on_meta(func, args, kwargs)
         if inplace or kwargs.get("inplace"):
             self._replace(args[0], answer)
             return None if name == "__setitem__" else args[0]
-        result = tree_map(lambda part: self.fresh(part, _dtype(leaves)) if isinstance(part, Value) else part, answer)
-        if name in VIEWS:
+        return self._results(answer, _dtype(leaves), base=args[0] if name in VIEWS else None)
+
+    def _run_on_meta(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """Run a call that no reader takes; what it calls in turn is read beneath."""
+        result = func(*tree_map(self.meta, tuple(args)), **tree_map(self.meta, kwargs))
+        if isinstance(kwargs.get("out"), Tensor):
+            self._replace(kwargs["out"], self.value(result))
+            return kwargs["out"]
+        return result
+
+    def _results(self, answer: Any, dtype: torch.dtype, base: Any) -> Any:
+        """Tensors for the values of an answer; `base` is what they are views of."""
+        result = tree_map(lambda part: self.fresh(part, dtype) if isinstance(part, Value) else part, answer)
+        if base is not None:
             for part in tree_flatten(result)[0]:
-                self.views[id(part)] = part, args[0]
+                self.views[id(part)] = part, base
         return result
 
     def _attribute(self, func: Callable[..., Any], name: str, args: Sequence[Any]) -> Any:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import product
 from math import ceil, prod
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from convcalc.analyses.boxes import union_of_boxes
 from convcalc.sizes import ceil_div
@@ -39,41 +40,43 @@ class Grid(NamedTuple):
         return max(map(max, self.rows))
 
 
+class _Axis(NamedTuple):
+    """One axis of a term cut into cells: the mean of each, which positions of it are not zero (as bits), how many."""
+
+    means: list[Number]
+    masks: list[int]
+    sizes: list[int]
+
+    @classmethod
+    def cut(cls, counts: Sequence[int], size: int) -> _Axis:
+        """Cut counts into cells of so many positions."""
+        cells = [counts[place : place + size] for place in range(0, len(counts), size)]
+        means: list[Number] = [cell[0] if len(cell) == 1 else Fraction(sum(cell), len(cell)) for cell in cells]
+        masks = [sum(1 << n for n, count in enumerate(cell) if count) for cell in cells]
+        return cls(means, masks, list(map(len, cells)))
+
+
 def grid(picture: Picture, wide: int = PLOT_COLUMNS, high: int = PLOT_ROWS) -> Grid:
     """Return the cells of a picture shrunk to fit, each the mean of the positions it stands for."""
     axes = len(picture.terms[0])
     limits = (high, wide)[-axes:]
     cell = tuple(ceil_div(len(counts), limit) for counts, limit in zip(picture.terms[0], limits, strict=True))
-    parted = [[_parts(counts, size) for counts, size in zip(term, cell, strict=True)] for term in picture.terms]
-    terms = [[[_mean(part) for part in axis] for axis in term] for term in parted]
-    masks = [[[_mask(part) for part in axis] for axis in term] for term in parted]
-    places = [[(y, x)[-axes:] for x in range(len(terms[0][-1]))] for y in range(len(terms[0][0]) if axes > 1 else 1)]
-    rows = [[sum(prod(_at(term, place)) for term in terms) for place in line] for line in places]
-    holed = [
-        [
-            union_of_boxes([tuple(_at(term, place)) for term in masks])
-            < prod(len(part) for part in _at(parted[0], place))
-            for place in line
-        ]
-        for line in places
-    ]
-    return Grid(rows, cell, holed)
+    terms = [[_Axis.cut(counts, size) for counts, size in zip(term, cell, strict=True)] for term in picture.terms]
+    lines = product(*(range(len(axis.means)) for axis in terms[0][:-1]))
+    places = [[(*line, column) for column in range(len(terms[0][-1].means))] for line in lines]
+    rows = [[sum(_mean(term, place) for term in terms) for place in line] for line in places]
+    return Grid(rows, cell, [[_has_holes(terms, place) for place in line] for line in places])
 
 
-def _at(axes: Sequence[Sequence[Any]], place: tuple[int, ...]) -> list[Any]:
-    return [axis[n] for axis, n in zip(axes, place, strict=True)]
+def _mean(term: Sequence[_Axis], place: tuple[int, ...]) -> Number:
+    """What a term adds to a cell: its counts are products of one along each axis."""
+    return prod(axis.means[n] for axis, n in zip(term, place, strict=True))
 
 
-def _parts(counts: Sequence[int], size: int) -> list[Sequence[int]]:
-    return [counts[place : place + size] for place in range(0, len(counts), size)]
-
-
-def _mean(part: Sequence[int]) -> Number:
-    return part[0] if len(part) == 1 else Fraction(sum(part), len(part))
-
-
-def _mask(part: Sequence[int]) -> int:
-    return sum(1 << n for n, count in enumerate(part) if count)
+def _has_holes(terms: Sequence[Sequence[_Axis]], place: tuple[int, ...]) -> bool:
+    """Whether any position of a cell is reached by no term."""
+    boxes = [tuple(axis.masks[n] for axis, n in zip(term, place, strict=True)) for term in terms]
+    return union_of_boxes(boxes) < prod(axis.sizes[n] for axis, n in zip(terms[0], place, strict=True))
 
 
 def level(value: Number, most: Number, steps: int) -> int:

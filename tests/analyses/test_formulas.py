@@ -12,7 +12,8 @@ from convcalc.analyses.counts.macs import macs, other
 from convcalc.analyses.counts.params import params
 from convcalc.analyses.field.fields import fields
 from convcalc.analyses.field.receptive import receptive
-from convcalc.analyses.symbolic.formula import GROWN, Formula, formulas
+from convcalc.analyses.symbolic.formula import formulas
+from convcalc.analyses.symbolic.layer_fit import GROWN, Formula
 from convcalc.analyses.symbolic.symbols import input_shapes, letters
 from convcalc.errors import ShapeError, SpecError, UnsupportedError
 from convcalc.graph import Graph

@@ -10,7 +10,8 @@ import sympy
 from sympy.parsing.sympy_parser import convert_xor, implicit_multiplication, parse_expr, standard_transformations
 
 from convcalc.analyses.separability import cost
-from convcalc.analyses.symbolic.formula import Formula, formulas
+from convcalc.analyses.symbolic.formula import formulas
+from convcalc.analyses.symbolic.layer_fit import Formula
 from convcalc.kinds import FAMILIES, all_kinds
 from convcalc.kinds.substitutes import OCTAVE, SUBSTITUTES
 

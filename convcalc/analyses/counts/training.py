@@ -194,29 +194,10 @@ def training(graph: Graph, itemsize: int) -> Training:
         for index in saved.values:
             if roots[index] not in fixed:
                 until.setdefault(roots[index], node.output.index)
-    alive = peak = 0
+    run = _Run(graph, needs, roots, sizes, fixed, here)
     leaving = _by_step(last_reader(graph, roots), skip=until.keys() | fixed)
-    for node in graph.nodes:  # forward
-        index = node.output.index
-        if index not in fixed:
-            alive += here[index] + (sizes[index] if roots[index] == index else 0)
-            peak = max(peak, alive)
-            alive -= sum(sizes[root] for root in leaving.get(index, ()))
-    free = _by_step(until, skip=frozenset())
-    gradients = {roots[value.index] for value in graph.outputs if value.index in needs}
-    alive += sum(sizes[root] for root in gradients)
-    for node in reversed(graph.nodes):
-        index = node.output.index
-        if index in fixed or index not in needs:
-            continue
-        fresh = {roots[value.index] for value in node.inputs if value.index in needs} - gradients - fixed
-        gradients |= fresh
-        alive += sum(sizes[root] for root in fresh)
-        peak = max(peak, alive)
-        alive -= here[index] + sum(sizes[root] for root in free.get(index, ()))
-        if roots[index] == index:
-            alive -= sizes[index]
-            gradients.discard(index)
+    alive, forward_peak = run.forward(leaving)
+    peak = max(forward_peak, run.backward(alive, _by_step(until, skip=frozenset())))
     trained = (node for node in graph.nodes if isinstance(node.op, ops.Parameter) and node.op.trained)
     params = sum(sizes[node.output.index] for node in trained)
     saved_by = {index: size + (sizes[index] if index in until else 0) for index, size in here.items()}
@@ -226,6 +207,49 @@ def training(graph: Graph, itemsize: int) -> Training:
         peak=sum(sizes[index] for index in fixed) + params + peak,
         saved_by=saved_by,
     )
+
+
+class _Run(NamedTuple):
+    """Both passes over a graph; `here` is what each step saves besides values, `roots` whose storage a value is."""
+
+    graph: Graph
+    needs: set[int]
+    roots: dict[int, int]
+    sizes: dict[int, Size]
+    fixed: set[int]
+    here: dict[int, Size]
+
+    def forward(self, leaving: dict[int, list[int]]) -> tuple[Size, Size]:
+        """Return the bytes alive at the end and at the most; `leaving` storages go after each step."""
+        alive: Size = 0
+        peak: Size = 0
+        for node in self.graph.nodes:
+            index = node.output.index
+            if index not in self.fixed:
+                alive += self.here[index] + (self.sizes[index] if self.roots[index] == index else 0)
+                peak = max(peak, alive)
+                alive -= sum(self.sizes[root] for root in leaving.get(index, ()))
+        return alive, peak
+
+    def backward(self, alive: Size, leaving: dict[int, list[int]]) -> Size:
+        """Return the bytes alive at the most, from what the forward left; `leaving` were saved until each step."""
+        sizes, roots = self.sizes, self.roots
+        gradients = {roots[value.index] for value in self.graph.outputs if value.index in self.needs}
+        alive += sum(sizes[root] for root in gradients)
+        peak: Size = 0
+        for node in reversed(self.graph.nodes):
+            index = node.output.index
+            if index in self.fixed or index not in self.needs:
+                continue
+            fresh = {roots[value.index] for value in node.inputs if value.index in self.needs} - gradients - self.fixed
+            gradients |= fresh
+            alive += sum(sizes[root] for root in fresh)
+            peak = max(peak, alive)
+            alive -= self.here[index] + sum(sizes[root] for root in leaving.get(index, ()))
+            if roots[index] == index:
+                alive -= sizes[index]
+                gradients.discard(index)
+        return peak
 
 
 def _by_step(steps: dict[int, int], skip: Set[int]) -> dict[int, list[int]]:

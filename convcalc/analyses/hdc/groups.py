@@ -163,7 +163,12 @@ class _Walk:
         return Chain(first.root, steps, tuple(a + b for a, b in zip(first.low, by, strict=True)))
 
     def _merged(self, node: Node, data: list[Value]) -> Chain | None:
-        """The run that goes on through a merge; None where it ends, with the branches noted."""
+        """The run that goes on through a merge; None where it ends, with the branches noted.
+
+            +-- a -- b --+       the same chain on all sides goes on; branches of one fork go on as the one that
+        fork+-- a -------+ add   holds the others (a residual addition), or end and are judged together as a parallel
+            +------------+       group (an ASPP); what comes from several forks, or is joined along space, ends
+        """
         spread = [value for value in data if spread_out(value, node.output)]
         parts = [(value, chain) for value in spread for chain in self._open(value)]
         chains = [chain for _, chain in parts]
@@ -172,20 +177,25 @@ class _Walk:
         if (isinstance(node.op, ops.Concat) and node.op.axis != 1) or len({len(chain.low) for chain in chains}) > 1:
             return None
         shared = self._from_one_fork(chains)
-        branches = tuple(dict.fromkeys(shared.values()))
+        branches, complete = tuple(dict.fromkeys(shared.values())), len(shared) == len(chains)
         if len(branches) == 1:
-            return branches[0] if len(shared) == len(chains) else None
-        if isinstance(node.op, ops.Elementwise) and len(shared) == len(chains) and not node.op.about.partial_write:
-            for chain in branches:
-                if all(chain.holds(other) for other in branches):
-                    return chain
-        self.end(Chain(branches[0].root, (), (0,) * len(branches[0].low)))
-        for value in {parts[place][0].index for place in shared}:
+            return branches[0] if complete else None
+        if complete and isinstance(node.op, ops.Elementwise) and not node.op.about.partial_write:
+            holding = next((chain for chain in branches if all(map(chain.holds, branches))), None)
+            if holding is not None:
+                return holding
+        self._join(node, branches, {parts[place][0].index for place in shared})
+        return None
+
+    def _join(self, node: Node, branches: tuple[Chain, ...], values: set[int]) -> None:
+        """Note the branches that meet in a step, end what leads to their fork, and start anew from what they wrote."""
+        nothing = (0,) * len(branches[0].low)
+        self.end(Chain(branches[0].root, (), nothing))
+        for value in values:
             if self.readers[value] == 1:  # its branches are among these
                 self.joined.pop(value, None)
-            self.chains[value] = Chain(value, (), (0,) * len(branches[0].low))
+            self.chains[value] = Chain(value, (), nothing)
         self.joined[node.output.index] = branches
-        return None
 
     def _open(self, value: Value) -> tuple[Chain, ...]:
         """The branches that meet in a value only this merge reads; else the one chain that leads to it."""
@@ -214,27 +224,33 @@ class _Walk:
 
     def groups(self) -> list[Group]:
         """Return the dilated runs that are part of no longer one and of no branch, and the parallel groups."""
-        runs = [chain for chain in dict.fromkeys(self.ended) if chain.dilated]
-        beside = [branches for branches in self.joined.values() if any(chain.dilated for chain in branches)]
-        branches = [(self._lengthened(chain)[-1].dilated_steps, self._trunk(some)) for some in beside for chain in some]
-        alone = [
-            chain
-            for chain in runs
-            if not any(
-                len(chain.dilated_steps) > trunk and _begins(steps, chain.dilated_steps) for steps, trunk in branches
-            )
-        ]
-        chains: dict[tuple[int, ...], Chain] = {}
-        for chain in alone:
-            mine = chain.dilated_steps
-            if not any(len(other.dilated_steps) > len(mine) and _begins(other.dilated_steps, mine) for other in alone):
-                chains.setdefault(tuple(node.output.index for node in mine), chain)
-        parallel = [(chain,) for chain in chains.values()] + beside
-        jumps = self._jumps() if parallel else {}
-        groups = [Group(branches, jumps.get(branches[0].root, (None,) * len(branches[0].low))) for branches in parallel]
+        parallel = [branches for branches in self.joined.values() if any(chain.dilated for chain in branches)]
+        members = [(chain,) for chain in self._serial(parallel)] + parallel
+        jumps = self._jumps() if members else {}
+        groups = [Group(branches, jumps.get(branches[0].root, (None,) * len(branches[0].low))) for branches in members]
         return sorted(
             groups, key=lambda group: min(node.output.index for chain in group.branches for node in chain.steps)
         )
+
+    def _serial(self, parallel: Sequence[tuple[Chain, ...]]) -> list[Chain]:
+        """The dilated runs that lie in no branch and begin no longer run, each once."""
+        branches = [
+            (self._lengthened(chain)[-1].dilated_steps, self._trunk(together))
+            for together in parallel
+            for chain in together
+        ]
+        alone = [
+            chain
+            for chain in dict.fromkeys(self.ended)
+            if chain.dilated and not any(_lies_in(chain.dilated_steps, steps, trunk) for steps, trunk in branches)
+        ]
+        runs: dict[tuple[int, ...], Chain] = {}
+        for chain in alone:
+            steps = chain.dilated_steps
+            longer = (other for other in alone if len(other.dilated_steps) > len(steps))
+            if not any(_begins(other.dilated_steps, steps) for other in longer):
+                runs.setdefault(tuple(node.output.index for node in steps), chain)
+        return list(runs.values())
 
     def _trunk(self, branches: tuple[Chain, ...]) -> int:
         """How many steps lead to the fork of some branches."""
@@ -254,6 +270,11 @@ class _Walk:
             reaches = [next((r for key, r in field.items() if key[2] == axis), None) for axis in axes]
             jumps[node.output.index] = tuple(r.stride if isinstance(r, Reach) else None for r in reaches)
         return jumps
+
+
+def _lies_in(run: tuple[Node, ...], branch: tuple[Node, ...], trunk: int) -> bool:
+    """Whether a run goes past the trunk of a branch and along it."""
+    return len(run) > trunk and _begins(branch, run)
 
 
 def _begins(steps: tuple[Node, ...], with_: tuple[Node, ...]) -> bool:

@@ -11,7 +11,8 @@ from convcalc.analyses.counts.macs import macs, other
 from convcalc.analyses.counts.params import params
 from convcalc.analyses.counts.report import shapes_json
 from convcalc.analyses.steps import steps
-from convcalc.analyses.symbolic.formula import GROWN, Formula, formulas
+from convcalc.analyses.symbolic.formula import formulas
+from convcalc.analyses.symbolic.layer_fit import GROWN, Formula
 from convcalc.analyses.symbolic.notation import filled, shape, shortest, text
 from convcalc.analyses.symbolic.symbols import STATED, input_shapes, letters
 from convcalc.documents import plain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import sympy
 
@@ -10,11 +10,11 @@ from convcalc.analyses.counts import macs as work
 from convcalc.analyses.counts.params import params
 from convcalc.analyses.steps import stages
 from convcalc.analyses.symbolic.assumptions import assumptions
-from convcalc.analyses.symbolic.extent import Extent, extents
+from convcalc.analyses.symbolic.extent import extents
+from convcalc.analyses.symbolic.layer_fit import CHECKS, GROWN, POINTS, Formula, fit_in_layers
 from convcalc.analyses.symbolic.relations import say, say_decision
 from convcalc.analyses.symbolic.symbols import EXAMPLES, Case, cases, input_shapes, letters, rules, symbol
 from convcalc.analyses.symbolic.tidy import size_names, tidier, with_names
-from convcalc.errors import UnsupportedError
 from convcalc.sizes import PerAxis, is_symbol
 
 if TYPE_CHECKING:
@@ -22,32 +22,6 @@ if TYPE_CHECKING:
 
     from convcalc.graph import Graph
     from convcalc.registry import Kind
-
-GROWN = ("num_layers", "num_terms")
-"""Structural numbers in which a closed form is recovered by interpolation."""
-POINTS, CHECKS = (1, 2, 3, 4), (5, 6, 7, 8)
-
-
-class Formula(NamedTuple):
-    """What one case of a kind costs, as expressions in its symbols."""
-
-    case: tuple[str, ...]
-    inputs: tuple[tuple[Any, ...], ...]
-    outputs: tuple[tuple[Any, ...], ...]
-    names: dict[Any, Any]
-    weights: Any
-    biases: Any
-    norm: Any
-    params: Any
-    macs: Any
-    other: dict[str, Any]
-    fields: tuple[dict[int, Extent], ...]
-    assumes: tuple[str, ...]
-    stages: Any
-    drawn: str
-    graph: Graph
-    decided: tuple[tuple[Any, bool], ...]
-    tidy: Callable[[Any], Any]
 
 
 def formulas(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = None) -> list[Formula]:
@@ -66,7 +40,8 @@ def formulas(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = 
         return rows[POINTS[-1]]
     letter = letters(kind, {})[grown] if grown in letters(kind, {}) else symbol("K" if grown == "num_terms" else "L")
     return [
-        _grown([rows[n][place] for n in (*POINTS, *CHECKS)], letter, grown) for place in range(len(rows[POINTS[0]]))
+        fit_in_layers([rows[n][place] for n in (*POINTS, *CHECKS)], letter, grown)
+        for place in range(len(rows[POINTS[0]]))
     ]
 
 
@@ -177,46 +152,3 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
 
 def _said(assumed: list[Any], tidy: Callable[[Any], Any], decided: list[Any], odd: list[Any]) -> list[str]:
     return [say(holds) for holds in assumptions([tidy(holds) for holds in assumed], decided, odd)]
-
-
-def _grown(rows: list[Formula], letter: Any, name: str) -> Formula:
-    """Recover each expression as a polynomial in the number of layers, and check it where it was not fitted."""
-
-    late: list[str] = []
-
-    def closed(values: list[Any]) -> Any:
-        for first in (0, 1):  # a term of the second layer on (K - 2) is no polynomial at 1
-            pairs = list(zip((*POINTS, *CHECKS)[first:], values[first:], strict=True))
-            fitted = sympy.expand(sympy.interpolate(pairs[: len(POINTS)], letter))
-            if all(sympy.expand(fitted.subs(letter, n) - value) == 0 for n, value in pairs[len(POINTS) :]):
-                late.extend([f"{letter} >= 2"] * first)
-                return fitted
-        raise UnsupportedError(f"no closed form in {name}: give a number, such as {name}=4")
-
-    last = rows[POINTS[-1] - 1]
-    fields = []
-    for place, field in enumerate(last.fields):
-        extents = {}
-        for i, e in field.items():
-            try:
-                parts = {p: closed([getattr(r.fields[place][i], p) for r in rows]) for p in ("first", "last", "jump")}
-                extents[i] = e._replace(**parts)
-            except UnsupportedError:
-                extents[i] = e._replace(known=False)
-        fields.append(extents)
-    try:
-        outputs = tuple(
-            tuple(closed([r.outputs[i][axis] for r in rows]) for axis in range(len(value)))
-            for i, value in enumerate(last.outputs)
-        )
-        larger = last._replace(
-            outputs=outputs, fields=tuple(fields), names={}, drawn=f"{name} = {POINTS[-1]}",
-            other={key: closed([r.other.get(key, sympy.S.Zero).subs(r.names) for r in rows]) for key in last.other},
-            **{
-                part: closed([getattr(r, part).subs(r.names) for r in rows])
-                for part in ("weights", "biases", "norm", "params", "macs", "stages")
-            },
-        )  # fmt: skip
-        return larger._replace(assumes=(*larger.assumes, *dict.fromkeys(late)))
-    except (UnsupportedError, sympy.PolynomialError, TypeError):
-        return last._replace(case=(*last.case, f"{name} = {POINTS[-1]}"))

@@ -76,7 +76,7 @@ def _legend(layer: Layer, shown: list[Table]) -> str:
 
 def _settings(layer: Layer) -> str:
     """The structure the formulas were derived for, where it is more than yes or no."""
-    from convcalc.analyses.symbolic.formula import GROWN
+    from convcalc.analyses.symbolic.layer_fit import GROWN
     from convcalc.analyses.symbolic.symbols import letters
 
     sized = letters(layer.kind, {})

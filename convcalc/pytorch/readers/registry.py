@@ -10,6 +10,22 @@ from convcalc.sizes import PerAxis
 Reader: TypeAlias = Callable[..., Any]
 R = TypeVar("R", bound=Reader)
 READERS: dict[str, Reader] = {}
+NEEDS_VALUES = frozenset(
+    {
+        *("item", "tolist", "numpy", "nonzero", "masked_select", "unique"),
+        *("__bool__", "__int__", "__float__", "__index__"),
+    }
+)
+"""Functions that ask for the values of a tensor, which sizes do not give."""
+METADATA = frozenset({"size", "dim", "numel", "is_floating_point", "__len__", "stride", "is_contiguous", "nelement"})
+"""Functions that ask for what a meta tensor knows."""
+VIEWS = frozenset(
+    {
+        *("__getitem__", "view", "narrow", "chunk", "split", "transpose", "permute", "squeeze", "unsqueeze"),
+        *("flatten", "reshape", "unflatten", "t", "expand"),
+    }
+)
+"""Functions whose results share memory with their first argument: writing into one writes into the other."""
 
 
 def reads(*names: str) -> Callable[[R], R]:
