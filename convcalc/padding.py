@@ -42,6 +42,11 @@ def _pair(side: Any) -> tuple[Size, Size]:
     return side if isinstance(side, tuple) else (side, side)
 
 
+def tensorflow_same(size: Size, span: Size, stride: Size) -> Size:
+    """Return how many positions TensorFlow's SAME adds: what makes ceil(size/stride) outputs of windows this wide."""
+    return largest((ceil_div(size, stride) - 1) * stride + span - size, 0)
+
+
 def _word(word: str, size: Size, kernel: Size, stride: Size, dilation: Size) -> tuple[Size, Size]:
     if word == "valid":
         return 0, 0
@@ -53,8 +58,7 @@ def _word(word: str, size: Size, kernel: Size, stride: Size, dilation: Size) -> 
             )
         spread = dilation * (kernel - 1)
     elif word == "tf_same":
-        stride = largest(stride, 1)
-        spread = largest((ceil_div(size, stride) - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
+        spread = tensorflow_same(size, dilation * (kernel - 1) + 1, largest(stride, 1))
     else:
         raise ShapeError(f"padding is a number, {', '.join(WORDS)}, not {word!r}")
     before = spread // 2

@@ -14,7 +14,7 @@ from convcalc import ops
 from convcalc.analyses.counts.useful import extents
 from convcalc.analyses.transposed import Direct, direct
 from convcalc.errors import ShapeError
-from convcalc.sizes import ceil_div
+from convcalc.padding import tensorflow_same
 from convcalc.window import Window
 
 if TYPE_CHECKING:
@@ -216,10 +216,7 @@ def sames(sizes: Sequence[int], windows: Sequence[Window]) -> list[Same]:
     """
     halves = [(window.span - 1) // 2 for window in windows]
     full = [window.span - 1 for window in windows]
-    tensorflow = [
-        max(0, (ceil_div(size, window.stride) - 1) * window.stride + window.span - size)
-        for size, window in zip(sizes, windows, strict=True)
-    ]
+    tensorflow = [tensorflow_same(size, w.span, w.stride) for size, w in zip(sizes, windows, strict=True)]
     conventions = [
         ("as written", [window.before for window in windows], [window.after for window in windows]),
         ("torch same", [pad // 2 for pad in full], [pad - pad // 2 for pad in full]),

@@ -15,7 +15,7 @@ MOST_THREADS, MOST_BATCH, MOST_VARIANTS = 1024, 2**20, 500
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)")
 
 
-def words(text: str, allowed: Sequence[str], option: str) -> list[str]:
+def choices(text: str, allowed: Sequence[str], option: str) -> list[str]:
     """Return the words of a comma list, each once. Raises SpecError naming the nearest one allowed."""
     parts = [part.strip() for part in text.split(",")]
     for part in parts:
@@ -90,10 +90,10 @@ def setups(device: str, dtype: str, layout: str, mode: str, direction: str, coun
         raise SpecError(f"--device takes {', '.join(DEVICES)}, not {device!r}{nearest(device, DEVICES)}")
     lists = (
         counts,
-        words(direction, tuple(PASSES), "--pass"),
-        words(dtype, TIMED_DTYPES, "--dtype"),
-        words(mode, MODES, "--mode"),
-        words(layout, LAYOUTS, "--layout"),
+        choices(direction, tuple(PASSES), "--pass"),
+        choices(dtype, TIMED_DTYPES, "--dtype"),
+        choices(mode, MODES, "--mode"),
+        choices(layout, LAYOUTS, "--layout"),
     )
     return [
         Setup(device=device, threads=count, direction=pass_, dtype=numbers, mode=how, layout=lies)

@@ -58,7 +58,7 @@ def octave(
     high_channels = out_channels - low_channels
     if alpha_out > 0:
         b.require(low_channels >= 1, "alpha_out leaves no low channel of {o}", o=out_channels)
-    paths = Paths(b, high, low, kernel_size, padding, dilation, groups, bias, bias_paths, ceil_mode)
+    paths = OctavePaths(b, high, low, kernel_size, padding, dilation, groups, bias, bias_paths, ceil_mode)
     if halves:
         paths.high = paths.pooled(high)
     elif low is not None or alpha_out > 0:
@@ -80,7 +80,7 @@ def octave(
     return outputs[0] if len(outputs) == 1 else (outputs[0], outputs[1])
 
 
-class Paths:
+class OctavePaths:
     """The four paths of an octave convolution."""
 
     def __init__(

@@ -23,7 +23,7 @@ LINES, LINE = 30, 58
 MARKS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-class Spot(NamedTuple):
+class PlotPoint(NamedTuple):
     """A row in the picture: its name, what it is, its kernel, FLOPs per byte, FLOP/s, and its part of the time."""
 
     name: str
@@ -34,7 +34,7 @@ class Spot(NamedTuple):
     share: float
 
 
-def points(rows: Sequence[Row]) -> list[Spot]:
+def points(rows: Sequence[Row]) -> list[PlotPoint]:
     """Return the rows that have multiply-adds and were timed."""
     several = len({row.variant for row in rows}) > 1
     points = []
@@ -45,7 +45,7 @@ def points(rows: Sequence[Row]) -> list[Spot]:
             label = f"{row.identity.spec} ({row.variant})" if several else row.identity.spec
             kernel = (row.implementation or "").partition(" +")[0]
             share = row.shares.share if row.shares else None
-            points.append(Spot(name, label, kernel, point.intensity, point.flops_per_s, share or 0.0))
+            points.append(PlotPoint(name, label, kernel, point.intensity, point.flops_per_s, share or 0.0))
     return points
 
 
@@ -58,7 +58,7 @@ class Axes(NamedTuple):
     top: float
 
 
-def plot_axes(spots: Sequence[Spot], peaks: Peaks) -> Axes:
+def plot_axes(spots: Sequence[PlotPoint], peaks: Peaks) -> Axes:
     """Return the corners of a picture that holds every row, the ridge and the roof."""
     across = [math.log10(spot.intensity) for spot in spots]
     up = [math.log10(spot.flops_per_s) for spot in spots] + [math.log10(peaks.flops_per_s)]
@@ -66,7 +66,7 @@ def plot_axes(spots: Sequence[Spot], peaks: Peaks) -> Axes:
     return Axes(left - 0.2, right + 0.3, min(up) - 0.3, max(up) + 0.2)
 
 
-def drawing(spots: Sequence[Spot], peaks: Peaks) -> list[str]:
+def drawing(spots: Sequence[PlotPoint], peaks: Peaks) -> list[str]:
     """Return the picture as lines of characters: the roofs, a mark for each row, and what the marks are."""
     axes = plot_axes(spots, peaks)
     grid = [[" "] * PLOT_COLUMNS for _ in range(PLOT_ROWS)]
@@ -129,7 +129,7 @@ def check(path: str) -> None:
         raise UnavailableError("--plot needs matplotlib: pip install 'convcalc[plot]' (--roofline draws as text)")
 
 
-def save(path: str, spots: Sequence[Spot], peaks: Peaks, title: str) -> None:
+def save(path: str, spots: Sequence[PlotPoint], peaks: Peaks, title: str) -> None:
     """Draw the picture into a file: colours are kernels, areas parts of the time, numbers rows.
 
     Raises ConvcalcError where it cannot be written.
@@ -194,7 +194,7 @@ def _roofs(plane: Any, peaks: Peaks, axes: Axes) -> None:
         plane.spines[side].set_visible(False)
 
 
-def _rows(plane: Any, spots: Sequence[Spot]) -> None:
+def _rows(plane: Any, spots: Sequence[PlotPoint]) -> None:
     """The rows, coloured by kernel, with their names beside them."""
     import matplotlib as mpl
 

@@ -38,7 +38,7 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFKC", text).translate(_UNUSUAL)
 
 
-def words(argv: Sequence[str]) -> list[Token]:
+def word_tokens(argv: Sequence[str]) -> list[Token]:
     """Return the tokens of the command line's words, read as one line. Raises SpecError."""
     for word in argv:
         if not word.strip():

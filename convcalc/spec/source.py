@@ -10,7 +10,7 @@ from convcalc.errors import SpecError, UnsupportedError, nearest
 from convcalc.kinds import find
 from convcalc.limits import MAX_FILE_BYTES, MAX_WORDS
 from convcalc.spec.layers import InputLine, layers
-from convcalc.spec.lexer import Token, normal, tokens, words
+from convcalc.spec.lexer import Token, normal, tokens, word_tokens
 from convcalc.spec.tensors import tensor
 from convcalc.spec.torch_repr import HIDES_WEIGHTS, WRITTEN_AS, Printed, looks_printed, parse_printed
 from convcalc.subject import Block, Layer, Tensor
@@ -36,7 +36,7 @@ def blocks(spec: Sequence[str], inputs: Sequence[str] = (), *, printed: bool = F
             plain.append(word)
             continue
         if plain:
-            items += layers(words(plain))
+            items += layers(word_tokens(plain))
             plain = []
         if word is None:
             break

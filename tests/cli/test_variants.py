@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from convcalc.cli import variants
-from convcalc.cli.variants import batches, duration, setups, threads, words
+from convcalc.cli.variants import batches, choices, duration, setups, threads
 from convcalc.errors import SpecError
 from convcalc.profiling.plan import LAYOUTS
 
@@ -19,11 +19,11 @@ def test_times() -> None:
 
 
 def test_words_are_checked_each_once() -> None:
-    assert words("nchw, channels_last,nchw", LAYOUTS, "--layout") == ["nchw", "channels_last"]
+    assert choices("nchw, channels_last,nchw", LAYOUTS, "--layout") == ["nchw", "channels_last"]
     with pytest.raises(SpecError, match=r"not 'chanels_last'; did you mean 'channels_last'\?"):
-        words("nchw,chanels_last", LAYOUTS, "--layout")
+        choices("nchw,chanels_last", LAYOUTS, "--layout")
     with pytest.raises(SpecError, match="not ''"):
-        words("", LAYOUTS, "--layout")
+        choices("", LAYOUTS, "--layout")
 
 
 def test_threads_by_number_or_all(monkeypatch: pytest.MonkeyPatch) -> None:

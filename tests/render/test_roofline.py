@@ -12,12 +12,12 @@ import pytest
 from convcalc.errors import ConvcalcError, SpecError, UnavailableError
 from convcalc.profiling.row import Shares
 from convcalc.render import roofline
-from convcalc.render.roofline import PLOT_COLUMNS, PLOT_ROWS, Spot, check, drawing, points, save
+from convcalc.render.roofline import PLOT_COLUMNS, PLOT_ROWS, PlotPoint, check, drawing, points, save
 from tests.profiling.samples import PEAKS, row
 
 SPOTS = [
-    Spot("0", "dense", "jit:avx512_core", 100.0, 9e10, 0.7),
-    Spot("1", "depthwise", "jit_dw:avx512_core", 2.0, 1e10, 0.3),
+    PlotPoint("0", "dense", "jit:avx512_core", 100.0, 9e10, 0.7),
+    PlotPoint("1", "depthwise", "jit_dw:avx512_core", 2.0, 1e10, 0.3),
 ]
 
 
@@ -96,7 +96,7 @@ def test_pictures_are_written(kind: str, tmp_path: Path) -> None:
 
 def test_many_rows_and_long_names_fit(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    many = [Spot(str(n), "x" * 200, f"kernel {n}", 1.0 + n, 1e9 * (n + 1), 0.01) for n in range(70)]
+    many = [PlotPoint(str(n), "x" * 200, f"kernel {n}", 1.0 + n, 1e9 * (n + 1), 0.01) for n in range(70)]
     save(str(tmp_path / "roof.svg"), many, PEAKS, "a CPU")
     text = (tmp_path / "roof.svg").read_text()
     assert "and 40 more" in text and "x" * 60 not in text

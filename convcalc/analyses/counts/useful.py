@@ -67,7 +67,7 @@ def useful(graph: Graph) -> dict[int, Size]:
     return counts
 
 
-class Extent(NamedTuple):
+class NonZeroExtent(NamedTuple):
     """An axis as zeros before, real positions, and zeros after: what steps of padding have made of it."""
 
     before: Size
@@ -75,7 +75,7 @@ class Extent(NamedTuple):
     after: Size
 
 
-def extents(value: Value, graph: Graph) -> list[Extent]:
+def extents(value: Value, graph: Graph) -> list[NonZeroExtent]:
     """Return the real positions of each spatial axis, through zero padding and functions that keep a zero."""
     node = graph.nodes[value.index]
     data = [operand for operand in node.inputs if not is_stored(graph.nodes[operand.index])]
@@ -85,7 +85,7 @@ def extents(value: Value, graph: Graph) -> list[Extent]:
         return [_padded(operand, before, after) for operand, before, after in sides]
     if isinstance(node.op, ops.Elementwise) and _zeros_stay(node.op, data, value):
         return extents(data[0], graph)
-    return [Extent(0, size, 0) for size in value.spatial]
+    return [NonZeroExtent(0, size, 0) for size in value.spatial]
 
 
 def _zeros_stay(op: ops.Elementwise, data: list[Value], value: Value) -> bool:
@@ -93,11 +93,11 @@ def _zeros_stay(op: ops.Elementwise, data: list[Value], value: Value) -> bool:
     return len(data) == 1 and data[0].shape == value.shape and op.about.zero_stays(dict(op.settings))
 
 
-def _padded(inner: Extent, before: Size, after: Size) -> Extent:
+def _padded(inner: NonZeroExtent, before: Size, after: Size) -> NonZeroExtent:
     """One more pair of pads, negative ones cut: first the zeros, then what is real."""
     left, right = inner.before + before, inner.after + after
     size = inner.size + smallest(left, 0) + smallest(right, 0)
-    return Extent(largest(left, 0), size, largest(right, 0))
+    return NonZeroExtent(largest(left, 0), size, largest(right, 0))
 
 
 def _convolved(node: Node, op: ops.Conv, graph: Graph) -> Size:

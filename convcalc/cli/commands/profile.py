@@ -28,7 +28,7 @@ from convcalc.cli.options import (
 from convcalc.cli.profile_options import ProfileOptions
 from convcalc.cli.quantities import per_second
 from convcalc.cli.subjects import at_batch, check_runnable, hints, read_subjects
-from convcalc.cli.variants import batches, duration, setups, threads, words
+from convcalc.cli.variants import batches, choices, duration, setups, threads
 from convcalc.cli.views.best import best_table, code_lines
 from convcalc.cli.views.comparison import verdict_text
 from convcalc.cli.views.profile import compile_notes, failures, notes, pair_tables, roof_notes, status_notes, tables
@@ -119,7 +119,7 @@ def command(
         from convcalc.render.roofline import check
 
         check(plot)
-    process = words(allocator, ALLOCATORS, "--allocator")[-1]
+    process = choices(allocator, ALLOCATORS, "--allocator")[-1]
     lists = setups(device, dtype, layouts(layout) if fastest else layout, mode, direction, counts)
     options = ProfileOptions(
         setups=[replace(setup, allocator=process, keep_denormals=keep_denormals) for setup in lists],
