@@ -35,11 +35,11 @@ class Fit(NamedTuple):
 class Sweep:
     """Which inputs fit a stack: each axis by itself, from 1 to a limit; the others keep a size that fits."""
 
-    def __init__(self, build: Build, limit: int, rank: int, given: tuple[int, ...]) -> None:
+    def __init__(self, build: Build, limit: int, rank: int, sizes: tuple[int, ...]) -> None:
         self.build, self.limit, self.rank = build, limit, rank
         square = self._swept(tuple(range(self.rank)), None)
         # what the other axes keep: the input given where it fits, else the largest that fits on all of them
-        self.others = given if given and not self.refusal(given) else (max(square.valid, default=0),) * self.rank
+        self.others = sizes if sizes and not self.refusal(sizes) else (max(square.valid, default=0),) * self.rank
         alone = [self._swept((axis,), self.others) for axis in range(self.rank)] if any(self.others) else [square]
         self.axes = alone if any(fit.valid for fit in alone) else [square] * self.rank
 
@@ -51,8 +51,8 @@ class Sweep:
         graph = self.build(tuple(sizes if axis in moving else (others or ())[axis] for axis in range(self.rank)))
         fits = numpy.broadcast_to(numpy.asarray(graph.valid), sizes.shape)
         out = graph.outputs[0].spatial
-        given = out[moving[0]] if len(out) == self.rank else None
-        outputs = None if given is None else numpy.broadcast_to(given, sizes.shape)
+        first = out[moving[0]] if len(out) == self.rank else None
+        outputs = None if first is None else numpy.broadcast_to(first, sizes.shape)
         lost = (loss.positions[axis] for loss in losses(graph) for axis in moving if len(loss.positions) == self.rank)
         dropped = sum((numpy.asarray(part) for part in lost), start=sizes * 0)
         places = [place for place in range(self.limit) if fits[place]]
@@ -153,7 +153,7 @@ class FitReport:
 def fit_inputs(
     build: Build,
     rank: int,
-    given: tuple[int, ...],
+    sizes: tuple[int, ...],
     goal: tuple[int, ...] | None,
     limit: int,
     given_subject: Callable[[], Subject] | None = None,
@@ -165,11 +165,11 @@ def fit_inputs(
     """
     if goal is not None and len(goal) not in (1, rank):
         raise SpecError(f"--out names {len(goal)} axes, but the layers have {rank}")
-    sweep = Sweep(build, limit, rank, given)
+    sweep = Sweep(build, limit, rank, sizes)
     goals = None if goal is None else goal * rank if len(goal) == 1 else goal
     if goals and sweep.smallest and sweep.axes[0].outputs[sweep.smallest[0]] is None:
         raise SpecError("the output has other axes than the input (flattened?): --out has nothing to compare with")
-    fits = given_subject is not None and not sweep.refusal(given)
+    fits = given_subject is not None and not sweep.refusal(sizes)
     return FitReport(
         limit=limit,
         others=tuple(sweep.others),

@@ -43,11 +43,11 @@ class ProfileOptions:
 
     def check_exclusions(self) -> None:
         """Raise SpecError for an option that cannot stand beside --vs or --best."""
-        given = {
+        options = {
             "--save": self.save, "--plot": self.plot, "--roofline": self.roofline, "--details": self.details,
             "--explain": self.explain, "a list of --batch": len(self.batches) > 1, "--best": self.best,
             "a list of variants": len(self.setups) > 1, "--vs": self.vs is not None,
         }  # fmt: skip
         for option, (purpose, excluded) in EXCLUSIONS.items():
-            if given[option] and (other := next((name for name in excluded if given[name]), None)):
+            if options[option] and (other := next((name for name in excluded if options[name]), None)):
                 raise SpecError(f"{option} {purpose}, in a table of its own: leave out {other}")

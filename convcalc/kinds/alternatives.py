@@ -82,8 +82,8 @@ def _convolution(layer: Layer, subject: Subject) -> Convolution:
             value = (per_axis(settings["kernel_size"], rank)[0] - 1) // 2 if value == "same" else 0
         parts = set(per_axis(value, rank))
         if len(parts) > 1:
-            shown = "x".join(map(str, per_axis(value, rank)))
-            raise SpecError(f"alt takes one {name} for all axes, not {shown}", layer.spot)
+            text = "x".join(map(str, per_axis(value, rank)))
+            raise SpecError(f"alt takes one {name} for all axes, not {text}", layer.spot)
         numbers[name] = parts.pop()
     plain = numbers["dilation"] == 1 and settings.get("groups", 1) == 1 and not isinstance(numbers["padding"], tuple)
     if not plain or settings.get("padding_mode", "zeros") != "zeros":
@@ -135,14 +135,14 @@ def _built(layers: Layers, subject: Subject) -> Subject | str:
 
 def _octave(convolution: Convolution, subject: Subject) -> Alternative | str:
     """A middle octave layer: half of the channels at half the size, in and out; its two maps stand for one."""
-    given = subject.graph.inputs[0]
-    odd = convolution.in_channels % 2 or convolution.out_channels % 2 or any(size % 2 for size in given.spatial)
+    x = subject.graph.inputs[0]
+    odd = convolution.in_channels % 2 or convolution.out_channels % 2 or any(size % 2 for size in x.spatial)
     if odd or not convolution.halves:
         return "it halves the channels and the map, which must be even, and keeps its size"
     b = Builder()
     half = convolution.in_channels // 2
-    high = b.input((given.batch, half, *given.spatial), "high")
-    low = b.input((given.batch, half, *(size // 2 for size in given.spatial)), "low")
+    high = b.input((x.batch, half, *x.spatial), "high")
+    low = b.input((x.batch, half, *(size // 2 for size in x.spatial)), "low")
     settings = {
         "out_channels": convolution.out_channels, "kernel_size": convolution.kernel, "stride": convolution.stride,
         "bias": convolution.bias,

@@ -159,11 +159,11 @@ def _value(annotation: Any, value: Any, declaration: Column) -> Any:
 
 
 def _named_tuple(cls: Any, value: Any, declaration: Column) -> Any:
-    given = _of_type(dict, value, declaration)
+    document = _of_type(dict, value, declaration)
     hints = typing.get_type_hints(cls)
-    if missing := [name for name in cls._fields if name not in given and name not in cls._field_defaults]:
+    if missing := [name for name in cls._fields if name not in document and name not in cls._field_defaults]:
         raise SpecError(f"{declaration.tag} has no {missing[0]}")
-    return cls(**{name: _value(hints[name], given[name], Column(name)) for name in cls._fields if name in given})
+    return cls(**{name: _value(hints[name], document[name], Column(name)) for name in cls._fields if name in document})
 
 
 def _scalar(kind: type, value: Any, declaration: Column) -> Any:

@@ -206,7 +206,7 @@ class _Child:
 def _plan(groups: Sequence[Sequence[Job]], threads: int, limits: Limits, budget: float, peaks: Sequence[Setup]) -> Plan:
     setups = {(setup.dtype, setup.threads): setup for setup in (*peaks, *(job.setup for g in groups for job in g))}
     first = next(iter(setups.values()))
-    given = limits.flops is not None and limits.bandwidth is not None
+    overridden = limits.flops is not None and limits.bandwidth is not None
     return Plan(
         device=first.device,
         threads=threads,
@@ -215,7 +215,7 @@ def _plan(groups: Sequence[Sequence[Job]], threads: int, limits: Limits, budget:
         seconds=max(budget, 0.0),
         cold=limits.cold,
         allocator=first.allocator,
-        peaks=tuple(setups.values()) if limits.roofs and not given else (),
+        peaks=tuple(setups.values()) if limits.roofs and not overridden else (),
         refresh=limits.refresh,
         keep_denormals=first.keep_denormals,
     )

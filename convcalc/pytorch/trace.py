@@ -208,14 +208,14 @@ class _Reading(TorchFunctionMode):
         reader = READERS.get(name)
         if reader is None:
             return None
-        given, named = tree_map(self.replaced, (tuple(args), kwargs))
+        values, named = tree_map(self.replaced, (tuple(args), kwargs))
         steps = len(self.b.nodes)
         try:
-            _signature(reader).bind(self.b, *given, **named)
+            _signature(reader).bind(self.b, *values, **named)
         except TypeError:  # a form of the function that the reader does not take
             return None
         try:
-            return reader(self.b, *given, **named)
+            return reader(self.b, *values, **named)
         except UnsupportedError:
             pass
         except (TypeError, ValueError, IndexError, AttributeError) as error:  # ours: never a reason to stop a user

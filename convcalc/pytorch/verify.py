@@ -55,12 +55,12 @@ def layer_module(
 ) -> nn.Module | None:
     """Return torch.nn's own module for a layer on an input of this shape, or None where torch has no such layer."""
     name = kind.torch_class(len(shape) - 2 if rank is None else rank)
-    given = {key: _plain(value) for key, value in arguments.items() if key not in ("in_channels", kind.channels)}
-    sided = any(isinstance(part, tuple) for value in given.values() if isinstance(value, tuple) for part in value)
+    settings = {key: _plain(value) for key, value in arguments.items() if key not in ("in_channels", kind.channels)}
+    sided = any(isinstance(part, tuple) for value in settings.values() if isinstance(value, tuple) for part in value)
     if (
         not name
         or not hasattr(nn, name)
-        or given.get("padding") == "tf_same"
+        or settings.get("padding") == "tf_same"
         or sided
         or _pair(arguments.get("padding"))
     ):
@@ -69,8 +69,8 @@ def layer_module(
     channels = shape[kind.axis]
     for _ in range(repeat):
         stated = {kind.channels: channels} if kind.channels else {}
-        modules.append(getattr(nn, name)(**stated, **given))
-        channels = given.get("out_channels", given.get("out_features", channels))
+        modules.append(getattr(nn, name)(**stated, **settings))
+        channels = settings.get("out_channels", settings.get("out_features", channels))
     return nn.Sequential(*modules) if repeat > 1 else modules[0]
 
 

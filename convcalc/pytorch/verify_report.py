@@ -60,10 +60,10 @@ class VerifyReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
-        given = [shapes_json(block.subject.graph.inputs) for block in self.counts.blocks]
+        inputs = [shapes_json(block.subject.graph.inputs) for block in self.counts.blocks]
         document: dict[str, Any] = plain(
             {
-                "input": given[0] if len(given) == 1 else given,
+                "input": inputs[0] if len(inputs) == 1 else inputs,
                 "agrees": self.holds,
                 "layers": [layer.to_dict() for block in self.blocks for layer in block],
             }

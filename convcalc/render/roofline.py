@@ -146,10 +146,10 @@ def save(path: str, spots: Sequence[PlotPoint], peaks: Peaks, title: str) -> Non
         _rows(plane, spots)
         plane.set_title(f"Roofline: {title}", loc="left", fontsize=13, fontweight="bold", pad=12)
         rows = [f"{spot.name}  {spot.label}" for spot in spots]
-        shown = [row if len(row) <= LINE else row[: LINE - 1] + "…" for row in rows[:LINES]]
-        shown += [f"and {len(rows) - LINES} more"] if len(rows) > LINES else []
+        lines = [row if len(row) <= LINE else row[: LINE - 1] + "…" for row in rows[:LINES]]
+        lines += [f"and {len(rows) - LINES} more"] if len(rows) > LINES else []
         plane.annotate(
-            "\n".join(shown), (1.015, 0.985), xycoords="axes fraction", va="top", fontsize=7.5, linespacing=1.5,
+            "\n".join(lines), (1.015, 0.985), xycoords="axes fraction", va="top", fontsize=7.5, linespacing=1.5,
             color="#333333",
         )  # fmt: skip
         try:

@@ -87,11 +87,11 @@ def _listed(out: Console, table: Table, folding: set[int]) -> None:
     numbers = [n for n, column in enumerate(table.columns) if column.right]
     lead = min([min(folding) + 1, *numbers[:1]])  # what names the row; every value stands behind its title
     for row in (*table.rows, *([table.total] if table.total is not None else [])):
-        shown = list(zip(table.columns, cells(table, row), strict=True))
-        first = " ".join(cell for _, cell in shown[:lead] if cell)
+        pairs = list(zip(table.columns, cells(table, row), strict=True))
+        first = " ".join(cell for _, cell in pairs[:lead] if cell)
         out.print(Text(first, style="bold"))
-        long = [(column, cell) for n, (column, cell) in enumerate(shown) if n >= lead and n in folding and cell]
-        rest = [(column, cell) for n, (column, cell) in enumerate(shown) if n >= lead and n not in folding and cell]
+        long = [(column, cell) for n, (column, cell) in enumerate(pairs) if n >= lead and n in folding and cell]
+        rest = [(column, cell) for n, (column, cell) in enumerate(pairs) if n >= lead and n not in folding and cell]
         if rest:
             out.print(Padding(Text(", ".join(f"{column.title} {cell}" for column, cell in rest)), (0, 0, 0, 2)))
         for column, cell in long:
@@ -134,12 +134,12 @@ def _draw(out: Console, picture: Picture) -> None:
     steps = len(COLOURS)
     values = sorted({value for row in cells.rows for value in row if value})
     discrete = len(values) <= steps  # each value has a colour of its own, else each band of values
-    shown = {value: COLOURS[_spread(n, len(values))] for n, value in enumerate(values)} if discrete else {}
+    colours = {value: COLOURS[_spread(n, len(values))] for n, value in enumerate(values)} if discrete else {}
     shades = [
         [
             (NONE if not value else PARTLY_NONE)
             if hole
-            else shown.get(value) or COLOURS[level(value, cells.most, steps) - 1]
+            else colours.get(value) or COLOURS[level(value, cells.most, steps) - 1]
             for value, hole in zip(row, holes, strict=True)
         ]
         for row, holes in zip(cells.rows, cells.holed, strict=True)
@@ -151,7 +151,7 @@ def _draw(out: Console, picture: Picture) -> None:
     shading = {shade for row in shades for shade in row}
     key = [(NONE, "none"), (PARTLY_NONE, "some none")]
     if discrete:
-        key += [(colour, worth(value)) for value, colour in shown.items()]
+        key += [(colour, worth(value)) for value, colour in colours.items()]
     else:
         key += [(colour, f"up to {worth(Fraction(cells.most) * (n + 1) / steps)}") for n, colour in enumerate(COLOURS)]
     out.print(Text(f"{picture.title}{note(cells)} {span(cells)}:"))

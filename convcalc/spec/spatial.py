@@ -48,13 +48,13 @@ def spatial_stack(block: Block, layout: str) -> SpatialStack:
     rank = len(without.graph.inputs[0].shape) - 2
     if not block.inputs:
         return SpatialStack(block, rank)
-    given = block.inputs[0]
-    sizes = given.sizes if layout == "chw" else (*given.sizes[:-3], given.sizes[-1], *given.sizes[-3:-1])
+    tensor = block.inputs[0]
+    sizes = tensor.sizes if layout == "chw" else (*tensor.sizes[:-3], tensor.sizes[-1], *tensor.sizes[-3:-1])
     fixed = any(layer.rank is not None or layer.kind.spatial is not None for layer in block.layers)
     rank = rank if fixed else {2: 1, 3: 2, 4: 2, 5: 3}.get(len(sizes), rank)
     if len(sizes) not in (rank + 1, rank + 2):
         raise ShapeError(
-            f"{given.text} has {plural(len(sizes), 'size')}: give channels and {plural(rank, 'spatial size')}",
-            given.spot,
+            f"{tensor.text} has {plural(len(sizes), 'size')}: give channels and {plural(rank, 'spatial size')}",
+            tensor.spot,
         )
     return SpatialStack(block, rank, sizes)

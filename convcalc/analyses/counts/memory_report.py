@@ -85,7 +85,7 @@ def memory_report(counts: CountReport, dtype: str, itemsize: int, *, trains: boo
 def _block(block: BlockReport, itemsize: int, *, trains: bool) -> BlockMemory:
     graph = block.subject.graph
     run, step = _copies(block, memory(graph, itemsize), training(graph, itemsize), itemsize)
-    given = [node.output.index for node in graph.nodes if isinstance(node.op, Input)]
+    inputs = [node.output.index for node in graph.nodes if isinstance(node.op, Input)]
     return BlockMemory(
         block=block,
         rows=tuple(_rows(block, run, step, itemsize)),
@@ -93,7 +93,7 @@ def _block(block: BlockReport, itemsize: int, *, trains: bool) -> BlockMemory:
         step=step,
         gradients=_gradients(block),
         input_bytes=total(bytes_of(value, itemsize) for value in graph.inputs),
-        kept_inputs=total(step.saved_by.get(index, 0) for index in given),
+        kept_inputs=total(step.saved_by.get(index, 0) for index in inputs),
         peak_row=_peak_row(block, run),
         trains=trains,
     )

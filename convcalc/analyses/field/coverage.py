@@ -54,15 +54,15 @@ def unit(graph: Graph, value: Value, source: int, receptive: Receptive, position
         None if axis is None or count is None else axis.at(position[count - 2])
         for axis, count in zip(receptive.axes, receptive.along, strict=True)
     ]
-    given = graph.inputs[source]
-    if not known(*given.spatial, *sizes):
+    source_value = graph.inputs[source]
+    if not known(*source_value.spatial, *sizes):
         return Unit(position, region, [None] * len(region), None, None, receptive.everything)
-    clipped = [_clip(span, size) for span, size in zip(region, given.spatial, strict=True)]
+    clipped = [_clip(span, size) for span, size in zip(region, source_value.spatial, strict=True)]
     inside = 1
-    for span, size, axis in zip(clipped, given.spatial, receptive.axes, strict=True):
+    for span, size, axis in zip(clipped, source_value.spatial, receptive.axes, strict=True):
         inside *= size if axis is None else 0 if span is None else span[1] - span[0] + 1
     if receptive.everything:
-        inside = prod(given.spatial)
+        inside = prod(source_value.spatial)
     return Unit(position, region, clipped, inside, _reached(graph, value, source, position), receptive.everything)
 
 

@@ -170,8 +170,8 @@ def _of_value(block: BlockReport, by_value: dict[int, Field], value: Value) -> l
     """(input name, input number, field) for each input that a value sees."""
     subject = block.subject
     receptives = []
-    for source, (name, given) in enumerate(zip(subject.input_names, subject.graph.inputs, strict=True)):
-        field = receptive(by_value[value.index], len(given.shape) - 2, source, value.shape)
+    for source, (name, source_value) in enumerate(zip(subject.input_names, subject.graph.inputs, strict=True)):
+        field = receptive(by_value[value.index], len(source_value.shape) - 2, source, value.shape)
         if field is not None:
             receptives.append((name, source, field))
     return receptives
@@ -192,16 +192,16 @@ def _coverage(
 ) -> InputCoverage | None:
     """The last output's field against the input; None where sizes are not known. Rows only for a single input."""
     inputs = block.subject.graph.inputs
-    given = inputs[source].spatial
-    if not known(*given) or any(count is None for count in field.outputs):
+    sizes = inputs[source].spatial
+    if not known(*sizes) or any(count is None for count in field.outputs):
         return None
     share = outputs = 1
-    for axis, size, count in zip(field.axes, given, field.outputs, strict=True):
+    for axis, size, count in zip(field.axes, sizes, field.outputs, strict=True):
         if axis is not None and count is not None:
             share, outputs = share * uncut(axis, size, count), outputs * count
     some = every = None
     for row, row_field in each if len(inputs) == 1 else ():
-        coverage = whole(row_field, given, [count or 0 for count in row_field.outputs])
+        coverage = whole(row_field, sizes, [count or 0 for count in row_field.outputs])
         some = some or (row if coverage.some else None)
         every = every or (row if coverage.every else None)
         if every is not None:

@@ -38,8 +38,8 @@ class LintReport:
     @property
     def unsized(self) -> list[str]:
         """The rules that need an input's size which was not given."""
-        given = all(subject.block.inputs for subject in self.subjects)
-        return [] if given else [code for code in SIZED if code in self.codes]
+        has_inputs = all(subject.block.inputs for subject in self.subjects)
+        return [] if has_inputs else [code for code in SIZED if code in self.codes]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return each finding as JSON holds it."""

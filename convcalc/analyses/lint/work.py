@@ -30,14 +30,14 @@ def channels(facts: Facts) -> Findings:
     Kernels pad the channels up to the next multiple and compute zeros. The channels of the input and of the last
     layers (classes) are given by the task and are not judged, nor are depthwise layers.
     """
-    last, given = _contracting_later(facts), _uncontracted(facts)
+    last, exempt = _contracting_later(facts), _uncontracted(facts)
     for node in facts.steps(*CONVOLUTIONS):
         x, out, count = node.inputs[0], node.output, node.op.groups  # type: ignore[union-attr]
         if (
             not known(x.channels, out.channels, count) or count == x.channels or one_position(out)
         ):  # a gate squeezes on purpose
             continue
-        sides = [("in", x.channels // count, x.index in given), ("out", out.channels // count, out.index not in last)]
+        sides = [("in", x.channels // count, x.index in exempt), ("out", out.channels // count, out.index not in last)]
         odd = {name: size for name, size, excused in sides if size % VECTOR and not excused}
         if odd:
             words = " and ".join(f"{size} {name}" for name, size in odd.items())

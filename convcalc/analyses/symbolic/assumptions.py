@@ -57,10 +57,10 @@ def _one_axis(rules: list[Any]) -> list[Any]:
     return independent
 
 
-def _draws(rules: list[Any], given: list[Any], odd: list[Any]) -> list[dict[Any, int]]:
-    symbols = sorted({symbol for rule in (*rules, *given) for symbol in rule.free_symbols}, key=str)
+def _draws(rules: list[Any], premises: list[Any], odd: list[Any]) -> list[dict[Any, int]]:
+    symbols = sorted({symbol for rule in (*rules, *premises) for symbol in rule.free_symbols}, key=str)
     rng = random.Random(0)
-    tests = [_compiled(rule, symbols) for rule in given]
+    tests = [_compiled(rule, symbols) for rule in premises]
     draws = []
     for _ in range(TRIES):
         draw = {symbol: rng.choice([n for n in SIZES if n % 2] if symbol in odd else SIZES) for symbol in symbols}

@@ -214,12 +214,12 @@ def _is_in(formula: Formula, numbers: dict[Any, Any]) -> bool:
 def _values(layer: Layer, subject: Subject, formula: Formula) -> dict[Any, Any]:
     """Return the number behind every symbol: from the input, from what was stated, from the defaults."""
     numbers: dict[Any, Any] = {}
-    given = subject.graph.inputs
-    expected = input_shapes(layer.kind, _rank(layer, subject), len(given))
-    names = {getattr(subject.graph.nodes[value.index].op, "name", ""): value for value in given}
+    inputs = subject.graph.inputs
+    expected = input_shapes(layer.kind, _rank(layer, subject), len(inputs))
+    names = {getattr(subject.graph.nodes[value.index].op, "name", ""): value for value in inputs}
     if set(names) <= set(layer.kind.inputs):  # -i low=... -i high=...
-        given = tuple(names[name] for name in layer.kind.inputs if name in names)
-    for sizes, value in zip(expected, given, strict=False):
+        inputs = tuple(names[name] for name in layer.kind.inputs if name in names)
+    for sizes, value in zip(expected, inputs, strict=False):
         for size, number in zip(sizes, value.shape, strict=False):
             expression = sympy.sympify(size)
             for letter in expression.free_symbols:

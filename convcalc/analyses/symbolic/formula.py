@@ -31,11 +31,11 @@ def formulas(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = 
 
     Raises UnsupportedError where the structure needs a number, ShapeError where the numbers do not fit.
     """
-    given = {**_required(kind, rank, chosen), **chosen}
+    settings = {**_required(kind, rank, chosen), **chosen}
     grown = next((name for name in GROWN if name in kind.arguments and name not in chosen), "")
     if not grown:
-        return _derived(kind, rank, given, count)
-    rows = {n: _derived(kind, rank, {**given, grown: n}, count) for n in (*POINTS, *CHECKS)}
+        return _derived(kind, rank, settings, count)
+    rows = {n: _derived(kind, rank, {**settings, grown: n}, count) for n in (*POINTS, *CHECKS)}
     if any(len(row) != len(rows[POINTS[0]]) for row in rows.values()):
         return rows[POINTS[-1]]
     letter = letters(kind, {})[grown] if grown in letters(kind, {}) else symbol("K" if grown == "num_terms" else "L")
@@ -46,17 +46,17 @@ def formulas(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = 
 
 
 def _required(kind: Kind, rank: int, chosen: dict[str, Any]) -> dict[str, Any]:
-    given = {}
+    settings = {}
     for name, argument in kind.arguments.items():
         if name in chosen:
             continue
         if name == "scale_factor" and "factors" in argument.takes and "size" not in chosen:
-            given[name] = EXAMPLES[name]
+            settings[name] = EXAMPLES[name]
         elif name == "normalized_shape":
-            given[name] = (input_shapes(kind, rank)[0][-1],)
+            settings[name] = (input_shapes(kind, rank)[0][-1],)
         elif argument.required and name in EXAMPLES and "size" not in argument.takes:
-            given[name] = EXAMPLES[name]
-    return given
+            settings[name] = EXAMPLES[name]
+    return settings
 
 
 def _derived(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = None) -> list[Formula]:

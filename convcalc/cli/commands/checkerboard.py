@@ -16,8 +16,8 @@ MAX_COUNTS, MAX_PERIOD, MAP_WIDTH, MAP_HEIGHT = 24, 12, 64, 16
 
 def _from_border(counts: tuple[int, ...]) -> str:
     large = max(counts) >= 1000
-    shown = MAX_COUNTS // 3 if large else MAX_COUNTS
-    return (", " if large else " ").join(map(short, counts[:shown])) + (" ..." if len(counts) > shown else "")
+    limit = MAX_COUNTS // 3 if large else MAX_COUNTS
+    return (", " if large else " ").join(map(short, counts[:limit])) + (" ..." if len(counts) > limit else "")
 
 
 AXES = (

@@ -40,14 +40,14 @@ def command(
     convcalc machine --threads 1
     """
     check_output(out)
-    given = per_second(flops, "--peak-flops"), per_second(bandwidth, "--peak-bw")
+    overrides = per_second(flops, "--peak-flops"), per_second(bandwidth, "--peak-bw")
     choices = setups(device, dtype, "nchw", "eager", "forward", threads(thread_count))
     if len(choices) > 1:
         raise SpecError("machine takes one --dtype and one number of --threads")
     setup = choices[0]
     with bar() as progress:
         run, measured = measure_roofs(setup, refresh=refresh, progress=progress)
-    machine, peaks = run.machine, measured.override(*given)
+    machine, peaks = run.machine, measured.override(*overrides)
     rows = [
         {"what": "compute", "peak": f"{giga(peaks.flops_per_s)} GFLOP/s", "source": _compute(peaks)},
         {"what": "memory", "peak": f"{giga(peaks.bytes_per_s)} GB/s", "source": peaks.bytes_from},

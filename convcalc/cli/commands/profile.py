@@ -31,7 +31,7 @@ from convcalc.cli.subjects import at_batch, check_runnable, hints, read_subjects
 from convcalc.cli.variants import batches, choices, duration, setups, threads
 from convcalc.cli.views.best import best_table, code_lines
 from convcalc.cli.views.comparison import verdict_text
-from convcalc.cli.views.profile import compile_notes, failures, notes, pair_tables, roof_notes, status_notes, tables
+from convcalc.cli.views.profile import compile_notes, failures, notes, pair_tables, roof_notes, row_tables, status_notes
 from convcalc.cli.views.progress import bar
 from convcalc.errors import ConvcalcError, SpecError
 from convcalc.profiling.best import find_best, layouts
@@ -153,21 +153,21 @@ def _rows(by_batch: dict[int | None, list[Subject]], options: ProfileOptions) ->
     foot = notes(rows, run.peaks)
     if options.explain or len(rows) == 1:
         foot += [f"{row.title}: {' '.join(row.explanation)}" for row in rows if row.explanation]
-    shown = tables(rows, head, foot, details=options.details)
-    undrawn = _draw(shown, report, head[0], options)
+    tables = row_tables(rows, head, foot, details=options.details)
+    undrawn = _draw(tables, report, head[0], options)
     messages = [*hints(first), *run.hints, *undrawn, *failures(rows)]
     messages += [report.store_failure] if report.store_failure else []
     if run.interrupted:
         messages.append(f"interrupted: {plural(len(rows), 'row')} of {report.row_count} done")
     with once_interrupted(run.interrupted):
-        code = emit(Answer("profile", report.to_dict(), shown, hints=messages), options.form, options.out)
+        code = emit(Answer("profile", report.to_dict(), tables, hints=messages), options.form, options.out)
     if run.interrupted:
         return INTERRUPTED
     misused = report.store_failure or (undrawn and options.plot) or any(row.failed for row in rows)
     return MISUSED if misused else code
 
 
-def _draw(shown: list[Table], report: ProfileReport, title: str, options: ProfileOptions) -> list[str]:
+def _draw(tables: list[Table], report: ProfileReport, title: str, options: ProfileOptions) -> list[str]:
     """Draw the rows of the first row's roofs under them, and return what stands in the way."""
     if not options.roofline and options.plot is None:
         return []
@@ -188,7 +188,7 @@ def _draw(shown: list[Table], report: ProfileReport, title: str, options: Profil
         except ConvcalcError as error:
             failures.append(str(error))
     if options.roofline:
-        shown[-1] = shown[-1]._replace(lines=roofline.drawing(points, peaks))
+        tables[-1] = tables[-1]._replace(lines=roofline.drawing(points, peaks))
     return failures
 
 

@@ -21,8 +21,8 @@ MAX_SHOWN: Final = 9
 
 
 def _vector(values: Sequence[Any]) -> str:
-    shown = [str(value) if isinstance(value, int) else f"{value:.4g}" for value in values]
-    return " ".join(shown) if len(shown) <= MAX_SHOWN else " ".join((*shown[: MAX_SHOWN - 1], "..."))
+    texts = [str(value) if isinstance(value, int) else f"{value:.4g}" for value in values]
+    return " ".join(texts) if len(texts) <= MAX_SHOWN else " ".join((*texts[: MAX_SHOWN - 1], "..."))
 
 
 COLUMNS = (

@@ -81,8 +81,8 @@ def _fits(
     stack = spatial_stack(block, layout.value)
     if stack.rank < 1:
         raise SpecError("solve needs an input with spatial axes")
-    given = (lambda: assemble(block, layout=layout.value)) if block.inputs else None
-    return fit_inputs(stack.build, stack.rank, stack.spatial, goal, limit, given)
+    build = (lambda: assemble(block, layout=layout.value)) if block.inputs else None
+    return fit_inputs(stack.build, stack.rank, stack.spatial, goal, limit, build)
 
 
 def _sizes(text: str, option: str) -> tuple[int, ...]:

@@ -27,7 +27,7 @@ def best_table(layers: Sequence[BestRow], head: Sequence[str], foot: Sequence[st
     """Return a row for each layer: the default, the fastest that is faster beyond doubt, and by how much."""
     rows = []
     for layer in layers:
-        shown = layer.gain or layer.default
+        winner = layer.gain or layer.default
         gain = layer.gain.comparison if layer.gain is not None else None
         rows.append(
             {
@@ -35,9 +35,9 @@ def best_table(layers: Sequence[BestRow], head: Sequence[str], foot: Sequence[st
                 "spec": layer.default.identity.spec,
                 "default_s": layer.default.timing.median_s,
                 "best": layer.best,
-                "median_s": shown.timing.median_s,
+                "median_s": winner.timing.median_s,
                 "speedup": "-" if layer.gain is None else gain_text(gain.interval if gain else None),
-                "implementation": shown.implementation,
+                "implementation": winner.implementation,
             }
         )
     return Table(COLUMNS, rows, head=head, foot=foot)

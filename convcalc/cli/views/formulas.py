@@ -44,7 +44,7 @@ def explain_tables(report: ExplainReport, form: FormulaFormat) -> list[Table]:
     return [*sections, _numbers_table(report)] if report.subject is not None else sections
 
 
-def _words(report: ExplainReport, shown: list[Table]) -> Table:
+def _words(report: ExplainReport, tables: list[Table]) -> Table:
     """What a kind is, for whom, at what price; its letters and settings."""
     from convcalc.analyses.symbolic.notation import text
 
@@ -53,11 +53,11 @@ def _words(report: ExplainReport, shown: list[Table]) -> Table:
     head += [f"{label.lower()}: {kind.notes[label]}" for label in LABELS if label in kind.notes]
     depth = dict.fromkeys(text(formula.stages) for formula in report.formulas)
     head.append(f"dependent stages: {' or '.join(depth)} (contractions that wait for one another)")
-    head += [line for line in (_legend(report.layer, shown), _settings(report.layer)) if line]
+    head += [line for line in (_legend(report.layer, tables), _settings(report.layer)) if line]
     return Table(columns=(), rows=[], head=head)
 
 
-def _legend(layer: Layer, shown: list[Table]) -> str:
+def _legend(layer: Layer, tables: list[Table]) -> str:
     """What each letter stands for, of those that appear in these tables."""
     from convcalc.analyses.symbolic.symbols import letters
 
@@ -67,8 +67,8 @@ def _legend(layer: Layer, shown: list[Table]) -> str:
     known |= {letter.name: name for name, letter in letters(layer.kind, {}).items()}
     known |= {"K": "num_terms"} if "num_terms" in layer.kind.arguments else {}
     known |= {"L": "num_layers"} if "num_layers" in layer.kind.arguments else {}
-    texts = [str(cell) for table in shown for row in table.rows for key, cell in row.items() if key != "quantity"]
-    texts += [line for table in shown for line in (*table.head, *table.foot)]
+    texts = [str(cell) for table in tables for row in table.rows for key, cell in row.items() if key != "quantity"]
+    texts += [line for table in tables for line in (*table.head, *table.foot)]
     used = set(re.findall(r"[A-Za-z_0-9]+", " ".join(texts)))
     named = [f"{letter} {name}" for letter, name in known.items() if letter in used and letter != name]
     return f"letters: {', '.join(named)}" if named else ""
@@ -95,11 +95,11 @@ def _graph_table(report: ExplainReport) -> Table:
     from convcalc.analyses.symbolic.notation import shape
 
     first, kind = report.formulas[0], report.layer.kind
-    given = " and ".join(shape(sizes if kind.rows else sizes[1:]) for sizes in first.inputs)
+    sizes_text = " and ".join(shape(sizes if kind.rows else sizes[1:]) for sizes in first.inputs)
     drawn = (*first.case, first.drawn) if first.drawn else first.case
     case = f" where {', '.join(drawn)}" if drawn else ""
     rows = [step._asdict() for step in report.graph]
-    return Table(columns=GRAPH, rows=rows, head=[f"graph, from {given}{case}:"])
+    return Table(columns=GRAPH, rows=rows, head=[f"graph, from {sizes_text}{case}:"])
 
 
 def _field_text(extent: Any) -> str:

@@ -1,4 +1,4 @@
-"""`tables`: timed rows: how long, how near the roofs, and on request everything else that was recorded."""
+"""`row_tables`: timed rows: how long, how near the roofs, and on request everything else that was recorded."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ PAIR = (
 )
 
 
-def tables(rows: Sequence[Row], head: Sequence[str], foot: Sequence[str], *, details: bool) -> list[Table]:
+def row_tables(rows: Sequence[Row], head: Sequence[str], foot: Sequence[str], *, details: bool) -> list[Table]:
     """Return the table of times and the table of roofs, and with `details` a third."""
     cells = [_cells(row) for row in rows]
     inputs = {str(row.identity.input) for row in rows if not row.whole}
@@ -88,9 +88,9 @@ def tables(rows: Sequence[Row], head: Sequence[str], foot: Sequence[str], *, det
 
 def pair_tables(rows: Sequence[Row], head: Sequence[str], foot: Sequence[str]) -> list[Table]:
     """Return the tables of two stacks that took turns, with the ratio and the verdict."""
-    first, *others = tables(rows, head, foot, details=False)
-    shown = [column for column in first.columns if column.key not in ALONE]
-    return [first._replace(columns=[*shown, *PAIR]), *others]
+    first, *others = row_tables(rows, head, foot, details=False)
+    columns = [column for column in first.columns if column.key not in ALONE]
+    return [first._replace(columns=[*columns, *PAIR]), *others]
 
 
 def _cells(row: Row) -> dict[str, Any]:

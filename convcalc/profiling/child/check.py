@@ -71,8 +71,8 @@ def _reference(prepared: Prepared, setup: Setup) -> list[Tensor | None]:
             return list(outputs(calls(*inputs)))
     leaves = [tensor.requires_grad_() for tensor in inputs]
     trainable = [*leaves, *(p for p in twin.parameters() if p.requires_grad)]
-    given = [value.detach().cpu().double() for value in prepared.gradients]
-    return list(torch.autograd.grad(outputs(calls(*leaves)), trainable, given, allow_unused=True))
+    output_gradients = [value.detach().cpu().double() for value in prepared.gradients]
+    return list(torch.autograd.grad(outputs(calls(*leaves)), trainable, output_gradients, allow_unused=True))
 
 
 def _rounded(call: Callable[..., Tensor], dtype: torch.dtype) -> Callable[..., Tensor]:

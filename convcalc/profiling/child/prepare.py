@@ -108,11 +108,13 @@ def _backward(prepared: Prepared, run: Callable[..., Any], direction: str) -> No
     leaves = [tensor.requires_grad_() for tensor in prepared.inputs]
     targets: list[Tensor] = [*leaves, *(p for p in prepared.module.parameters() if p.requires_grad)]
     results = outputs(run(*leaves))
-    given = prepared.gradients = tuple(torch.randn_like(part) for part in results)
+    output_gradients = prepared.gradients = tuple(torch.randn_like(part) for part in results)
     if direction == "both":
-        prepared.call = lambda: torch.autograd.grad(outputs(run(*leaves)), targets, given, allow_unused=True)
+        prepared.call = lambda: torch.autograd.grad(outputs(run(*leaves)), targets, output_gradients, allow_unused=True)
     else:
-        prepared.call = lambda: torch.autograd.grad(results, targets, given, retain_graph=True, allow_unused=True)
+        prepared.call = lambda: torch.autograd.grad(
+            results, targets, output_gradients, retain_graph=True, allow_unused=True
+        )
 
 
 def outputs(result: Any) -> tuple[Tensor, ...]:

@@ -19,9 +19,9 @@ def _one_input(name: str, *settings: str) -> Reader:
     """An activation whose settings are these arguments, in torch's order, after `inplace` where it has one."""
 
     def read(b: Builder, input: Value, *more: Any, inplace: bool = False, **named: Any) -> Value:
-        given = dict(zip(settings, more, strict=False))
-        given.update({key: value for key, value in named.items() if key in settings})
-        return b.elementwise(name, input, **given)
+        arguments = dict(zip(settings, more, strict=False))
+        arguments.update({key: value for key, value in named.items() if key in settings})
+        return b.elementwise(name, input, **arguments)
 
     return read
 

@@ -137,15 +137,17 @@ def unfold(b: Builder, input: Value, *more: Any, **named: Any) -> Value:
     """F.unfold lays windows out as columns; Tensor.unfold(dimension, size, step) is a view of one axis."""
     names = ("kernel_size", "dilation", "padding", "stride")
     if len(more) == 3 or "dimension" in named:
-        given = {**dict(zip(("dimension", "size", "step"), more, strict=False)), **named}
-        return _unfolded(b, input, axis_in(given["dimension"], len(input.shape)), given["size"], given["step"])
-    given = {"dilation": 1, "padding": 0, "stride": 1, **dict(zip(names, more, strict=False)), **named}
+        arguments = {**dict(zip(("dimension", "size", "step"), more, strict=False)), **named}
+        return _unfolded(
+            b, input, axis_in(arguments["dimension"], len(input.shape)), arguments["size"], arguments["step"]
+        )
+    arguments = {"dilation": 1, "padding": 0, "stride": 1, **dict(zip(names, more, strict=False)), **named}
     walks = windows(
         input.spatial,
-        axes_of(given["kernel_size"], 2),
-        axes_of(given["stride"], 2),
-        axes_of(given["padding"], 2),
-        axes_of(given["dilation"], 2),
+        axes_of(arguments["kernel_size"], 2),
+        axes_of(arguments["stride"], 2),
+        axes_of(arguments["padding"], 2),
+        axes_of(arguments["dilation"], 2),
     )
     laid = b.unfold(input, walks)
     return b.permute(laid, tuple((size,) for size in laid.shape), tuple(range(6)), (1, 3, 2))

@@ -158,9 +158,9 @@ class CudaBackend(Backend):
 
     def smi_index(self) -> str:
         """The GPU's number as nvidia-smi counts them, which does not know what is hidden from this process."""
-        shown = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
         index = self.device.index or 0
-        return shown[index].strip() if index < len(shown) and shown[index].strip() else str(index)
+        return visible[index].strip() if index < len(visible) and visible[index].strip() else str(index)
 
     def state(self) -> dict[str, Any]:
         """Return the last readings of the clocks, and the modes that change a kernel's time."""
