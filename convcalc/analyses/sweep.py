@@ -160,7 +160,7 @@ def fit_inputs(
 ) -> FitReport:
     """Sweep the inputs of a stack of `rank` spatial axes, and those that give `goal`.
 
-    `given` are the spatial sizes of an input that was given, `given_subject` writes the stack on it. Raises SpecError
+    `sizes` are the spatial sizes of an input that was given, `given_subject` writes the stack on it. Raises SpecError
     where a goal has other axes than the stack.
     """
     if goal is not None and len(goal) not in (1, rank):

@@ -162,7 +162,7 @@ def cold(prepared: Prepared, setup: Setup) -> tuple[Call | None, str]:
 
 
 def _copies(tensors: list[Any], places: list[int], sizes: list[int], copies: int) -> list[list[Any]]:
-    """Lists like `held` whose tensors lie one copy after another in one stretch of memory."""
+    """Lists like `tensors`, whose tensors lie one copy after another in one stretch of memory."""
     first = tensors[places[0]]
     item = first.element_size()
     arena = torch.empty(copies, sum(sizes) // item, dtype=first.dtype, device=first.device)
