@@ -57,8 +57,8 @@ def matrix_report(subject: Subject, *, transpose: bool = False) -> MatrixReport:
     """
     graph = subject.graph
     whole = matrix(graph)
-    picture = whole.transposed if transpose else whole
-    return MatrixReport(subject, picture, transpose, transposed_words(graph), len(window_step(graph).inputs) > 2)
+    chosen = whole.transposed if transpose else whole
+    return MatrixReport(subject, chosen, transpose, transposed_words(graph), len(window_step(graph).inputs) > 2)
 
 
 def transposed_words(graph: Graph) -> str:

@@ -1,4 +1,4 @@
-"""`steps`: A graph in words: what each step does, and how many steps have to wait for one another."""
+"""`steps`: a graph in words: what each step does, and how many steps have to wait for one another."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ class Sweep:
         graph = self.build(tuple(sizes if axis in moving else (others or ())[axis] for axis in range(self.rank)))
         fits = numpy.broadcast_to(numpy.asarray(graph.valid), sizes.shape)
         out = graph.outputs[0].spatial
-        first = out[moving[0]] if len(out) == self.rank else None
-        outputs = None if first is None else numpy.broadcast_to(first, sizes.shape)
+        output_size = out[moving[0]] if len(out) == self.rank else None
+        outputs = None if output_size is None else numpy.broadcast_to(output_size, sizes.shape)
         lost = (loss.positions[axis] for loss in losses(graph) for axis in moving if len(loss.positions) == self.rank)
         dropped = sum((numpy.asarray(part) for part in lost), start=sizes * 0)
         places = [place for place in range(self.limit) if fits[place]]

@@ -1,4 +1,4 @@
-"""`direct`: A transposed convolution as the direct convolution that computes the same, by Dumoulin's relationships.
+"""`direct`: a transposed convolution as the direct convolution that computes the same, by Dumoulin's relationships.
 
 Source: Dumoulin and Visin, arXiv:1603.07285 chapter 4 (its current version numbers fifteen relationships).
 """

@@ -191,9 +191,9 @@ def _turns(
     The others of part p are the parts after it, round the end: windows of part - 1 over a circular axis.
     """
     count = part if filters is None else filters
-    share = x if filters is None else b.take(x, reads * filters)
+    operand = x if filters is None else b.take(x, reads * filters)
     with b.scope("square"):
-        y = b.conv(share, count * turns, kernel_size, stride=stride, padding=kernel_size // 2, groups=count)
+        y = b.conv(operand, count * turns, kernel_size, stride=stride, padding=kernel_size // 2, groups=count)
     parts = b.rearrange(x, "b (p i) h w -> b i p h w", p=part, i=reads)
     ring = b.pad(parts, [(0, part - 1), (0, 0), (0, 0)], mode="circular")
     ring = b.slice(ring, 2, 1, part * 2 - 1)

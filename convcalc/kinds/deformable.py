@@ -28,13 +28,13 @@ def _deformed(
     divided(x.channels, offset_groups, b.require, "in_channels", "offset_groups")
     makes = divided(out_channels, groups, b.require, "out_channels", "groups")
     with b.scope("offset"):
-        modulation = b.conv(
+        predicted = b.conv(
             x, (3 if modulated else 2) * offset_groups * taps, kernel_size, stride=stride, padding=padding,
             dilation=dilation, bias=True,
         )  # fmt: skip
     split = 2 * offset_groups * taps
-    offsets = b.take(modulation, split) if modulated else modulation
-    mask = (b.elementwise("sigmoid", b.slice(modulation, 1, split, modulation.channels)),) if modulated else ()
+    offsets = b.take(predicted, split) if modulated else predicted
+    mask = (b.elementwise("sigmoid", b.slice(predicted, 1, split, predicted.channels)),) if modulated else ()
     columns = b.sample(x, offsets, *mask, walks=walks, groups=offset_groups)
     weight, *biases = b.kernel(x, out_channels, kernel_size, groups=groups, bias=bias)
     reads = weight.shape[1]

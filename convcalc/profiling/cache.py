@@ -1,4 +1,4 @@
-"""`read`, `write`: A small file of what was measured once: one JSON object per machine, written whole or not at all."""
+"""`read`, `write`: a small file of what was measured once: one JSON object per machine, written whole or not at all."""
 
 from __future__ import annotations
 

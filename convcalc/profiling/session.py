@@ -126,11 +126,11 @@ class _Child:
 
     def __init__(self, plan: Plan) -> None:
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  open until the end
-        group: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {"creationflags": 0x200}
+        process_group: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {"creationflags": 0x200}
         self.process = subprocess.Popen[bytes](
             [sys.executable, "-P", "-c", START, json.dumps(sys.path)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-            env=environment(plan.threads, cores(), plan.allocator), **group,
+            env=environment(plan.threads, cores(), plan.allocator), **process_group,
         )  # fmt: skip
         self.heard: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self.late = False

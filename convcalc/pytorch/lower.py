@@ -187,9 +187,9 @@ def _sample(op: ops.Sample, x: Tensor, offsets: Tensor, *mask: Tensor) -> Tensor
     batch, _channels, taps_h, taps_w, height, width = op.shape
     size_h, size_w = x.shape[2:]
     down, across = (_positions(window, size, x) for window, size in zip(op.windows, (height, width), strict=True))
-    fields = offsets.reshape(batch, op.groups, taps_h, taps_w, 2, height, width)
-    places_h = fields[..., 0, :, :] + down[:, None, :, None]
-    places_w = fields[..., 1, :, :] + across[None, :, None, :]
+    by_tap = offsets.reshape(batch, op.groups, taps_h, taps_w, 2, height, width)
+    places_h = by_tap[..., 0, :, :] + down[:, None, :, None]
+    places_w = by_tap[..., 1, :, :] + across[None, :, None, :]
     grid = torch.stack(((2 * places_w + 1) / size_w - 1, (2 * places_h + 1) / size_h - 1), dim=-1)
     rows = grid.reshape(batch * op.groups, -1, width, 2)
     parted = x.reshape(batch * op.groups, -1, size_h, size_w)

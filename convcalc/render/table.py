@@ -1,4 +1,4 @@
-"""`Answer`, `Table`: A result as rows and columns, and the text forms that need no terminal: CSV, markdown, JSON."""
+"""`Answer`, `Table`: a result as rows and columns, and the text forms that need no terminal: CSV, markdown, JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`parse_printed`: A pasted `print(model)`: a tree of modules, one per line."""
+"""`parse_printed`: a pasted `print(model)`: a tree of modules, one per line."""
 
 from __future__ import annotations
 

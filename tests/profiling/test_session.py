@@ -60,7 +60,7 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 
 def fake(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    """A child that runs this code in place of ours; `tell` prints an event, `groups` is how many it was given."""
+    """A child that runs this code in place of ours; `send` prints an event, `groups` is how many it was given."""
     head = (
         "import json, os, pickle, signal, sys, time; sys.path[:] = json.loads(sys.argv[1])\n"
         "plan = pickle.load(sys.stdin.buffer); groups = len(plan.groups)\n"

@@ -1,1 +1,1 @@
-"""`Report` and what it counts: parameters, multiply-adds, other work, memory, traffic, training."""
+"""`CountReport` and what it counts: parameters, multiply-adds, other work, memory, traffic, training."""

@@ -42,8 +42,8 @@ class Gradients(NamedTuple):
 class Training:
     """Bytes of a training step: gradients of the parameters, what is kept for backward, and the peak of all.
 
-    `saved_by` is what each step adds to the saved, by the index of its output; the peak holds parameters, buffers,
-    their gradients, and the values and gradients alive at once.
+    `saved_by` is the bytes each step adds to the saved tensors, by its output's index; the peak holds parameters,
+    buffers, their gradients, and the values and gradients alive at once.
     """
 
     gradients: Size

@@ -51,8 +51,8 @@ def unit(graph: Graph, value: Value, source: int, receptive: Receptive, position
             last = f"0..{size - 1}" if known(size) else "0.."
             raise ShapeError(f"there is no output at {place}: positions of that axis are {last}")
     region = [
-        None if axis is None or count is None else axis.at(position[count - 2])
-        for axis, count in zip(receptive.axes, receptive.along, strict=True)
+        None if axis is None or along is None else axis.at(position[along - 2])
+        for axis, along in zip(receptive.axes, receptive.along, strict=True)
     ]
     source_value = graph.inputs[source]
     if not known(*source_value.spatial, *sizes):

@@ -120,8 +120,8 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
     nodes = [with_names(node, tidy, names) for node in case.graph.nodes]
     counts = params(nodes)
     fields = tuple(
-        {i: e._replace(first=tidy(e.first), last=tidy(e.last), jump=tidy(e.jump)) for i, e in extent.items()}
-        for extent in extents(case.graph)
+        {i: e._replace(first=tidy(e.first), last=tidy(e.last), jump=tidy(e.jump)) for i, e in by_input.items()}
+        for by_input in extents(case.graph)
     )
     decisions = [(holds.subs(back), answer) for holds, answer in case.decided]
     said = [

@@ -166,17 +166,17 @@ def _copies(tensors: list[Any], places: list[int], sizes: list[int], copies: int
     first = tensors[places[0]]
     item = first.element_size()
     arena = torch.empty(copies, sum(sizes) // item, dtype=first.dtype, device=first.device)
-    arguments = [list(tensors) for _ in range(copies)]
+    tensor_lists = [list(tensors) for _ in range(copies)]
     offset = 0
     for place, size in zip(places, sizes, strict=True):
         tensor = tensors[place].detach()
         count = tensor.numel()
         flat = tensor.as_strided((count,), (1,))
         arena[:, offset : offset + count] = flat
-        for number, copy in enumerate(arguments):
+        for number, copy in enumerate(tensor_lists):
             copy[place] = arena.as_strided(tensor.shape, tensor.stride(), number * arena.shape[1] + offset)
         offset += size // item
-    return arguments
+    return tensor_lists
 
 
 def subnormals(prepared: Prepared) -> int:
