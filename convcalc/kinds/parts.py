@@ -49,13 +49,17 @@ def conv_norm(
 def folded_norm(b: Builder, channels: Size, *, affine: bool = True) -> Norm:
     """Write a batch norm's statistics, and parameters unless it has none; return what it does in inference."""
     with b.scope("norm"):
-        mean = b.constant("running_mean", (channels,))
-        variance = b.constant("running_var", (channels,), 1.0)
-        if affine:
-            weight, bias = b.parameter("weight", (channels,), "norm"), b.parameter("bias", (channels,), "norm")
-        else:
-            weight, bias = b.constant("one", (channels,), 1.0), b.constant("zero", (channels,))
-    return factor_and_shift(b, mean, variance, weight, bias)
+        values = norm_values(b, channels, affine=affine)
+    return factor_and_shift(b, *values)
+
+
+def norm_values(b: Builder, channels: Size, *, affine: bool = True) -> tuple[Value, Value, Value, Value]:
+    """Write what a batch norm reads: running mean and variance, and its weight and bias, fixed unless it is affine."""
+    mean = b.constant("running_mean", (channels,))
+    variance = b.constant("running_var", (channels,), 1.0)
+    if affine:
+        return mean, variance, b.parameter("weight", (channels,), "norm"), b.parameter("bias", (channels,), "norm")
+    return mean, variance, b.constant("one", (channels,), 1.0), b.constant("zero", (channels,))
 
 
 def factor_and_shift(b: Builder, mean: Value, variance: Value, weight: Value, bias: Value) -> Norm:

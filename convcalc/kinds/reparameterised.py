@@ -2,7 +2,7 @@
 
 from convcalc.builder import Builder
 from convcalc.graph import Value
-from convcalc.kinds.parts import Form, Norm, factor_and_shift, folded_norm, merged
+from convcalc.kinds.parts import EPS, Form, Norm, factor_and_shift, folded_norm, merged, norm_values
 from convcalc.padding import windows
 from convcalc.registry import kind
 from convcalc.shapes import divided
@@ -180,7 +180,9 @@ class Branches:
             padded = b.pad(self.x, [(self.half, self.half)] * 2)
         else:
             weights = b.kernel(self.x, self.out, 1, groups=self.groups)
-            padded = self._padded(_normed(b, self.x, weights, windows(self.x.spatial, 1, 1, 0, 1), self.groups))
+            padded = self._padded_norm(
+                b.convolve(self.x, *weights, walks=windows(self.x.spatial, 1, 1, 0, 1), groups=self.groups)
+            )
         return b.batch_norm(b.pool("avg", padded, self.kernel, stride=self.stride)), None
 
     def sequence(self, folds: bool, _: bool) -> tuple[Value, Value | None]:
@@ -189,7 +191,8 @@ class Branches:
         point = b.kernel(self.x, self.inner, 1, groups=self.groups)
         first: tuple[Value, ...] = (self._plus_identity(point[0]),)
         if not folds:
-            y = self._padded(_normed(b, self.x, first, windows(self.x.spatial, 1, 1, 0, 1), self.groups))
+            point_windows = windows(self.x.spatial, 1, 1, 0, 1)
+            y = self._padded_norm(b.convolve(self.x, *first, walks=point_windows, groups=self.groups))
             second = b.kernel(y, self.out, self.kernel, groups=self.groups)
             return _normed(b, y, second, self.inside, self.groups), None
         weight, shift = merged(b, first, folded_norm(b, self.inner))
@@ -198,11 +201,14 @@ class Branches:
         kernel, bias = self._composed(weight, shift, second[0])
         return merged(b, (kernel, bias), folded_norm(b, self.out))
 
-    def _padded(self, y: Value) -> Value:
-        """Pad y by k//2 with the value its norm gives to zero, which is what folding the norm would leave there."""
-        statistics = self.b.nodes[y.index].inputs[1:5]  # running mean, running variance, weight, bias
-        _, shift = factor_and_shift(self.b, *statistics)
-        return self.b.pad(y, [(self.half, self.half)] * 2, fill=shift)
+    def _padded_norm(self, y: Value) -> Value:
+        """Norm y and pad it by k//2 with what the norm makes of zero: what folding the norm would leave there."""
+        b = self.b
+        with b.scope("norm"):
+            values = norm_values(b, y.channels)
+            normed = b.elementwise("batch_norm", y, *values, eps=EPS, running=True, affine=True)
+        _, shift = factor_and_shift(b, *values)
+        return b.pad(normed, [(self.half, self.half)] * 2, fill=shift)
 
     def _plus_identity(self, weight: Value) -> Value:
         """The 1x1 to as many channels starts as the identity: only its difference is learned."""

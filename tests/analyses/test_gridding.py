@@ -28,7 +28,8 @@ from convcalc.analyses.hdc.gridding import (
     unevenness,
 )
 from convcalc.analyses.hdc.groups import groups
-from convcalc.analyses.hdc.rate_search import designs, fewest_layers, repairs, sawteeth
+from convcalc.analyses.hdc.rate_design import designs, fewest_layers, sawteeth
+from convcalc.analyses.hdc.rate_repair import repairs
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.ops import Conv

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from convcalc.analyses.hdc.gridding import check, countable, path_counts, unevenness
-from convcalc.analyses.hdc.rate_search import designs, fewest_layers, sawteeth
+from convcalc.analyses.hdc.rate_design import designs, fewest_layers, sawteeth
 from convcalc.documents import plain
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from convcalc.analyses.hdc.gridding import Exact, Gridding, Layer, check, countable, exact_json, path_counts, unevenness
 from convcalc.analyses.hdc.groups import groups, layer_names
 from convcalc.analyses.hdc.parallel import ParallelReport, parallel_report
-from convcalc.analyses.hdc.rate_search import Repairs, designs, fewest_layers, repairs
+from convcalc.analyses.hdc.rate_design import designs, fewest_layers
+from convcalc.analyses.hdc.rate_repair import Repairs, repairs
 from convcalc.documents import plain
 from convcalc.errors import SpecError, UnsupportedError
 from convcalc.sizes import AXIS_NAMES

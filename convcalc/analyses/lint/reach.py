@@ -6,7 +6,7 @@ from math import gcd
 
 from convcalc import ops
 from convcalc.analyses.hdc.groups import groups
-from convcalc.analyses.hdc.rate_search import repairs
+from convcalc.analyses.hdc.rate_repair import repairs
 from convcalc.analyses.inverse import losses
 from convcalc.analyses.lint.facts import Facts, Finding, Findings
 from convcalc.sizes import ceil_div, known
