@@ -37,11 +37,17 @@ class Layer(NamedTuple):
 
 
 class Block(NamedTuple):
-    """One stack of layers and its inputs; `hidden` names modules whose weights the text does not show."""
+    """One stack of layers and its inputs; none where nothing in a text was a layer that is known.
+
+    `hidden` names modules whose weights the text does not show, `notes` and `hint` are what its reader is told of the
+    text, under the table and on stderr.
+    """
 
     inputs: tuple[Tensor, ...]
     layers: tuple[Layer, ...]
     hidden: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    hint: str = ""
 
 
 class Subject(NamedTuple):

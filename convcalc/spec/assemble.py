@@ -28,6 +28,8 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     Without an input its sizes are Unknown but for the channels the first layer states. Raises SpecError and
     ShapeError with the layer's name and place.
     """
+    if not block.layers:
+        return Subject(Builder().graph(), block, "no layer of this text is known", block.hint)
     if not block.inputs and needs_input:
         raise SpecError("the input's size is missing: give it with -i, such as -i 3x224x224 (or an `input` line)")
     rank, decided_by = _rank(block.layers)
@@ -52,7 +54,7 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     values_read = _ordered(block.layers, block.inputs, [value[0] for value in values.values()])
     values["input"] = values_read
     outputs, names = _write(b, block.layers, values, values_read)
-    hint = ""
+    hint = block.hint
     if layout == "chw" and any(looks_channels_last(given) for given in block.inputs):
         hint = "the last size looks like channels: --input-layout hwc reads it so"
     parts = {index: name.rpartition(".")[2] for index, name in names.items()}

@@ -13,7 +13,7 @@ from convcalc.spec.values import WORDS
 if TYPE_CHECKING:
     from convcalc.arguments import Argument
 
-_DIGITS = re.compile(r"\d{19,}")
+_DIGITS = re.compile(r"(?<![\d.])\d{19,}")
 
 
 class Call(NamedTuple):
@@ -119,7 +119,7 @@ def convert(argument: Argument, value: Any, spot: Spot) -> Any:
     if isinstance(value, Call):
         raise SpecError(f"{argument.name} cannot be a call", spot)
     if isinstance(value, Name):
-        if value.text.lower() in WORDS:
+        if value.text.lower() in WORDS and value.text not in argument.choices:
             return WORDS[value.text.lower()]
         if takes & {"size", "sizes"} and value.text[:1].isupper():
             raise UnsupportedError(f"{argument.name}={value.text}: a symbol makes a formula, which is not built yet")

@@ -6,17 +6,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convcalc.errors import SpecError, UnsupportedError, nearest
-from convcalc.kinds import find
+from convcalc.errors import SpecError, nearest
 from convcalc.limits import MAX_FILE_BYTES, MAX_WORDS
 from convcalc.spec.layers import InputLine, layers
 from convcalc.spec.lexer import Token, normal, tokens, word_tokens
+from convcalc.spec.printed import printed_model
 from convcalc.spec.tensors import tensor
-from convcalc.spec.torch_repr import HIDES_WEIGHTS, WRITTEN_AS, Printed, looks_printed, parse_printed
+from convcalc.spec.torch_repr import looks_printed
 from convcalc.subject import Block, Layer, Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 
 def blocks(spec: Sequence[str], inputs: Sequence[str] = (), *, printed: bool = False) -> list[Block]:
@@ -29,7 +29,8 @@ def blocks(spec: Sequence[str], inputs: Sequence[str] = (), *, printed: bool = F
     if not spec:
         raise SpecError("no layers given: name them, such as conv2d out_channels=64 k=3, or @file, or - for stdin")
     items: list[Layer | InputLine] = []
-    hidden: list[str] = []
+    notes: tuple[str, ...] = ()
+    hint = ""
     plain: list[str] = []
     for word in (*spec, None):
         if word is not None and word != "-" and not word.startswith("@"):
@@ -44,18 +45,12 @@ def blocks(spec: Sequence[str], inputs: Sequence[str] = (), *, printed: bool = F
         if not looks_printed(text):
             items += layers(_limited(text, origin))
             continue
-        head, model = _printed(text, origin)
-        unclear = model.not_sequential()
-        leaves = list(_leaves(model, hidden, anything=printed or bool(unclear)))
-        if unclear and printed:
-            return [Block((), (layer._replace(times=count),), tuple(hidden)) for layer, count in leaves]
-        if unclear:
-            raise UnsupportedError(
-                f"a printed {unclear} shows its modules, not what forward() does with them: only params can read"
-                " it; list the layers instead"
-            )
-        items += [*head, *(layer._replace(repeat=count) for layer, count in leaves)]
-    return _split(items, given, tuple(hidden))
+        model = printed_model(text, origin, weights_only=printed)
+        if not model.sequential:
+            return model.by_themselves()
+        items += model.in_order()
+        notes, hint = (*notes, *model.notes), model.hint
+    return [block._replace(notes=notes, hint=hint) for block in _split(items, given)]
 
 
 def _limited(text: str, origin: str) -> list[Token]:
@@ -69,7 +64,7 @@ def _limited(text: str, origin: str) -> list[Token]:
     return limited
 
 
-def _split(items: list[Layer | InputLine], given: list[Tensor], hidden: tuple[str, ...]) -> list[Block]:
+def _split(items: list[Layer | InputLine], given: list[Tensor]) -> list[Block]:
     parts: list[tuple[list[Tensor], list[Layer]]] = [([], [])]
     for item in items:
         if isinstance(item, InputLine):
@@ -85,7 +80,7 @@ def _split(items: list[Layer | InputLine], given: list[Tensor], hidden: tuple[st
         if len(parts) > 1:
             raise SpecError(f"-i would replace the inputs of {len(parts)} blocks: leave it out, or give one block")
         parts[0] = (given, parts[0][1])
-    return [Block(tuple(lines), tuple(stack), hidden) for lines, stack in parts]
+    return [Block(tuple(lines), tuple(stack)) for lines, stack in parts]
 
 
 def _stdin() -> str:
@@ -133,42 +128,3 @@ def _text(raw: bytes, origin: str) -> str:
     if not text.strip():
         raise SpecError(f"{origin} is empty")
     return text
-
-
-def _printed(text: str, origin: str) -> tuple[list[Layer | InputLine], Printed]:
-    """Return the input lines above a pasted model, and its tree."""
-    lines = normal(text).split("\n")
-    head = [line if line.strip().startswith(("input ", "#")) else "" for line in lines]
-    body = ["" if above else line for above, line in zip(head, lines, strict=True)]
-    return layers(tokens("\n".join(head), origin)), parse_printed("\n".join(body), origin)
-
-
-def _leaves(model: Printed, hidden: list[str], *, anything: bool) -> Iterator[tuple[Layer, int]]:
-    """Yield each layer of a printed model and how often it stands there.
-
-    Modules that are no layer here are noted in `hidden`; raises SpecError for one unless `anything` goes (params).
-    """
-    for name, count, module in model.leaves():
-        kind = WRITTEN_AS.get(module.kind, module.kind)
-        if _is_layer(kind):
-            call = module.text.replace(module.kind, kind, 1)
-            call = call if call.endswith(")") else f"{call}()"
-            for layer in layers([Token(call, module.spot)]):
-                if isinstance(layer, Layer):
-                    yield layer._replace(text=f"{name}: {call}" if name else call), count
-        elif anything:
-            hidden.append(f"{name} ({module.kind})" if name else module.kind)
-        else:
-            raise SpecError(f"{module.kind} is no layer convcalc knows, so what follows it cannot be told", module.spot)
-
-
-def _is_layer(kind: str) -> bool:
-    if HIDES_WEIGHTS.match(kind):
-        return False
-    if kind == "Sequential":
-        return True
-    try:
-        find(kind)
-    except SpecError:
-        return False
-    return True

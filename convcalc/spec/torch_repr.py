@@ -1,88 +1,156 @@
-"""`parse_printed`: a pasted `print(model)`: a tree of modules, one per line."""
+"""`parse_printed`: a pasted `print(model)` as a tree of modules, with the lines around and in it that are none."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from convcalc.errors import SpecError, Spot
+from convcalc.limits import MAX_COPIES
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_LINE = re.compile(r"^\s*\(([\w.-]+)\): (?:(\d+) x )?(.*)$")
-_HEAD = re.compile(r"^\s*(?:(\d+) x )?([\w.]+)\($")
-HIDES_WEIGHTS = re.compile(r"^(MultiheadAttention|Parametrized\w*|Lazy\w*)$")
-WRITTEN_AS = {"NonDynamicallyQuantizableLinear": "Linear"}
-"""Classes that print as another and are one."""
+_ENTRY = re.compile(r"\(([^()]*)\): (?:(\d+) x )?(\S.*)$")
+_CLASS = re.compile(r"([A-Za-z_][\w.]*) ?\(")
+_QUOTED = re.compile(r"\s*(#+|//|>|\|) ?")
+_PROMPT = re.compile(r"(>>>|\.\.\.|In ?\[\d*\]:|Out ?\[\d*\]:|\$)\s*")
+_ASSIGNED = re.compile(r"[A-Za-z_][\w.\[\]]*\s*=\s*(?=[A-Za-z_][\w.]* ?\($)")
+_AFTERTHOUGHT = re.compile(r"init_cfg=")
+"""What a repr appends behind its module: no argument of the module it stands in."""
 
 
 @dataclass(slots=True)
 class Printed:
-    """One module of the tree: its name, class, text on the line, how often it stands there, its parts."""
+    """One module of the tree: its name, class, the arguments it prints, how often it stands there, its parts."""
 
     name: str
     kind: str
-    text: str
+    arguments: str
     spot: Spot
     times: int = 1
     parts: list[Printed] = field(default_factory=list)
+    called: bool = True
 
-    def leaves(self, path: str = "", times: int = 1) -> Iterator[tuple[str, int, Printed]]:
-        """Yield (qualified name, how often, module) for every module without parts, and for those that hide weights."""
-        here = ".".join(part for part in (path, self.name) if part)
-        count = times * self.times
-        if not self.parts or HIDES_WEIGHTS.match(self.kind):
-            yield here, count, self
-        for part in self.parts:
-            yield from part.leaves(here, count)
+    @property
+    def text(self) -> str:
+        """The module as it prints, without its parts."""
+        return f"{self.kind}({self.arguments})" if self.called else f"{self.kind} {self.arguments}".strip()
 
-    def not_sequential(self) -> str | None:
-        """Return the class of the first container that is no Sequential, or None."""
-        if self.parts and self.kind != "Sequential":
-            return self.kind
-        return next((name for part in self.parts if (name := part.not_sequential())), None)
+
+class PrintedText(NamedTuple):
+    """The tree, the lines in it that are no module, and those around it."""
+
+    root: Printed
+    inside: tuple[Spot, ...]
+    around: tuple[Spot, ...]
+
+
+def unquoted(text: str) -> str:
+    """Return a text without the mark (`# `, `> `) that stands before every line of it."""
+    lines = text.split("\n")
+    marks = {match[1] if (match := _QUOTED.match(line)) else "" for line in lines if line.strip()}
+    return "\n".join(_QUOTED.sub("", line, count=1) for line in lines) if marks and "" not in marks else text
 
 
 def looks_printed(text: str) -> bool:
     """Whether a text holds lines such as `  (conv1): Conv2d(...)`."""
-    return any(_LINE.match(line) for line in text.split("\n"))
+    return any(_ENTRY.match(line.strip()) for line in unquoted(text).split("\n"))
 
 
-def parse_printed(text: str, origin: str) -> Printed:
-    """Return the tree of a pasted print(model). Raises SpecError where the brackets do not match."""
-    root: Printed | None = None
-    stack: list[Printed] = []
-    for number, line in enumerate(text.split("\n")):
-        if not line.strip():
-            continue
-        spot = Spot(line, len(line) - len(line.lstrip()), len(line), f"{origin}, line {number + 1}")
-        if line.strip() == ")":
-            if not stack:
-                raise SpecError("this ) closes nothing", spot)
-            stack.pop()
-            continue
-        entry = _LINE.match(line)
-        name, times, rest = (entry[1], entry[2], entry[3]) if entry else ("", None, line.strip())
-        head = _HEAD.match(rest)
-        if not entry and not head:
-            if stack and not stack[-1].parts:
-                stack[-1].text += " " + rest
-                continue
-            raise SpecError("this line is no part of a printed model", spot)
-        text_of = rest.strip()
-        module = Printed(name, re.split(r"[(\s]", text_of)[0].split(".")[-1], text_of, spot, int(times or 1))
-        if stack:
-            stack[-1].parts.append(module)
-        elif root is None:
-            root = module
+def parse_printed(text: str, origin: str) -> PrintedText:
+    """Return the tree of a pasted print(model) of any version of torch.
+
+    Raises SpecError for brackets that do not match. Prompts, an assignment before it, comments, and lines before and
+    after it are no part of it.
+    """
+    reader = _Reader(origin)
+    for number, line in enumerate(unquoted(text).split("\n")):
+        words = line.strip()
+        if words and not words.startswith("#"):
+            reader.read(words, Spot(line, len(line) - len(line.lstrip()), len(line), f"{origin}, line {number + 1}"))
+    return reader.result()
+
+
+class _Reader:
+    """Reads one line after another; `stack` are the modules that are open."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        self.roots: list[Printed] = []
+        self.stack: list[Printed] = []
+        self.inside: list[Spot] = []
+        self.around: list[Spot] = []
+
+    def read(self, words: str, spot: Spot) -> None:
+        entry = _ENTRY.match(words)
+        if words == ")" and not self._arguments_open():
+            self._close(spot)
+        elif entry:
+            name, times, rest = entry.groups()
+            self._open(name, rest, spot, _copies(times, spot))
+        elif not self.stack:
+            self._outside(words, spot)
+        elif self.stack[-1].parts or _AFTERTHOUGHT.match(words):
+            self.inside.append(spot)
         else:
+            module = self.stack[-1]
+            module.arguments = f"{module.arguments} {words}".strip()
+
+    def _arguments_open(self) -> bool:
+        return bool(self.stack) and not self.stack[-1].parts and _depth(self.stack[-1].arguments) > 0
+
+    def _close(self, spot: Spot) -> None:
+        if not self.stack:
+            raise SpecError("this ) closes nothing", spot)
+        self.stack.pop()
+
+    def _outside(self, words: str, spot: Spot) -> None:
+        """A line outside of any module: the model's first, or none of it (a prompt is nobody's news)."""
+        bare = _ASSIGNED.sub("", _PROMPT.sub("", words, count=1), count=1)
+        if _CLASS.match(bare) and _depth(bare) > 0:
+            self._open("", bare, spot, 1)
+        elif not _PROMPT.match(words):
+            self.around.append(spot)
+
+    def _open(self, name: str, words: str, spot: Spot, times: int) -> None:
+        """A module, which stays open where its line does not close it."""
+        head = _CLASS.match(words)
+        is_open = head is not None and _depth(words) > 0
+        kind, after = (head[1].split(".")[-1], words[head.end() :].strip()) if head else _bare(words)
+        arguments = after.removesuffix(")").strip() if head and not is_open else after
+        module = Printed(name, kind, arguments, spot, times, called=head is not None)
+        if self.stack:
+            self.stack[-1].parts.append(module)
+        elif self.roots and not (name and self.roots[-1].name):
             raise SpecError("a second model begins here: paste one at a time", spot)
-        if head:
-            stack.append(module)
-    if root is None:
-        raise SpecError("there is no model in this text")
-    if stack:
-        raise SpecError(f"{stack[-1].kind}( is never closed", stack[-1].spot)
-    return root
+        else:
+            self.roots.append(module)
+        if is_open:
+            self.stack.append(module)
+
+    def result(self) -> PrintedText:
+        if not self.roots:
+            raise SpecError(f"there is no model in {self.origin}")
+        if self.stack:
+            raise SpecError(f"{self.stack[-1].kind}( is never closed", self.stack[-1].spot)
+        root = self.roots[0] if len(self.roots) == 1 else Printed("", "", "", self.roots[0].spot, parts=self.roots)
+        return PrintedText(root, tuple(self.inside), tuple(self.around))
+
+
+def _bare(words: str) -> tuple[str, str]:
+    """The class and the rest of a line that is no call: `None`, `Parameter containing: [...]`."""
+    kind, _, rest = words.partition(" ")
+    return kind, rest
+
+
+def _copies(digits: str | None, spot: Spot) -> int:
+    """How often a line stands there, `(0-2): 3 x Block(`."""
+    if digits is None:
+        return 1
+    if len(digits) > len(str(MAX_COPIES)) or not 1 <= int(digits) <= MAX_COPIES:
+        raise SpecError(f"a module stands there 1 to {MAX_COPIES:,} times, not {digits[:20]}", spot)
+    return int(digits)
+
+
+def _depth(text: str) -> int:
+    """How many brackets of a text are open at its end."""
+    return sum(text.count(mark) for mark in "([{") - sum(text.count(mark) for mark in ")]}")

@@ -217,6 +217,7 @@ def blocks_json(blocks: Sequence[dict[str, Any]], **sums: Any) -> dict[str, Any]
     document = {**blocks[0], **sums}
     if len(blocks) > 1:
         both = {key: total(block[key] for block in blocks) for key in ("params", "macs")}
-        document = {**both, **sums, "blocks": list(blocks)}
+        names = list(dict.fromkeys(name for block in blocks for name in block.get("at_least", ())))
+        document = {**both, **sums, "blocks": list(blocks), **({"at_least": names} if names else {})}
     result: dict[str, Any] = plain(document)
     return result

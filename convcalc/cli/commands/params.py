@@ -45,10 +45,12 @@ def command(
         foot=[
             f"{exactly(report.params.total)} parameters, {exactly(report.params.trainable)} of them trainable",
             *at_least_line(report.at_least, "the weights"),
+            *dict.fromkeys(note for subject in subjects for note in subject.block.notes),
             *folded_line(report),
         ],
     )
-    return emit(Answer("params", answer.to_dict(), [table]), form, out)
+    skipped = list(dict.fromkeys(subject.block.hint for subject in subjects if subject.block.hint))
+    return emit(Answer("params", answer.to_dict(), [table], hints=skipped), form, out)
 
 
 def _check_known(report: CountReport) -> None:
