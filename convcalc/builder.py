@@ -11,7 +11,7 @@ from convcalc.errors import ShapeError, UnsupportedError, nearest
 from convcalc.folding import folded
 from convcalc.functions import FUNCTIONS
 from convcalc.graph import Constraint, Graph, Node, Path, Scope, Value
-from convcalc.padding import Padding, windows
+from convcalc.padding import Padding, torch_pools, transposed_windows, windows
 from convcalc.patterns import arrangement
 from convcalc.shapes import axis_in, divided, output_shape, show
 from convcalc.sizes import Shape, Size, Sizes, is_array, is_symbol, known, per_axis
@@ -39,6 +39,7 @@ class Builder:
         self.path: Path = ()
         self._scopes: dict[Path, Scope] = {}
         self._constraints: dict[str, Constraint] = {}
+        self._notes: dict[str, None] = {}
 
     # -- steps, scopes and rules -----------------------------------------------------------------------------
 
@@ -56,7 +57,12 @@ class Builder:
 
     def graph(self, *outputs: Value) -> Graph:
         """Return everything written so far as a graph with these outputs."""
-        return Graph(tuple(self.nodes), outputs, tuple(self._scopes.values()), tuple(self._constraints.values()))
+        scopes, constraints = tuple(self._scopes.values()), tuple(self._constraints.values())
+        return Graph(tuple(self.nodes), outputs, scopes, constraints, tuple(self._notes))
+
+    def note(self, text: str) -> None:
+        """Say of a layer what its reader should know: that torch has no such layer, and what it is instead."""
+        self._notes[text] = None
 
     @contextmanager
     def scope(self, name: str, *, kind: str = "", text: str = "", times: int = 1) -> Iterator[None]:
@@ -181,16 +187,20 @@ class Builder:
         """Transposed convolution of x with a weight (Cin, out_channels/groups, *kernel_size) of its own."""
         self.require(out_channels >= 1, "out_channels ({o}) must be at least 1", o=out_channels)
         rank = _rank(x)
+        extra = per_axis(output_padding, rank, "output_padding")
         if isinstance(padding, str):
-            raise ShapeError(f"a transposed convolution takes no padding={padding!r}: give a number")
-        walks = windows(x.spatial, kernel_size, stride, padding, dilation)
+            if any(not isinstance(size, int) or size for size in extra):
+                raise ShapeError(f"padding={padding!r} says the output's size itself: leave output_padding out")
+            walks, extra = transposed_windows(x.spatial, kernel_size, stride, padding, dilation)
+            self.note(f"torch has no transposed convolution with padding={padding!r}: it is cropped, or output_padding")
+        else:
+            walks = windows(x.spatial, kernel_size, stride, padding, dilation)
         with self.scope("conv"):
             divided(x.channels, groups, self.require, "in_channels", "groups")
             makes = divided(out_channels, groups, self.require, "out_channels", "groups")
             kernel = per_axis(kernel_size, rank, "kernel_size")
             weight = self.parameter("weight", (x.channels, makes, *kernel))
             biases = (self.parameter("bias", (out_channels,), "bias"),) if bias else ()
-            extra = per_axis(output_padding, rank, "output_padding")
             return self.write(ops.ConvTranspose(walks, groups, extra), x, weight, *biases)
 
     def depthwise(
@@ -285,15 +295,38 @@ class Builder:
         kernel_size: Sizes,
         *,
         stride: Sizes | None = None,
-        padding: Sizes = 0,
+        padding: Padding = 0,
         dilation: Sizes = 1,
         ceil_mode: bool = False,
         count_padding: bool = True,
     ) -> Value:
-        """Pool by windows, `max` or `avg`; the stride is the kernel where none is given."""
+        """Pool by windows, `max` or `avg`; the stride is the kernel where none is given.
+
+        `tf_same` and uneven sides, which torch's pools do not have, are a pad with -inf of a maximum; of an average
+        `tf_same` leaves its padding out of the divisor. Other sides are bound as torch binds them.
+        """
+        if padding == "same":
+            raise ShapeError("torch's pools have no padding='same': give a number, or tf_same, which is TensorFlow's")
         walks = windows(x.spatial, kernel_size, kernel_size if stride is None else stride, padding, dilation)
+        if isinstance(padding, str):
+            count_padding = count_padding and padding == "valid"
+        else:
+            self._check_torch_pool(function, x, walks)
+        if not all(is_array(walk.before) or torch_pools(walk) for walk in walks):
+            filler = "padded with -inf" if function == "max" else "a sum over a count"
+            self.note(f"torch has no {function} pool with this padding: it is {filler}")
         op = ops.Pool(function=cast("Any", function), windows=walks, ceil_mode=ceil_mode, count_padding=count_padding)
         return self.write(op, x)
+
+    def _check_torch_pool(self, function: str, x: Value, walks: tuple[Window, ...]) -> None:
+        """Raise ShapeError where torch takes no such padding on both sides, or no 3-D average on a map this small."""
+        for size, walk in zip(x.spatial, walks, strict=True):
+            if walk.symmetric:
+                message = "padding ({p}) must be at most half of the kernel ({k})"
+                self.require(walk.before * 2 <= walk.kernel, message, p=walk.before, k=walk.kernel)
+                if function == "avg" and len(walks) == 3:
+                    message = "torch averages in 3-D only where the kernel ({k}) fits the input without padding ({n})"
+                    self.require(size >= walk.kernel, message, k=walk.kernel, n=size)
 
     def adaptive_pool(self, function: str, x: Value, output_size: Sizes) -> Value:
         """Pool to a given size over windows that tile the input; None keeps an axis as it is."""

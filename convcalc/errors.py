@@ -45,13 +45,18 @@ class Spot(NamedTuple):
     origin: str = ""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the known word nearest to a typo, or nothing.
+def nearest(word: str, known: Iterable[str], *, several: bool = False) -> str:
+    """Return `; did you mean 'x'?` for the known word nearest to a typo (`several`: up to three), or nothing.
 
     >>> nearest("dilaton", ["stride", "dilation"])
     "; did you mean 'dilation'?"
     """
     from difflib import get_close_matches
 
-    matches = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {matches[0]!r}?" if matches else ""
+    matches = [
+        repr(match) for match in get_close_matches(word, list(dict.fromkeys(known)), n=3 if several else 1, cutoff=0.6)
+    ]
+    if not matches:
+        return ""
+    listed = matches[0] if len(matches) == 1 else f"{', '.join(matches[:-1])} or {matches[-1]}"
+    return f"; did you mean {listed}?"

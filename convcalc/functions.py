@@ -59,8 +59,8 @@ def _activation(
     return Function(name, 1, keeps_zero, saves, settings=settings, **{"torch": f"nn.functional.{name}", **more})
 
 
-def _norm(name: str) -> Function:
-    return Function(name, 1, False, "statistics", work=_norm_work, norm=True, shape_of_first=True)
+def _norm(name: str, work: Callable[[Settings], int] = _norm_work) -> Function:
+    return Function(name, 1, False, "statistics", work=work, norm=True, shape_of_first=True)
 
 
 FUNCTIONS: Final[dict[str, Function]] = {
@@ -83,6 +83,23 @@ FUNCTIONS: Final[dict[str, Function]] = {
             "hardtanh", lambda s: s.get("min_val", -1) <= 0 <= s.get("max_val", 1), "inputs", "min_val", "max_val"
         ),
         _activation("softplus", False, "inputs", "beta", "threshold"),
+        _activation("rrelu", True, "inputs", "lower", "upper"),
+        _activation("hardshrink", True, "inputs", "lambd"),
+        _activation("softshrink", True, "inputs", "lambd"),
+        _activation("tanhshrink", True, "inputs"),
+        _activation(
+            "threshold", lambda s: s.get("threshold", 0) < 0 or not s.get("value"), "inputs", "threshold", "value"
+        ),
+        Function(
+            "local_response_norm",
+            1,
+            True,
+            "inputs",
+            work=lambda s: s.get("size", 1) + 5,
+            torch="nn.functional.local_response_norm",
+            settings=("size", "alpha", "beta", "k"),
+        ),
+        Function("power", 1, lambda s: s.get("exponent", 1) > 0, "inputs", torch="pow", settings=("exponent",)),
         _activation("softsign", True, "buffer"),
         _activation("logsigmoid", False, "buffer", aliases=("log_sigmoid",)),
         _activation("exp", False, "output", torch="exp"),
@@ -101,6 +118,7 @@ FUNCTIONS: Final[dict[str, Function]] = {
         _norm("layer_norm"),
         _norm("group_norm"),
         _norm("instance_norm"),
+        _norm("rms_norm", lambda settings: 3 if settings.get("affine") else 2),
         Function("dropout", 1, True, "mask", work=0, settings=("p",)),
         Function("identity", 1, True, "nothing", work=0, view=True),
         Function("expand", 2, True, "nothing", work=0, view=True),

@@ -65,12 +65,13 @@ class Constraint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A whole program: nodes in order, the values it gives, its scopes, and what it assumes."""
+    """A whole program: nodes in order, the values it gives, its scopes, its assumptions, and notes for its reader."""
 
     nodes: tuple[Node, ...]
     outputs: tuple[Value, ...]
     scopes: tuple[Scope, ...] = ()
     constraints: tuple[Constraint, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[Value, ...]:

@@ -1,4 +1,4 @@
-"""What can be written in a graph: seventeen ops, a closed set.
+"""What can be written in a graph: nineteen ops, a closed set.
 
 An op says what one step does and nothing about who asked for it. Learned tensors are steps like any other, so
 sharing, groups and generated kernels are not special cases. Analyses match over `Op` and end in `assert_never`:
@@ -66,7 +66,10 @@ class ConvTranspose(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """Pooling by windows, or (`output_size`) over uneven windows that tile the input."""
+    """Pooling by windows, or (`output_size`) over uneven windows that tile the input.
+
+    With both the windows are placed at random, so that there are `output_size` of them. Source: arXiv:1412.6071.
+    """
 
     function: Literal["max", "avg"]
     windows: tuple[Window, ...] = ()
@@ -81,17 +84,50 @@ class Unfold(NamedTuple):
     windows: tuple[Window, ...]
 
 
+class Fold(NamedTuple):
+    """Add what each window holds to where it lies: (B, C, *kernel, *positions) -> (B, C, *size)."""
+
+    windows: tuple[Window, ...]
+    size: Shape
+
+
+class Recurrent(NamedTuple):
+    """Recurrent layers over the steps of a sequence, not unrolled: x, then torch's parameters in torch's order.
+
+    x is (B, L, F), or (L, B, F) where `batch` is 1; the output has hidden (or projection) features per direction.
+    """
+
+    cell: Literal["rnn_tanh", "rnn_relu", "lstm", "gru"]
+    hidden: Size
+    layers: int = 1
+    bidirectional: bool = False
+    projection: Size = 0
+    batch: int = 0
+    bias: bool = True
+
+    @property
+    def gates(self) -> int:
+        """How many rows of `hidden` each weight has."""
+        return {"lstm": 4, "gru": 3}.get(self.cell, 1)
+
+    @property
+    def features(self) -> Size:
+        """What each direction hands on per step."""
+        return self.projection if not isinstance(self.projection, int) or self.projection else self.hidden
+
+
 class Sample(NamedTuple):
     """Read x at places computed elsewhere, given as its second input.
 
     With windows these are offsets (B, 2 * groups * taps, *out), y then x per tap, added to what each window reads:
     (B, C, *S) -> (B, C, *kernel, *out), weighted by a third input (B, groups * taps, *out) where there is one.
-    Source: arXiv:1703.06211, arXiv:1811.11168. Without windows it is a gather or a grid_sample.
+    Source: arXiv:1703.06211, arXiv:1811.11168. Without windows it is a grid_sample, or with one of the `taps` a gather.
     """
 
     shape: Shape
     windows: tuple[Window, ...] = ()
     groups: Size = 1
+    taps: int = 4
 
 
 class Einsum(NamedTuple):
@@ -205,6 +241,8 @@ Op: TypeAlias = (
     | ConvTranspose
     | Pool
     | Unfold
+    | Fold
+    | Recurrent
     | Sample
     | Einsum
     | Resample
@@ -220,7 +258,7 @@ Op: TypeAlias = (
 RANK_OF_MODE = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
 """Spatial axes of the interpolations that take one number of them only."""
 CONVOLUTIONS = (Conv, ConvTranspose)
-CONTRACTIONS = (*CONVOLUTIONS, Einsum)
+CONTRACTIONS = (*CONVOLUTIONS, Einsum, Recurrent)
 """What multiplies and sums: the ops whose multiply-adds count."""
 STORED = (Parameter, Constant)
 """Tensors that are there from the start."""

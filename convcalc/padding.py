@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeAlias
 
 from convcalc.errors import ShapeError
-from convcalc.sizes import Shape, Size, Sizes, ceil_div, largest, per_axis
+from convcalc.sizes import Shape, Size, Sizes, ceil_div, known, largest, per_axis
 from convcalc.window import Window
 
 Padding: TypeAlias = Annotated[int | str, "padding"]
@@ -36,6 +36,31 @@ def windows(spatial: Shape, kernel_size: Sizes, stride: Sizes, padding: Padding,
         Window(kernel=k, stride=s, dilation=d, before=before, after=after)
         for k, s, d, (before, after) in zip(kernels, strides, dilations, sides, strict=True)
     )
+
+
+def torch_pools(window: Window) -> bool:
+    """Whether torch has a pool with this padding: as much before as after, and at most half of the kernel."""
+    return window.symmetric and not (known(window.before) and window.before * 2 > window.kernel)
+
+
+def transposed_windows(
+    spatial: Shape, kernel_size: Sizes, stride: Sizes, word: str, dilation: Sizes
+) -> tuple[tuple[Window, ...], tuple[Size, ...]]:
+    """Return the windows and output_padding of Keras's transposed layers; their `padding` is `tf_same` or `valid`.
+
+    `tf_same` gives size x stride outputs: what is more is cropped, the odd position at the end, and what is less is
+    added there. `valid` gives size x stride + max(k^ - stride, 0). Raises ShapeError for another word.
+    """
+    if word not in ("valid", "tf_same"):
+        raise ShapeError(f"a transposed convolution takes no padding={word!r}: give a number, tf_same or valid")
+    walks = windows(spatial, kernel_size, stride, 0, dilation)
+    extra = tuple(largest(walk.stride - walk.span, 0) for walk in walks)
+    if word == "tf_same":
+        cuts = [largest(walk.span - walk.stride, 0) for walk in walks]
+        walks = tuple(
+            walk._replace(before=cut // 2, after=cut - cut // 2) for walk, cut in zip(walks, cuts, strict=True)
+        )
+    return walks, extra
 
 
 def _pair(side: Any) -> tuple[Size, Size]:

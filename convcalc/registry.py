@@ -36,6 +36,7 @@ class Kind:
     `ranks` lists several; `spatial` is the number of spatial axes it asks for where its name does not say.
     `outputs` names the outputs where there are several; `joint` says that in_channels counts the channels of all
     inputs together; `input_ranks` gives the spatial axes of inputs that have others than the first;
+    `layout` names the axes of the input in order where they are others than batch, channels and positions;
     `rows` says what the first axis counts where it is no batch (the nodes of a graph). `letters` are those that
     formulas use for its arguments where they are others than the usual ones, `as_structure` arguments that formulas
     leave at their default. `any_shape` says that it takes a tensor of any shape and keeps it, `flattens` that no axis
@@ -56,6 +57,7 @@ class Kind:
     joint: bool = False
     input_ranks: tuple[tuple[str, int], ...] = ()
     rows: str = ""
+    layout: tuple[str, ...] = ()
     letters: dict[str, str] = field(default_factory=dict)
     as_structure: tuple[str, ...] = ()
     any_shape: bool = False
@@ -203,6 +205,7 @@ class KindOptions(TypedDict, total=False):
     joint: bool
     input_ranks: tuple[tuple[str, int], ...]
     rows: str
+    layout: tuple[str, ...]
     letters: dict[str, str]
     as_structure: tuple[str, ...]
     any_shape: bool

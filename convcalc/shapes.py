@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from convcalc.ops import Op
     from convcalc.window import Window
 
-UNPADDED = "torch averages in 3-D only where the kernel ({k}) fits the input without padding ({size})"
-
 
 def output_shape(op: Op, inputs: tuple[Shape, ...], require: Require) -> Shape:
     """Return the shape a step makes from the shapes it reads. Raises ShapeError through `require`."""
@@ -47,6 +45,11 @@ def output_shape(op: Op, inputs: tuple[Shape, ...], require: Require) -> Shape:
         case ops.Unfold():
             sizes = _walk(op.windows, inputs[0], require)
             return (*inputs[0][:2], *(window.kernel for window in op.windows), *sizes)
+        case ops.Fold():
+            return _fold(op, inputs[0], require)
+        case ops.Recurrent():
+            directions = 2 if op.bidirectional else 1
+            return (*inputs[0][:2], op.features * directions)
         case ops.Einsum():
             return _einsum(op, inputs, require)
         case ops.Resample():
@@ -172,18 +175,18 @@ def _pool(op: ops.Pool, x: Shape, require: Require) -> Shape:
             raise ShapeError(f"output_size names {len(op.output_size)} axes, but the input has {len(x) - 2}")
         for size in op.output_size:
             require(size >= 1, "output_size ({o}) must be at least 1", o=size)
+        for size, window, out in zip(x[2:], op.windows, op.output_size, strict=False):
+            require(
+                out + window.kernel - 1 <= size,
+                "{o} windows of {k} at random places need {n} positions, but the input has {size}",
+                o=out, k=window.kernel, n=out + window.kernel - 1, size=size,
+            )  # fmt: skip
         return (*x[:2], *op.output_size)
     _check_windows(op.windows, x, require)
     sizes = []
     for size, window in zip(x[2:], op.windows, strict=True):
-        require(
-            window.before * 2 <= window.kernel,
-            "padding ({p}) must be at most half of the kernel ({k})",
-            p=window.before,
-            k=window.kernel,
-        )
-        if op.function == "avg" and len(op.windows) == 3:
-            require(size >= window.kernel, UNPADDED, k=window.kernel, size=size)
+        widest = largest(window.before, window.after)
+        require(widest < window.span, "a pool over {k} positions sees only padding of {p}", k=window.span, p=widest)
         out = window.pooled_size(size, ceil_mode=op.ceil_mode)
         require(
             out >= 1,
@@ -193,6 +196,17 @@ def _pool(op: ops.Pool, x: Shape, require: Require) -> Shape:
         )
         sizes.append(out)
     return (*x[:2], *sizes)
+
+
+def _fold(op: ops.Fold, columns: Shape, require: Require) -> Shape:
+    rank = len(op.windows)
+    places = _walk(op.windows, (*columns[:2], *op.size), require)
+    for have, place in zip(columns[2 + rank :], places, strict=True):
+        require(
+            equal(have, place), "windows over {size} have {n} places, but {have} arrive",
+            size=show(op.size), n=place, have=have,
+        )  # fmt: skip
+    return (*columns[:2], *op.size)
 
 
 def _einsum(op: ops.Einsum, inputs: tuple[Shape, ...], require: Require) -> Shape:

@@ -257,3 +257,20 @@ def total(sizes: Iterable[Size]) -> Size:
 
 AXIS_NAMES: Final = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 """What spatial axes are called, by how many there are."""
+
+
+def scaled(size: Size, factor: Any) -> Size:
+    """floor(size * factor), in double precision as torch computes it."""
+    if not known(size):
+        return size
+    if is_symbol(size) or is_symbol(factor):
+        import sympy
+
+        scaled: Size = sympy.floor(size * sympy.Rational(factor))
+        return scaled
+    if is_array(size) or is_array(factor):
+        import numpy
+
+        rows: Size = numpy.floor(numpy.asarray(size * factor, dtype=float)).astype(int)
+        return rows
+    return math.floor(float(size) * float(factor))

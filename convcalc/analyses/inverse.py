@@ -192,7 +192,9 @@ def losses(graph: Graph) -> list[Loss]:
     layers = []
     for node in graph.nodes:
         op = node.op
-        if isinstance(op, ops.Conv) or (isinstance(op, ops.Pool) and op.windows and not op.ceil_mode):
+        if isinstance(op, ops.Conv) or (
+            isinstance(op, ops.Pool) and op.windows and not op.ceil_mode and not op.output_size
+        ):
             each = zip(op.windows, extents(node.inputs[0], graph), node.inputs[0].spatial, strict=True)
             rests = tuple(window.dropped(size, padded=real.after) for window, real, size in each)
             layers.append(Loss(node, rests))

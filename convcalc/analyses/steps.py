@@ -92,7 +92,17 @@ def describe_step(node: Node, show: Show = str) -> str:
             return ", ".join(
                 (f"{name} {_kernel(op.windows, show)}", *_settings(op.windows, show), *_groups(op.groups, show))
             )
+        case ops.Fold():
+            return ", ".join(
+                (f"fold {_kernel(op.windows, show)} onto {_by(op.size, show)}", *_settings(op.windows, show))
+            )
+        case ops.Recurrent():
+            several = f", {op.layers} layers" if op.layers > 1 else ""
+            both = ", both directions" if op.bidirectional else ""
+            return f"{op.cell.replace('_', ' ')} over the steps{several}{both}"
         case ops.Pool():
+            if op.windows and op.output_size:
+                return f"{op.function} pool {_kernel(op.windows, show)} at random places to {_by(op.output_size, show)}"
             if not op.windows:
                 return f"{op.function} pool to {_by(op.output_size, show)}"
             return ", ".join((f"{op.function} pool {_kernel(op.windows, show)}", *_settings(op.windows, show)))

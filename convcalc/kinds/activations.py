@@ -6,6 +6,7 @@ from typing import Literal
 from convcalc.builder import Builder
 from convcalc.graph import Value
 from convcalc.registry import kind
+from convcalc.shapes import axis_in, divided
 from convcalc.sizes import Size, equal
 
 activation = partial(kind, channels="", any_shape=True)
@@ -123,6 +124,38 @@ def softsign(b: Builder, x: Value) -> Value:
     return b.elementwise("softsign", x)
 
 
+@activation(source="arXiv:1505.00853", torch="RReLU")
+def rrelu(b: Builder, x: Value, *, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False) -> Value:
+    """x where positive, else a slope times x: drawn in training, the middle of the two in inference."""
+    b.require(lower <= upper, "lower ({n}) must be at most upper ({m})", n=lower, m=upper)
+    return b.elementwise("rrelu", x, lower=lower, upper=upper)
+
+
+@activation(source="torch.nn.Threshold", torch="Threshold")
+def threshold(b: Builder, x: Value, *, threshold: float, value: float, inplace: bool = False) -> Value:
+    """x above a threshold, else a value."""
+    return b.elementwise("threshold", x, threshold=threshold, value=value)
+
+
+@activation(source="torch.nn.Hardshrink", torch="Hardshrink")
+def hardshrink(b: Builder, x: Value, *, lambd: float = 0.5) -> Value:
+    """x where it is further from 0 than lambd, else 0."""
+    return b.elementwise("hardshrink", x, lambd=lambd)
+
+
+@activation(source="torch.nn.Softshrink", torch="Softshrink")
+def softshrink(b: Builder, x: Value, *, lambd: float = 0.5) -> Value:
+    """x moved towards 0 by lambd, and 0 within it."""
+    b.require(lambd >= 0, "lambd ({n}) must not be negative", n=lambd)
+    return b.elementwise("softshrink", x, lambd=lambd)
+
+
+@activation(source="torch.nn.Tanhshrink", torch="Tanhshrink")
+def tanhshrink(b: Builder, x: Value) -> Value:
+    """x - tanh(x)."""
+    return b.elementwise("tanhshrink", x)
+
+
 @activation(source="torch.nn.LogSigmoid", torch="LogSigmoid")
 def logsigmoid(b: Builder, x: Value) -> Value:
     """log(sigmoid(x))."""
@@ -148,6 +181,21 @@ def log_softmax(b: Builder, x: Value, *, dim: int | None = None) -> Value:
     return _along(b, "log_softmax", x, dim)
 
 
+@activation(source="torch.nn.Softmin", torch="Softmin")
+def softmin(b: Builder, x: Value, *, dim: int | None = None) -> Value:
+    """exp(-x), scaled to sum to 1 along one axis."""
+    return _along(b, "softmax", b.elementwise("negative", x), dim)
+
+
+@kind(source="arXiv:1612.08083", channels="", torch="GLU")
+def glu(b: Builder, x: Value, *, dim: int = -1) -> Value:
+    """The first half of an axis times the sigmoid of the second: half as large along it."""
+    axis = axis_in(dim, len(x.shape))
+    half = divided(x.shape[axis], 2, b.require, f"axis {dim}", "2")
+    gate = b.elementwise("sigmoid", b.slice(x, axis, half, x.shape[axis]))
+    return b.multiply(b.slice(x, axis, 0, half), gate)
+
+
 @activation(source="Srivastava et al. 2014", torch="Dropout")
 def dropout(b: Builder, x: Value, *, p: float = 0.5, inplace: bool = False) -> Value:
     """Drop values at random in training; nothing in inference."""
@@ -157,6 +205,12 @@ def dropout(b: Builder, x: Value, *, p: float = 0.5, inplace: bool = False) -> V
 @activation(source="arXiv:1706.02515", torch="AlphaDropout")
 def alpha_dropout(b: Builder, x: Value, *, p: float = 0.5, inplace: bool = False) -> Value:
     """Dropout that keeps mean and variance under SELU; nothing in inference."""
+    return _dropped(b, x, p)
+
+
+@activation(source="arXiv:1706.02515", torch="FeatureAlphaDropout")
+def feature_alpha_dropout(b: Builder, x: Value, *, p: float = 0.5, inplace: bool = False) -> Value:
+    """Alpha dropout of whole channels; nothing in inference."""
     return _dropped(b, x, p)
 
 

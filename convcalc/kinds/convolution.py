@@ -4,7 +4,7 @@ from typing import Literal
 
 from convcalc.builder import Builder
 from convcalc.graph import Value
-from convcalc.padding import Padding, Pairs
+from convcalc.padding import Padding
 from convcalc.registry import kind
 from convcalc.sizes import Size, Sizes
 
@@ -59,7 +59,7 @@ def conv_transpose(
     out_channels: Size,
     kernel_size: Sizes,
     stride: Sizes = 1,
-    padding: Pairs = 0,
+    padding: Padding = 0,
     output_padding: Sizes = 0,
     groups: Size = 1,
     bias: bool = True,
@@ -69,7 +69,8 @@ def conv_transpose(
     """Spread each input over the outputs its kernel reaches: a convolution read backwards.
 
     Shape o = (i-1)s - 2p + d(k-1) + a + 1 per axis; weights Cin (Cout/g) prod(k); MACs B prod(i) times that: the
-    work is done once per input position. `padding` removes positions here.
+    work is done once per input position. `padding` removes positions here; `tf_same` leaves i s, `valid` Keras's
+    i s + max(k - s, 0).
 
     Used for: decoders, generators, the gradient of a convolution.
     Gains: learned upsampling in one step.

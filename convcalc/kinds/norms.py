@@ -5,7 +5,7 @@ from convcalc.errors import ShapeError
 from convcalc.graph import Value
 from convcalc.registry import kind
 from convcalc.shapes import divided, show
-from convcalc.sizes import PerAxis, Size, equal, product
+from convcalc.sizes import PerAxis, Shape, Size, equal, product
 
 
 @kind(source="arXiv:1502.03167", channels="num_features", torch="BatchNorm", ranks=(1, 2, 3), takes_features=True)
@@ -47,14 +47,38 @@ def layer_norm(
     bias: bool = True,
 ) -> Value:
     """Normalise over the last axes, whose sizes are `normalized_shape`, with a scale and shift of that shape."""
-    features = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, PerAxis)) else (normalized_shape,)
-    start = len(x.shape) - len(features)
-    if start < 0:
-        raise ShapeError(f"normalized_shape {show(features)} has more axes than the input {show(x.shape)}")
-    for have, expected in zip(x.shape[start:], features, strict=True):
-        b.require(equal(have, expected), "normalized_shape has {w} where the input has {h}", w=expected, h=have)
-    axes = tuple(range(start, len(x.shape)))
+    features, axes = _last_axes(b, x, normalized_shape)
     return b.norm("layer_norm", x, features, affine=elementwise_affine, bias=bias, axes=axes, eps=eps)
+
+
+@kind(
+    source="arXiv:1910.07467",
+    channels="",
+    torch="RMSNorm",
+    order=("normalized_shape", "eps", "elementwise_affine"),
+)
+def rms_norm(
+    b: Builder,
+    x: Value,
+    *,
+    normalized_shape: tuple[int, ...] | Size,
+    eps: float | None = None,
+    elementwise_affine: bool = True,
+) -> Value:
+    """Divide by the root of the mean square over the last axes, with a scale of their shape and no shift."""
+    features, axes = _last_axes(b, x, normalized_shape)
+    return b.norm("rms_norm", x, features, affine=elementwise_affine, bias=False, axes=axes, eps=eps)
+
+
+@kind(source="Krizhevsky et al. 2012 (AlexNet)", channels="", torch="LocalResponseNorm")
+def local_response_norm(
+    b: Builder, x: Value, *, size: Size, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Value:
+    """Divide by (k + alpha times the mean square over `size` neighbouring channels) to the power beta."""
+    if len(x.shape) < 3:
+        raise ShapeError(f"local_response_norm needs channels and positions, but its input is {show(x.shape[1:])}")
+    b.require(size >= 1, "size ({n}) must be at least 1", n=size)
+    return b.elementwise("local_response_norm", x, axes=(1,), size=size, alpha=alpha, beta=beta, k=k)
 
 
 @kind(
@@ -91,6 +115,17 @@ def instance_norm(
     if not running:
         _several(b, product(x.spatial))
     return b.norm("instance_norm", x, (x.channels,), affine=affine, bias=bias, axes=axes, eps=eps, running=running)
+
+
+def _last_axes(b: Builder, x: Value, normalized_shape: tuple[int, ...] | Size) -> tuple[Shape, tuple[int, ...]]:
+    """The sizes of the last axes, checked against the input's, and which they are."""
+    features = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, PerAxis)) else (normalized_shape,)
+    start = len(x.shape) - len(features)
+    if start < 0:
+        raise ShapeError(f"normalized_shape {show(features)} has more axes than the input {show(x.shape)}")
+    for have, expected in zip(x.shape[start:], features, strict=True):
+        b.require(equal(have, expected), "normalized_shape has {w} where the input has {h}", w=expected, h=have)
+    return features, tuple(range(start, len(x.shape)))
 
 
 def _channels(x: Value) -> Size:

@@ -1,10 +1,13 @@
 """Pooling: by windows, to a given size, and over the whole map."""
 
+from convcalc import ops
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError
 from convcalc.graph import Value
+from convcalc.padding import Padding, windows
 from convcalc.registry import kind
-from convcalc.sizes import OutputSizes, Sizes
+from convcalc.sizes import Factors, OutputSizes, Sizes, per_axis, product, scaled
+from convcalc.window import Window
 
 
 @kind(source="torch.nn.MaxPool2d", channels="", torch="MaxPool", ranks=(1, 2, 3))
@@ -14,7 +17,7 @@ def max_pool(
     *,
     kernel_size: Sizes,
     stride: Sizes | None = None,
-    padding: Sizes = 0,
+    padding: Padding = 0,
     dilation: Sizes = 1,
     return_indices: bool = False,
     ceil_mode: bool = False,
@@ -30,7 +33,7 @@ def avg_pool(
     *,
     kernel_size: Sizes,
     stride: Sizes | None = None,
-    padding: Sizes = 0,
+    padding: Padding = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
@@ -71,3 +74,57 @@ def global_max_pool(b: Builder, x: Value) -> Value:
 def global_avg_pool(b: Builder, x: Value) -> Value:
     """Keep one value per channel: the average of the whole map."""
     return b.adaptive_pool("avg", x, 1)
+
+
+@kind(source="torch.nn.LPPool2d", channels="", torch="LPPool", ranks=(1, 2, 3))
+def lp_pool(
+    b: Builder, x: Value, *, norm_type: float, kernel_size: Sizes, stride: Sizes | None = None, ceil_mode: bool = False
+) -> Value:
+    """Take the p-norm of each window: (sum of x^p)^(1/p), p = norm_type."""
+    b.require(norm_type != 0, "norm_type must not be 0")
+    powers = b.elementwise("power", x, exponent=float(norm_type))
+    means = b.pool("avg", powers, kernel_size, stride=stride, ceil_mode=ceil_mode)
+    taps = b.constant("taps", (1,) * len(x.shape), float(product(per_axis(kernel_size, len(x.spatial), "kernel_size"))))
+    return b.elementwise("power", b.multiply(means, taps), exponent=1 / norm_type)
+
+
+@kind(source="arXiv:1412.6071", channels="", torch="FractionalMaxPool", ranks=(2, 3))
+def fractional_max_pool(
+    b: Builder,
+    x: Value,
+    *,
+    kernel_size: Sizes,
+    output_size: Sizes | None = None,
+    output_ratio: Factors | None = None,
+    return_indices: bool = False,
+) -> Value:
+    """Keep the greatest value of windows at random places, `output_size` of them, or `output_ratio` times the size."""
+    rank = len(x.spatial)
+    if (output_size is None) == (output_ratio is None):
+        raise ShapeError("fractional_max_pool takes either output_size or output_ratio")
+    if output_size is not None:
+        sizes = per_axis(output_size, rank, "output_size")
+    else:
+        ratios = per_axis(output_ratio, rank, "output_ratio")
+        for ratio in ratios:
+            b.require(0 < ratio < 1, "output_ratio ({r}) must lie between 0 and 1", r=ratio)
+        sizes = tuple(scaled(size, ratio) for size, ratio in zip(x.spatial, ratios, strict=True))
+    kernels = per_axis(kernel_size, rank, "kernel_size")
+    return b.write(ops.Pool("max", tuple(Window(kernel=kernel) for kernel in kernels), sizes), x)
+
+
+@kind(source="arXiv:1311.2901 (unpooling)", channels="", torch="MaxUnpool", ranks=(1, 2, 3))
+def max_unpool(b: Builder, x: Value, *, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> Value:
+    """Put each value back where a max pool took it from, zeros elsewhere: (i - 1) s - 2 p + k per axis.
+
+    The indices come from the pool and do not change any size: the first tap of each window stands for them.
+    """
+    walks = windows(x.spatial, kernel_size, kernel_size if stride is None else stride, padding, 1)
+    kernels = tuple(walk.kernel for walk in walks)
+    sizes = tuple(walk.size_in(size) for walk, size in zip(walks, x.spatial, strict=True))
+    for size in sizes:
+        b.require(size >= 1, "the output would have {n} positions", n=size)
+    letters = " ".join(f"s{axis}" for axis in range(len(kernels)))
+    single = b.rearrange(x, f"b c {letters} -> b c {'1 ' * len(kernels)}{letters}")
+    first = b.pad(single, [*((0, kernel - 1) for kernel in kernels), *((0, 0) for _ in kernels)])
+    return b.write(ops.Fold(walks, sizes), first)

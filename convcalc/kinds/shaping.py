@@ -1,16 +1,16 @@
 """Layers that move, join, resize or flatten tensors, and the linear layer that usually ends them."""
 
-import math
-from typing import Any, Literal
+from typing import Literal
 
+from convcalc import ops
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError
 from convcalc.graph import Value
 from convcalc.ops import RANK_OF_MODE
 from convcalc.padding import windows
 from convcalc.registry import kind
-from convcalc.shapes import axis_in
-from convcalc.sizes import Factors, Sides, Size, Sizes, is_array, is_symbol, known, per_axis
+from convcalc.shapes import axis_in, divided, show
+from convcalc.sizes import Factors, Sides, Size, Sizes, equal, per_axis, product, scaled
 
 Mode = Literal["nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic"]
 
@@ -63,26 +63,9 @@ def upsample(
     factors = per_axis(scale_factor, rank, "scale_factor")
     for factor in factors:
         b.require(factor > 0, "scale_factor ({f}) must be positive", f=factor)
-    sizes = tuple(_scaled(have, factor) for have, factor in zip(x.spatial, factors, strict=True))
+    sizes = tuple(scaled(have, factor) for have, factor in zip(x.spatial, factors, strict=True))
     scale = None if recompute_scale_factor else factors
     return b.resize(x, sizes, mode, scale, bool(align_corners))
-
-
-def _scaled(size: Size, factor: Any) -> Size:
-    """floor(size * factor), in double precision as torch computes it."""
-    if not known(size):
-        return size
-    if is_symbol(size) or is_symbol(factor):
-        import sympy
-
-        scaled: Size = sympy.floor(size * sympy.Rational(factor))
-        return scaled
-    if is_array(size) or is_array(factor):
-        import numpy
-
-        rows: Size = numpy.floor(numpy.asarray(size * factor, dtype=float)).astype(int)
-        return rows
-    return math.floor(float(size) * float(factor))
 
 
 @kind(
@@ -132,6 +115,17 @@ def pixel_shuffle(b: Builder, x: Value, *, upscale_factor: Size) -> Value:
     if len(x.spatial) != 2:
         raise ShapeError(f"pixel_shuffle needs 2 spatial axes, but its input has {len(x.spatial)}")
     return b.pixel_shuffle(x, upscale_factor)
+
+
+@kind(source="arXiv:1609.05158 (inverse)", channels="", torch="PixelUnshuffle", spatial=2)
+def pixel_unshuffle(b: Builder, x: Value, *, downscale_factor: Size) -> Value:
+    """Move space into channels: (C, H, W) -> (C r^2, H/r, W/r), the inverse of a pixel shuffle."""
+    if len(x.spatial) != 2:
+        raise ShapeError(f"pixel_unshuffle needs 2 spatial axes, but its input has {len(x.spatial)}")
+    for size in x.spatial:
+        divided(size, downscale_factor, b.require, "a spatial size", "downscale_factor")
+    r = downscale_factor
+    return b.rearrange(x, "b c (h r1) (w r2) -> b (c r1 r2) h w", r1=r, r2=r)
 
 
 @kind(source="arXiv:1707.01083", channels="", torch="ChannelShuffle")
@@ -196,6 +190,54 @@ def unfold(
         raise ShapeError(f"unfold needs 2 spatial axes, but its input has {len(x.spatial)}")
     laid = b.unfold(x, windows(x.spatial, kernel_size, stride, padding, dilation))
     return b.rearrange(laid, "b c k1 k2 h w -> b (c k1 k2) (h w)")
+
+
+@kind(source="torch.nn.Fold", channels="", torch="Fold", spatial=1)
+def fold(
+    b: Builder,
+    x: Value,
+    *,
+    output_size: Sizes,
+    kernel_size: Sizes,
+    dilation: Sizes = 1,
+    padding: Sizes = 0,
+    stride: Sizes = 1,
+) -> Value:
+    """Add columns up where their windows lie: (C kh kw, positions) -> (C, H, W), what unfold laid out."""
+    if len(x.shape) != 3:
+        raise ShapeError(f"fold takes columns x positions, but its input is {show(x.shape[1:])}")
+    size = per_axis(output_size, 2, "output_size")
+    walks = windows(size, kernel_size, stride, padding, dilation)
+    places = tuple(walk.size_out(have) for walk, have in zip(walks, size, strict=True))
+    taps = tuple(walk.kernel for walk in walks)
+    channels = divided(x.channels, product(taps), b.require, "columns", "the kernel's taps")
+    b.require(
+        equal(x.shape[2], product(places)), "windows over {size} have {n} places, but {have} arrive",
+        size=show(size), n=product(places), have=x.shape[2],
+    )  # fmt: skip
+    laid = b.rearrange(
+        x, "b (c k1 k2) (h w) -> b c k1 k2 h w", c=channels, k1=taps[0], k2=taps[1], h=places[0], w=places[1]
+    )
+    return b.write(ops.Fold(walks, size), laid)
+
+
+@kind(source="torch.nn.Unflatten", channels="", torch="Unflatten")
+def unflatten(b: Builder, x: Value, *, dim: int, unflattened_size: tuple[int, ...]) -> Value:
+    """Split one axis into several; one of their sizes may be -1."""
+    axis = axis_in(dim, len(x.shape))
+    if not unflattened_size or sum(size == -1 for size in unflattened_size) > 1:
+        raise ShapeError("unflattened_size holds at least one size, and at most one of -1")
+    rest = divided(
+        x.shape[axis], product(s for s in unflattened_size if s != -1), b.require, f"axis {dim}", "the sizes"
+    )
+    sizes = tuple(rest if size == -1 else size for size in unflattened_size)
+    b.require(
+        equal(product(sizes), x.shape[axis]), "axis {dim} has {have}, which is not {sizes}",
+        dim=dim, have=x.shape[axis], sizes=show(sizes),
+    )  # fmt: skip
+    split = tuple(sizes if place == axis else (size,) for place, size in enumerate(x.shape))
+    count = sum(map(len, split))
+    return b.permute(x, split, tuple(range(count)), (1,) * count)
 
 
 @kind(source="join of branches", channels="", unlike_channels=True)

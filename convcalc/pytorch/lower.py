@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from convcalc import ops
 from convcalc.equations import linear_equation
 from convcalc.errors import UnsupportedError
+from convcalc.padding import torch_pools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +36,7 @@ ADAPTIVE: dict[tuple[str, int], Callable[..., Tensor]] = {
     ("avg", 2): F.adaptive_avg_pool2d,
     ("avg", 3): F.adaptive_avg_pool3d,
 }
+FRACTIONAL: dict[int, Callable[..., Tensor]] = {2: F.fractional_max_pool2d, 3: F.fractional_max_pool3d}
 REDUCE: dict[str, Callable[..., Tensor]] = {
     "mean": torch.mean,
     "sum": torch.sum,
@@ -77,6 +80,10 @@ def compute(op: ops.Op, inputs: list[Any], *, training: bool = False) -> Tensor:
             return _pool(op, inputs[0])
         case ops.Unfold():
             return _unfold(op, inputs[0])
+        case ops.Fold():
+            return _fold(op, inputs[0])
+        case ops.Recurrent():
+            return _recurrent(op, *inputs)
         case ops.Einsum():
             if isinstance(inputs[0], Sparse):
                 product: Tensor = inputs[0].times(inputs[1])
@@ -152,15 +159,42 @@ def _conv_transpose(op: ops.ConvTranspose) -> Callable[..., Tensor]:
 
 def _pool(op: ops.Pool, x: Tensor) -> Tensor:
     rank = x.dim() - 2
+    if op.windows and op.output_size:
+        return FRACTIONAL[rank](x, tuple(window.kernel for window in op.windows), output_size=op.output_size)
     if not op.windows:
         return ADAPTIVE[op.function, rank](x, op.output_size)
     stride = tuple(window.stride for window in op.windows)
     padding = tuple(window.before for window in op.windows)
     kernel = tuple(window.kernel for window in op.windows)
+    if not all(torch_pools(window) for window in op.windows):
+        return _unlike_torch(op, x, kernel, stride)
     if op.function == "max":
         dilation = tuple(window.dilation for window in op.windows)
         return MAX_POOL[rank](x, kernel, stride, padding, dilation, ceil_mode=op.ceil_mode)
     return AVG_POOL[rank](x, kernel, stride, padding, ceil_mode=op.ceil_mode, count_include_pad=op.count_padding)
+
+
+def _unlike_torch(op: ops.Pool, x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
+    """A pool whose sides torch does not take: a max padded with -inf, an average as a sum over a count."""
+    rank = x.dim() - 2
+    reads = [
+        (window.pooled_size(size, ceil_mode=op.ceil_mode) - 1) * window.stride + window.span
+        for window, size in zip(op.windows, x.shape[2:], strict=True)
+    ]
+    each = list(zip(op.windows, x.shape[2:], reads, strict=True))
+    sides = [side for window, size, read in reversed(each) for side in (window.before, read - window.before - size)]
+    if op.function == "max":
+        dilation = tuple(window.dilation for window in op.windows)
+        return MAX_POOL[rank](F.pad(x, sides, value=float("-inf")), kernel, stride, 0, dilation)
+    counted = torch.ones_like(x)
+    if op.count_padding:
+        counted = F.pad(counted, _sides(op.windows), value=1.0)
+        beyond = [
+            side for window, size, read in reversed(each) for side in (0, read - window.before - size - window.after)
+        ]
+    else:
+        beyond = sides
+    return AVG_POOL[rank](F.pad(x, sides), kernel, stride) / AVG_POOL[rank](F.pad(counted, beyond), kernel, stride)
 
 
 def _unfold(op: ops.Unfold, x: Tensor) -> Tensor:
@@ -173,6 +207,34 @@ def _unfold(op: ops.Unfold, x: Tensor) -> Tensor:
     return y.permute(order)
 
 
+def _fold(op: ops.Fold, columns: Tensor) -> Tensor:
+    """Windows of every rank: each tap's map is added where it lies, then what lies on padding is cut."""
+    rank = len(op.windows)
+    padded = [window.before + size + window.after for window, size in zip(op.windows, op.size, strict=True)]
+    y = columns.new_zeros((*columns.shape[:2], *padded))
+    for taps in itertools.product(*(range(window.kernel) for window in op.windows)):
+        places = tuple(
+            slice(window.dilation * tap, window.dilation * tap + window.stride * (count - 1) + 1, window.stride)
+            for tap, window, count in zip(taps, op.windows, columns.shape[2 + rank :], strict=True)
+        )
+        here: Any = (..., *places)
+        there: Any = (slice(None), slice(None), *taps)
+        y[here] = y[here] + columns[there]
+    return F.pad(y, [-side for side in _sides(op.windows)])
+
+
+def _recurrent(op: ops.Recurrent, x: Tensor, *weights: Tensor) -> Tensor:
+    """Torch's own layers, from a first state of zeros."""
+    count = op.layers * (2 if op.bidirectional else 1)
+    state = x.new_zeros(count, x.shape[op.batch], op.features)
+    cell = x.new_zeros(count, state.shape[1], op.hidden)
+    settings = (list(weights), op.bias, op.layers, 0.0, False, op.bidirectional, op.batch == 0)
+    if op.cell == "lstm":
+        return torch.lstm(x, (state, cell), *settings)[0]
+    function = {"gru": torch.gru, "rnn_tanh": torch.rnn_tanh, "rnn_relu": torch.rnn_relu}[op.cell]
+    return function(x, state, *settings)[0]
+
+
 def _resample(op: ops.Resample, x: Tensor) -> Tensor:
     corners = op.align_corners if op.mode in ("linear", "bilinear", "trilinear", "bicubic") else None
     if op.scale is not None:
@@ -182,6 +244,8 @@ def _resample(op: ops.Resample, x: Tensor) -> Tensor:
 
 def _sample(op: ops.Sample, x: Tensor, offsets: Tensor, *mask: Tensor) -> Tensor:
     """Bilinear, zero outside the map: one grid per offset group, its taps stacked along the height."""
+    if op.taps == 1 and not op.windows:
+        return x[offsets.long() % len(x)]
     if len(op.windows) != 2:
         raise UnsupportedError("sampling runs on two spatial axes only")
     batch, _channels, taps_h, taps_w, height, width = op.shape
@@ -271,5 +335,7 @@ def _norm(op: ops.Elementwise, settings: dict[str, Any], inputs: list[Tensor]) -
             return F.instance_norm(x, mean, variance, weight, bias, use_input_stats=mean is None, eps=eps)
         case "group_norm":
             return F.group_norm(x, settings["num_groups"], weight, bias, eps)
+        case "rms_norm":
+            return F.rms_norm(x, tuple(x.shape[axis] for axis in op.axes), weight, eps)
         case _:
             return F.layer_norm(x, tuple(x.shape[axis] for axis in op.axes), weight, bias, eps)

@@ -10,7 +10,7 @@ from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError, neare
 from convcalc.ops import RANK_OF_MODE
 from convcalc.shapes import show
 from convcalc.sizes import UNKNOWN, PerAxis, Shape, known
-from convcalc.spec.tensors import batched, looks_channels_last
+from convcalc.spec.tensors import batched, laid_out, looks_channels_last
 from convcalc.subject import Subject, Tensor
 from convcalc.units import plural
 
@@ -40,7 +40,11 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     called = _called(first, block.inputs)
     for place, given in enumerate(block.inputs):
         input_rank = dict(first.input_ranks).get(called[place], rank)
-        shape, reading = batched(given, input_rank, decided_by, layout)
+        axes = _axes(block.layers)
+        if axes:
+            shape, reading = laid_out(given, axes, decided_by)
+        else:
+            shape, reading = batched(given, input_rank, decided_by, layout)
         if first.rows:
             reading = f"features for each of {shape[0]} {first.rows}"
         name = given.name or ("input" if place == 0 else f"input_{place}")
@@ -54,11 +58,12 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     values_read = _ordered(block.layers, block.inputs, [value[0] for value in values.values()])
     values["input"] = values_read
     outputs, names = _write(b, block.layers, values, values_read)
-    hint = block.hint
+    graph = b.graph(*outputs)
+    hints = [block.hint, *graph.notes]
     if layout == "chw" and any(looks_channels_last(given) for given in block.inputs):
-        hint = "the last size looks like channels: --input-layout hwc reads it so"
+        hints.append("the last size looks like channels: --input-layout hwc reads it so")
     parts = {index: name.rpartition(".")[2] for index, name in names.items()}
-    return Subject(b.graph(*outputs), block, "; ".join(readings), hint, parts)
+    return Subject(graph, block, "; ".join(readings), "; ".join(filter(None, hints)), parts)
 
 
 def _called(kind: Kind, given: tuple[Tensor, ...]) -> list[str]:
@@ -99,8 +104,17 @@ def _unknown(first: Layer, rank: int | None) -> Shape:
     stated = first.arguments.get(first.kind.channels or "in_channels")
     stated = UNKNOWN if stated is None else stated
     if first.kind.axis == -1 or rank == 0:
-        return (UNKNOWN, stated)
+        return (*(UNKNOWN,) * (len(first.kind.layout) - 1), stated) if first.kind.layout else (UNKNOWN, stated)
     return (UNKNOWN, stated, *(UNKNOWN,) * (2 if rank is None else rank))
+
+
+def _axes(layers: tuple[Layer, ...]) -> tuple[str, ...]:
+    """Return the axes of the input by name, where the first layer that is no function of any shape names them."""
+    layer = next((layer for layer in layers if not layer.kind.any_shape), layers[0])
+    axes = layer.kind.layout
+    if "batch_first" in layer.kind.arguments and not layer.arguments.get("batch_first", False):
+        return (axes[1], axes[0], *axes[2:])
+    return axes
 
 
 def _rank(layers: tuple[Layer, ...]) -> tuple[int | None, str]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcalc.errors import SpecError, Spot, nearest
 from convcalc.kinds import find
+from convcalc.kinds.foreign import bare, translated
 from convcalc.limits import MAX_COPIES
 from convcalc.spec.calls import Call, convert, parse_call
 from convcalc.spec.values import checked, from_word
 from convcalc.subject import Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from convcalc.registry import Kind
     from convcalc.spec.lexer import Token
@@ -75,9 +77,11 @@ def _unassigned(tokens: list[Token]) -> list[Token]:
     return out
 
 
-def _find(name: str, spot: Spot) -> tuple[Kind, int | None]:
+@contextmanager
+def _under(spot: Spot) -> Iterator[None]:
+    """Put what is wrong with a name under it."""
     try:
-        return find(name)
+        yield
     except SpecError as error:
         raise SpecError(str(error), spot) from None
 
@@ -89,7 +93,8 @@ def _from_word(token: Token) -> Layer:
         raise SpecError(f"{token.text!r} is a key: write {token.text}=...", token.spot)
     if re.fullmatch(r"[\dx.,:+-]+", token.text):
         raise SpecError(f"{token.text!r} is no layer; an input's size is given with -i {token.text}", token.spot)
-    kind, rank = _find(re.sub(r"^(torch\.)?nn\.", "", token.text), token.spot)
+    with _under(token.spot):
+        kind, rank = find(bare(re.sub(r"^(torch\.)?nn\.", "", token.text)))
     return Layer(kind, rank, token.text, token.spot)
 
 
@@ -103,7 +108,10 @@ def _from_call(call: Call) -> list[Layer | InputLine]:
                 raise SpecError("Sequential takes layers only", call.spot)
             nested += _from_call(part)
         return nested
-    kind, rank = _find(call.name, call.spot)
+    with _under(call.spot):
+        if line := translated(call.name, call.positional, call.keywords):
+            raise SpecError(line)
+        kind, rank = find(bare(call.name))
     order = kind.positional
     if len(call.positional) > len(order):
         takes = ", ".join(order) or "nothing"

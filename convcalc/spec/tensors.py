@@ -53,6 +53,21 @@ def _size(part: str, text: str, spot: Spot) -> int:
     raise SpecError(f"an input is sizes joined by x, such as 3x224x224, not {text!r}", spot)
 
 
+def laid_out(given: Tensor, axes: tuple[str, ...], decided_by: str) -> tuple[Shape, str]:
+    """Return a tensor of a layer that names its axes, N among them, and how the sizes were read.
+
+    Raises ShapeError where they are neither one sample nor a batch.
+    """
+    sizes, place = given.sizes, axes.index("N")
+    sample = tuple(axis for axis in axes if axis != "N")
+    if len(sizes) == len(axes):
+        return sizes, f"read as {'x'.join(axes)}, a batch of {sizes[place]}"
+    if len(sizes) == len(sample):
+        return (*sizes[:place], 1, *sizes[place:]), f"read as {'x'.join(sample)}, one sample"
+    short, full = "x".join(sample), "x".join(axes)
+    raise ShapeError(f"{decided_by} takes {short} or {full}, but {given.text} has {len(sizes)} sizes", given.spot)
+
+
 def batched(given: Tensor, rank: int | None, decided_by: str, layout: str) -> tuple[Shape, str]:
     """Return (batch, channels, *spatial) and how the sizes were read.
 

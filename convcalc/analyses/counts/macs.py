@@ -31,12 +31,16 @@ def macs_of(node: Node) -> Size:
             return product((x.batch, *weight.shape, *x.spatial))
         case ops.Einsum():
             return _contraction(op.equation, node)
+        case ops.Recurrent():
+            weights = (value.shape for value in node.inputs[1:] if len(value.shape) == 2)
+            return product((*node.inputs[0].shape[:2], total(map(product, weights))))
         case (
             ops.Input()
             | ops.Parameter()
             | ops.Constant()
             | ops.Pool()
             | ops.Unfold()
+            | ops.Fold()
             | ops.Sample()
             | ops.Resample()
             | ops.Pad()
@@ -71,8 +75,8 @@ def _contraction(equation: str, node: Node) -> Size:
 def other_of(node: Node) -> dict[str, Size]:
     """Count the work of one step that is no MAC, by name: elementary operations per output element.
 
-    Bias, activation and addition 1; batch norm 2 (scale, shift); layer, group and instance norm 5 with a scale
-    and shift, else 4; pooling and interpolation one per tap; softmax 3.
+    Bias, activation and addition 1 (a recurrent cell: see `CELL_WORK`); batch norm 2 (scale, shift); layer, group and
+    instance norm 5 with a scale and shift, else 4; pooling and interpolation one per tap; softmax 3.
     """
     op, out = node.op, product(node.output.shape)
     match op:
@@ -84,8 +88,14 @@ def other_of(node: Node) -> dict[str, Size]:
                 return {f"{op.function}_pool": out * taps}
             return {f"{op.function}_pool": adaptive_taps(node)}
         case ops.Sample():
-            sampled = {"sampling": 4 * product(op.shape)}
+            if op.taps == 1:
+                return {}
+            sampled = {"sampling": op.taps * product(op.shape)}
             return {**sampled, "mask": product(op.shape)} if len(node.inputs) > 2 else sampled
+        case ops.Fold():
+            return {"fold": product(node.inputs[0].shape)}
+        case ops.Recurrent():
+            return _recurrent(op, node)
         case ops.Resample():
             return {"interpolation": out * TAPS.get(op.mode, 1) ** len(op.size)}
         case ops.Reduce():
@@ -106,6 +116,18 @@ def other_of(node: Node) -> dict[str, Size]:
         ):
             return {}
     assert_never(op)
+
+
+CELL_WORK = {"rnn_tanh": 2, "rnn_relu": 2, "gru": 10, "lstm": 13}
+"""Elementary operations of a recurrent cell per hidden unit and step, without products of matrices and biases: sums of
+the two products, activations, and what the gates do."""
+
+
+def _recurrent(op: ops.Recurrent, node: Node) -> dict[str, Size]:
+    steps = product(node.inputs[0].shape[:2])
+    cells = op.layers * (2 if op.bidirectional else 1)
+    work = {"recurrent": steps * cells * op.hidden * CELL_WORK[op.cell]}
+    return {**work, "bias": steps * cells * op.hidden * 2 * op.gates} if op.bias else work
 
 
 def _elementwise(op: ops.Elementwise, out: Size) -> dict[str, Size]:

@@ -70,8 +70,18 @@ def gradient_macs(node: Node, needs: set[int]) -> Gradients:
     if not isinstance(node.op, ops.CONTRACTIONS) or node.output.index not in needs:
         return Gradients()
     work = macs_of(node)
+    if isinstance(node.op, ops.Recurrent):
+        return _recurrent_gradients(node.op, node, work, needs)
     trains = [value.index in needs for value in node.inputs[:2]]
     return Gradients(work if trains[0] else 0, work if trains[1] else 0)
+
+
+def _recurrent_gradients(op: ops.Recurrent, node: Node, work: Size, needs: set[int]) -> Gradients:
+    """Back through time every product but that with an input nobody trains has a gradient of its own."""
+    x, first = node.inputs[:2]
+    directions = 2 if op.bidirectional else 1
+    unasked = 0 if x.index in needs else directions * product((*x.shape[:2], *first.shape))
+    return Gradients(work - unasked, work if any(value.index in needs for value in node.inputs[1:]) else 0)
 
 
 def gradients_of(nodes: Iterable[Node], needs: set[int]) -> Gradients:
@@ -95,6 +105,10 @@ def saved_tensors(node: Node, needs: set[int], itemsize: int) -> SavedTensors:
             )
         case ops.ConvTranspose() | ops.Einsum():
             return SavedTensors((x.index, node.inputs[1].index))
+        case ops.Recurrent():
+            steps = product((*x.shape[:2], op.layers * (2 if op.bidirectional else 1), op.hidden))
+            values = (x.index, y.index, *(value.index for value in node.inputs[1:]))
+            return SavedTensors(values, (("gates and states", (op.gates + 1) * steps * itemsize),))
         case ops.Pool():
             if op.function == "max":
                 return SavedTensors((x.index,), (("indices", product(y.shape) * INDEX),))
@@ -115,6 +129,7 @@ def saved_tensors(node: Node, needs: set[int], itemsize: int) -> SavedTensors:
             | ops.Parameter()
             | ops.Constant()
             | ops.Unfold()
+            | ops.Fold()
             | ops.Resample()
             | ops.Concat()
             | ops.Slice()

@@ -55,6 +55,8 @@ def useful(graph: Graph) -> dict[int, Size]:
                     for window, out, size in zip(op.windows, node.output.spatial, x.spatial, strict=True)
                 )
                 counts[node.output.index] = product((x.batch, *weight.shape[:2], *pairs))
+            case ops.Recurrent():
+                counts[node.output.index] = macs_of(node)
             case ops.Einsum():
                 share = prod((real.get(value.index, Fraction(1)) for value in node.inputs), start=Fraction(1))
                 counts[node.output.index] = int(macs_of(node) * share)

@@ -26,6 +26,7 @@ Key: TypeAlias = tuple[int, int, int | None]
 Field: TypeAlias = dict[Key, "Reach | str"]
 """Input number, input axis, own axis -> Reach; own axis None -> why all of that axis is seen."""
 ANYWHERE = "data-dependent: anywhere by offset"
+RANDOM = "windows at random places"
 
 
 def fields(graph: Graph) -> dict[int, Field]:
@@ -60,9 +61,15 @@ def _through(node: Node, operands: list[Field]) -> Field:
             )
             return _join(spread, *(_whole(f, "a generated kernel") for f in operands[1:]))
         case ops.Pool():
+            if op.windows and op.output_size:
+                return _whole(operands[0], RANDOM)
             return _walk(operands[0], op.windows, node) if op.windows else _adaptive(operands[0], node)
         case ops.Unfold():
             return _columns(operands[0], op.windows, node)
+        case ops.Fold():
+            return _folded(operands[0], op.windows, node)
+        case ops.Recurrent():
+            return _join(*(_whole(f, "a recurrent layer") for f in operands))
         case ops.Sample():
             nominal = _columns(operands[0], op.windows, node) if op.windows else {}
             return _join(nominal, *(_whole(f, ANYWHERE) for f in operands))
@@ -143,6 +150,19 @@ def _columns(field: Field, windows: tuple[Window, ...], node: Node) -> Field:
         lambda axis, reach: reach.through(_plain(windows[axis - 2]), _size(node.output, axis + rank)),
     )
     return {(i, a, along + rank if along is not None else None): r for (i, a, along), r in walked.items()}
+
+
+def _folded(field: Field, windows: tuple[Window, ...], node: Node) -> Field:
+    """What is added at each position, from columns laid out as (B, C, *kernel, *positions)."""
+    rank = len(windows)
+    out: Field = {}
+    for (i, axis, along), reach in field.items():
+        if along is None or isinstance(reach, str) or along < 2 + rank:
+            out[i, axis, None] = reach if along is None else "the taps of a fold"
+        else:
+            own = along - rank
+            out[i, axis, own] = reach.back_through(_plain(windows[own - 2]), _size(node.output, own))
+    return out
 
 
 def _adaptive(field: Field, node: Node) -> Field:

@@ -61,6 +61,8 @@ def _through(node: Node, operands: list[Paths]) -> Paths:
             _no_generated(operands[1:])
             return _each(operands[0], lambda axis: _spread(axis, op.windows, out))
         case ops.Pool():
+            if op.windows and op.output_size:
+                raise UnsupportedError("the ways through windows at random places differ from run to run")
             if op.windows:
                 return _each(operands[0], lambda axis: _through_windows(axis, op.windows, out))
             return _each(operands[0], lambda axis: _tiled(axis, out))
@@ -68,6 +70,10 @@ def _through(node: Node, operands: list[Paths]) -> Paths:
             rank = len(op.windows)
             windowed = _each(operands[0], lambda axis: _through_windows(axis, op.windows, out[rank:]))
             return _each(windowed, lambda axis: axis.at(_along(axis) + rank))
+        case ops.Fold():
+            rank = len(op.windows)
+            laid = _each(operands[0], lambda axis: axis.at(_along(axis) - rank) if _along(axis) >= 2 + rank else axis)
+            return _each(laid, lambda axis: _spread(axis, op.windows, out))
         case ops.Einsum():
             return _lettered(operands, op.equation)
         case ops.Resample():
@@ -88,7 +94,7 @@ def _through(node: Node, operands: list[Paths]) -> Paths:
             return _each(operands[0], lambda axis: _rearranged(axis, op))
         case ops.Elementwise():
             return _elementwise(operands, op, node)
-        case ops.Sample() | ops.Opaque():
+        case ops.Sample() | ops.Recurrent() | ops.Opaque():
             raise UnsupportedError(f"the ways through a {type(op).__name__.lower()} step depend on the data")
     assert_never(op)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 import sympy
 
 from convcalc import ops
-from convcalc.analyses.field.fields import ANYWHERE
+from convcalc.analyses.field.fields import ANYWHERE, RANDOM
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node
@@ -64,7 +64,11 @@ def _through(node: Node, operands: list[Extents]) -> Extents:
         case ops.Sample():
             lengthened = _through_window(operands[0], op.windows[-1]) if op.windows else {}
             return _join(lengthened, *(_whole(s, ANYWHERE) for s in operands))
+        case ops.Recurrent():
+            return _join(*(_whole(s, "a recurrent layer") for s in operands))
         case ops.Pool():
+            if op.windows and op.output_size:
+                return _whole(operands[0], RANDOM)
             if op.windows:
                 return _through_window(operands[0], op.windows[-1])
             if op.output_size[-1] is node.inputs[0].shape[-1]:
@@ -72,7 +76,7 @@ def _through(node: Node, operands: list[Extents]) -> Extents:
             if isinstance(op.output_size[-1], int) and op.output_size[-1] == 1:
                 return _whole(operands[0], "global pooling")
             return _each(operands[0], lambda e: e._replace(known=False))
-        case ops.ConvTranspose():
+        case ops.ConvTranspose() | ops.Fold():
             window = op.windows[-1]
             return _each(operands[0], lambda e: _spread(e, window.dilation * (window.kernel - 1), window.stride))
         case ops.Resample():

@@ -8,7 +8,9 @@ import typer
 
 from convcalc.cli.options import Format, InputLayout, Inputs, Layout, Out, emit
 from convcalc.cli.views.formulas import FormulaFormat, explain_tables, latex_lines
+from convcalc.cli.views.kinds import is_kind, kind_name, kinds_answer
 from convcalc.errors import SpecError
+from convcalc.kinds import network
 from convcalc.render.table import Answer, Table
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
@@ -30,7 +32,11 @@ def command(
     The formulas are derived: the recipe that answers every other command runs on symbols here.
     Example: convcalc explain depthwise_separable out_channels=256 -i 3x12x12
     """
-    block = blocks(kind or (), inputs or ())[0]
+    words = [kind_name(word) for word in kind or ()]
+    if words and (parts := network(words[0])) and not is_kind(words[0]):
+        plain = Format.table if form is FormulaFormat.latex else Format(form.value)
+        return emit(kinds_answer(parts, words[0]), plain, out)
+    block = blocks(words, inputs or ())[0]
     if len(block.layers) != 1:
         raise SpecError(f"explain takes one kind, not {len(block.layers)}", block.layers[1].spot)
     layer = block.layers[0]
