@@ -47,31 +47,51 @@ def solve(sizes: Sequence[int], outputs: Sequence[int], bounds: Bounds, *, trans
 
 def solution_words(solution: Solution) -> str:
     """Return a solution as a layer that can be typed, without its channels."""
-    w = solution.window
-    parts = ["conv_transpose" if solution.transposed else "conv", f"k={w.kernel}"]
-    parts += [f"s={w.stride}"] if w.stride > 1 else []
-    if w.before or w.after:
-        parts.append(f"p={w.before}" if solution.symmetric else f"p={w.before}+{w.after}")
-    parts += [f"d={w.dilation}"] if w.dilation > 1 else []
-    parts += [f"output_padding={solution.output_padding}"] if solution.output_padding else []
+    windows = solution.windows
+    sides = [str(w.before) if solution.symmetric else f"{w.before}+{w.after}" for w in windows]
+    parts = ["conv_transpose" if solution.transposed else "conv", f"k={_joined([w.kernel for w in windows])}"]
+    for name, values, usual in (
+        ("s", [w.stride for w in windows], "1"), ("p", sides, "0"), ("d", [w.dilation for w in windows], "1"),
+        ("output_padding", list(solution.output_padding), "0"),
+    ):  # fmt: skip
+        text = _joined(values)
+        parts += [f"{name}={text}"] if text not in (usual, "") else []
     return " ".join(parts)
 
 
+def _joined(values: Sequence[Any]) -> str:
+    """One value where all axes are alike, else one for each: 0x1."""
+    return "x".join(map(str, values if len(set(values)) > 1 else values[:1]))
+
+
+def _value(values: Sequence[Any]) -> Any:
+    """One value where all axes are alike, else a list."""
+    return values[0] if len(set(values)) == 1 else list(values)
+
+
 def _solution_json(solution: Solution, sizes: Sequence[int]) -> dict[str, Any]:
-    w = solution.window
+    """A solution; what differs between axes is a list, a padding then a (before, after) pair for each."""
+    windows = solution.windows
+    pairs = [(w.before, w.after) for w in windows]
+    padding: Any = [list(pair) for pair in pairs]
+    if len(set(pairs)) == 1:
+        padding = pairs[0][0] if solution.symmetric else list(pairs[0])
     row: dict[str, Any] = {
         "layer": solution_words(solution),
-        "kernel_size": w.kernel,
-        "stride": w.stride,
-        "padding": w.before if solution.symmetric else [w.before, w.after],
-        "dilation": w.dilation,
+        "kernel_size": _value([w.kernel for w in windows]),
+        "stride": _value([w.stride for w in windows]),
+        "padding": padding,
+        "dilation": _value([w.dilation for w in windows]),
     }
     if not solution.transposed:
         return {**row, "lost": solution.lost}
+    axes = list(zip(solution.direct, sizes, windows, strict=True))
     return {
         **row,
-        "output_padding": solution.output_padding,
+        "output_padding": _value(solution.output_padding),
         "even": solution.even,
-        "direct": solution.direct.describe(sizes[0], w),
-        "relationship": solution.direct.relationship,
+        "direct": "; ".join(
+            dict.fromkeys(way.describe(size, w) for way, size, w in (axes[:1] if solution.alike else axes))
+        ),
+        "relationship": _value([way.relationship for way in solution.direct]),
     }

@@ -71,8 +71,10 @@ _BARE_INPLACE = re.compile(r"\binplace\b(?!\s*=)")
 _POOL_SIZE = re.compile(r"\bsize=")
 
 
-RANKED_TOO: Final = frozenset({"Dropout1d", "Dropout2d", "Dropout3d", "Softmax2d"})
-"""Classes of torch.nn with a rank in their name whose kind walks no axes."""
+ALSO_TORCH: Final = frozenset({
+    "Dropout1d", "Dropout2d", "Dropout3d", "Softmax2d", "SyncBatchNorm", "CrossMapLRN2d",
+})  # fmt: skip
+"""More classes of torch.nn: a rank in the name of a kind that walks no axes, and other names of a kind."""
 
 
 def _parameter(b: Builder, x: Value, *, shape: tuple[int, ...]) -> Value:
@@ -185,7 +187,9 @@ def torch_kind(name: str) -> tuple[Kind, int | None] | None:
         kind, rank = find(name)
     except SpecError:
         return None
-    ranked = rank in kind.ranks if kind.ranks else rank is None or name in RANKED_TOO
+    if name in ALSO_TORCH:
+        return kind, rank
+    ranked = rank in kind.ranks if kind.ranks else rank is None
     return (kind, rank) if ranked and name == f"{kind.torch}{f'{rank}d' if rank else ''}" else None
 
 

@@ -28,10 +28,12 @@ def command(
         str | None, typer.Option("--out", metavar="B", help="Output size; with layers: which inputs give it.")
     ] = None,
     transposed: Annotated[bool, typer.Option("--transposed", help="Search transposed convolutions.")] = False,
-    kernel: Annotated[int | None, typer.Option("--kernel-size", "-k", min=1, help="Only this kernel size.")] = None,
-    stride: Annotated[int | None, typer.Option("--stride", "-s", min=1, help="Only this stride.")] = None,
-    padding: Annotated[int | None, typer.Option("--padding", "-p", min=0, help="Only this padding.")] = None,
-    dilation: Annotated[int | None, typer.Option("--dilation", "-d", min=1, help="Only this dilation.")] = None,
+    kernel: Annotated[
+        str | None, typer.Option("--kernel-size", "-k", metavar="K", help="Only this kernel, 3 or per axis 41x11.")
+    ] = None,
+    stride: Annotated[str | None, typer.Option("--stride", "-s", metavar="S", help="Only this stride.")] = None,
+    padding: Annotated[str | None, typer.Option("--padding", "-p", metavar="P", help="Only this padding.")] = None,
+    dilation: Annotated[str | None, typer.Option("--dilation", "-d", metavar="D", help="Only this dilation.")] = None,
     max_kernel: Annotated[
         int | None, typer.Option("--max-kernel", min=1, max=99, help="Largest kernel searched (7).")
     ] = None,
@@ -65,8 +67,10 @@ def command(
         raise SpecError("give --in and --out, such as solve --in 56 --out 112 --transposed, or layers")
     if inputs or max_size is not None:
         raise SpecError("-i and --max-size go with layers: give the sizes with --in and --out")
-    exact = (kernel, stride, dilation)
-    bounds = Bounds.up_to(max_kernel or 7, max_stride or 8, max_dilation or 1, exact=exact, padding=padding)
+    options = (("--kernel-size", kernel), ("--stride", stride), ("--dilation", dilation))
+    exact = [_values(text, name, 1) for name, text in options]
+    pads = _values(padding, "--padding", 0)
+    bounds = Bounds.up_to(max_kernel or 7, max_stride or 8, max_dilation or 1, exact=exact, padding=pads)
     answer = solve(_sizes(size_in, "--in"), _sizes(size_out, "--out"), bounds, transposed=transposed)
     return emit(Answer("solve", answer.to_dict(), [solution_table(answer, shown or 12)]), form, out)
 
@@ -83,6 +87,16 @@ def _fits(
         raise SpecError("solve needs an input with spatial axes")
     build = (lambda: assemble(block, layout=layout.value)) if block.inputs else None
     return fit_inputs(stack.build, stack.rank, stack.spatial, goal, limit, build)
+
+
+def _values(text: str | None, option: str, least: int) -> tuple[int, ...] | None:
+    """One number, or one per axis; None where the option was not given."""
+    if text is None:
+        return None
+    parts = re.split(r"[xX×]", text.strip())
+    if not all(part.isdecimal() and part.isascii() and len(part) < 10 and int(part) >= least for part in parts):
+        raise SpecError(f"{option} is a whole number from {least}, or one per axis such as 41x11, not {text!r}")
+    return tuple(map(int, parts))
 
 
 def _sizes(text: str, option: str) -> tuple[int, ...]:

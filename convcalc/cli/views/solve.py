@@ -52,25 +52,30 @@ def solution_table(report: SolveReport, limit: int) -> Table:
     kind = "transposed convolution" if report.transposed else "convolution"
     turns = "turns" if count == 1 else "turn"
     title = f"{plural(count, kind)} {turns} {show(report.sizes)} into {show(report.outputs)}"
-    foot = [_bounds_text(report.bounds)]
+    foot = [_bounds_text(report.bounds, len(report.sizes))]
     if count > limit:
         foot.insert(0, f"{count - limit} more: --limit {count} or --format json lists them")
     if not count:
         foot.insert(0, "none within these bounds: widen them, or leave a value open")
+        if len({*zip(report.sizes, report.outputs, strict=True)}) > 1:
+            foot.insert(1, "kernel, stride and dilation were alike on all axes: --stride 2x1 gives them per axis")
         if report.grows and not report.transposed:
             foot.insert(1, "the output is larger than the input: --transposed searches transposed convolutions")
     columns = TRANSPOSED if report.transposed else LAYERS
     return Table(columns=columns, rows=report.rows()[:limit], head=[title], foot=foot)
 
 
-def _bounds_text(bounds: Bounds) -> str:
+def _bounds_text(bounds: Bounds, rank: int) -> str:
     """The bounds in words: within them the list is complete."""
     named = (("kernel", bounds.kernels), ("stride", bounds.strides), ("dilation", bounds.dilations))
-    words = [f"{name} {v[0]}" if len(v) == 1 else f"{name} {v[0]} to {v[-1]}" for name, v in named]
-    pads = str(bounds.padding)
+    words = [f"{name} {show(v[0])}" + (f" to {show(v[-1])}" if len(v) > 1 else "") for name, v in named]
+    alike = "" if rank == 1 else " (alike on all axes where that gives it, else each axis its own)"
     if bounds.padding is None:
-        pads = "up to the effective kernel less one on a side, alike on both or one more at the end"
-    return f"complete for {', '.join(words)}, padding {pads}"
+        pads = f"up to the effective kernel less one on a side, alike on both or one more at the end{alike}"
+    else:
+        pads = show(bounds.padding)
+    searched = any(len(values) > 1 for _, values in named)
+    return f"complete for {', '.join(words)}{', alike on all axes' if rank > 1 and searched else ''}, padding {pads}"
 
 
 def fit_tables(report: FitReport) -> list[Table]:
