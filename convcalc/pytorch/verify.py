@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import warnings
 from dataclasses import dataclass
@@ -11,22 +12,29 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from convcalc.analyses.counts.macs import at_least, macs
 from convcalc.errors import ShapeError
+from convcalc.pytorch.counters import Prediction, fvcore_counts, torch_counts
 from convcalc.sizes import PerAxis, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convcalc.graph import Node
     from convcalc.registry import Kind
 
 FVCORE_CONTRACTIONS = frozenset({"conv", "linear", "matmul", "addmm", "bmm", "baddbmm", "einsum"})
 """fvcore's operators that are multiply-adds; its totals also hold norms, pools and interpolation."""
+DIFFERS_BECAUSE = "differs because "
 NO_CONTRACTION = "no multiply-adds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModuleCall:
-    """What running a module showed: output shapes, parameters, MACs by torch and by fvcore, what fvcore lacks."""
+    """What running a module showed: output shapes, parameters, MACs by torch and by fvcore, what fvcore lacks.
+
+    `worded` are the outputs of convolutions that ran as torch's own with a padding in words.
+    """
 
     shapes: tuple[Shape, ...]
     params: int
@@ -34,6 +42,7 @@ class ModuleCall:
     fvcore_macs: int | None
     fvcore_blind: tuple[str, ...]
     run_as: str
+    worded: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,11 @@ class Verdict:
         """Whether it agrees or differs for a reason."""
         return self.text != "DIFFERS"
 
+    @property
+    def reason(self) -> str:
+        """Why it differs, where that is known."""
+        return self.text.removeprefix(DIFFERS_BECAUSE) if self.text.startswith(DIFFERS_BECAUSE) else ""
+
 
 def layer_module(
     kind: Kind, rank: int | None, arguments: dict[str, Any], shape: Shape, repeat: int
@@ -60,7 +74,9 @@ def layer_module(
     if (
         not name
         or not hasattr(nn, name)
-        or settings.get("padding") == "tf_same"
+        or settings.get("padding") in ("tf_same", *(() if kind.torch == "Conv" else ("valid",)))
+        or (kind.layout and "F" not in kind.layout)  # whole numbers go in
+        or not _called_alone(getattr(nn, name))
         or sided
         or _pair(arguments.get("padding"))
     ):
@@ -74,6 +90,12 @@ def layer_module(
     return nn.Sequential(*modules) if repeat > 1 else modules[0]
 
 
+def _called_alone(module: type[nn.Module]) -> bool:
+    """Whether forward() takes one tensor and needs no more."""
+    needed = [p for p in inspect.signature(module.forward).parameters.values() if p.default is p.empty]
+    return sum(parameter.kind is parameter.POSITIONAL_OR_KEYWORD for parameter in needed) <= 2
+
+
 def _plain(value: Any) -> Any:
     return tuple(value) if isinstance(value, PerAxis) else value
 
@@ -82,7 +104,9 @@ def _pair(value: Any) -> bool:
     return isinstance(value, tuple) and not isinstance(value, PerAxis)
 
 
-def observe(module: nn.Module, inputs: Sequence[Shape], run_as: str) -> ModuleCall:
+def observe(
+    module: nn.Module, inputs: Sequence[Shape], run_as: str, worded: frozenset[int] = frozenset()
+) -> ModuleCall:
     """Run a module on the CPU with real data in eval mode and return what three counters saw."""
     module = module.eval()
     data = tuple(torch.randn(tuple(shape)) for shape in inputs)
@@ -93,7 +117,7 @@ def observe(module: nn.Module, inputs: Sequence[Shape], run_as: str) -> ModuleCa
             result = module(*data)
         except (RuntimeError, ValueError, ArithmeticError) as error:
             raise ShapeError(f"torch refuses {run_as}: {str(error).splitlines()[0]}") from None
-    parts = [result] if isinstance(result, Tensor) else list(result)
+    parts = [part for part in ([result] if isinstance(result, Tensor) else result) if isinstance(part, Tensor)]
     macs, blind = fvcore_count(module, data)
     return ModuleCall(
         shapes=tuple(tuple(part.shape) for part in parts),
@@ -102,6 +126,7 @@ def observe(module: nn.Module, inputs: Sequence[Shape], run_as: str) -> ModuleCa
         fvcore_macs=macs,
         fvcore_blind=blind,
         run_as=run_as,
+        worded=worded,
     )
 
 
@@ -121,36 +146,28 @@ def fvcore_count(module: nn.Module, data: tuple[Tensor, ...]) -> tuple[int | Non
             return None, (f"{type(error).__name__} while tracing",)
 
 
-def compare(
-    shapes: Sequence[Shape], params: int, macs: int, unread: Sequence[str], call: ModuleCall
-) -> dict[str, Verdict]:
-    """Return a verdict for each figure: shape, params, macs by torch, macs by fvcore."""
-    ours = tuple(tuple(shape) for shape in shapes)
+def compare(shapes: Sequence[Shape], params: int, nodes: Sequence[Node], call: ModuleCall) -> dict[str, Verdict]:
+    """Return a verdict for each figure: shape, params, macs by torch, macs by fvcore. `nodes` are what ran."""
+    ours, work, unread = tuple(tuple(shape) for shape in shapes), macs(nodes), at_least(nodes)
+    torch_side, fvcore_side = torch_counts(nodes), fvcore_counts(nodes, call.worded)
+    if call.fvcore_macs is None:
+        by_fvcore = f"cannot see: {call.fvcore_blind[0]}"
+    else:
+        by_fvcore = _verdict(work, call.fvcore_macs, fvcore_side, unread)
     return {
         "shape": Verdict(ours, call.shapes, "agrees" if ours == call.shapes[: len(ours)] else "DIFFERS"),
         "params": Verdict(params, call.params, "agrees" if params == call.params else "DIFFERS"),
-        "macs_torch": Verdict(macs, call.torch_macs, _counted(macs, call.torch_macs, unread)),
-        "macs_fvcore": Verdict(macs, call.fvcore_macs, _by_fvcore(macs, call)),
+        "macs_torch": Verdict(work, call.torch_macs, _verdict(work, call.torch_macs, torch_side, unread)),
+        "macs_fvcore": Verdict(work, call.fvcore_macs, by_fvcore),
     }
 
 
-def _counted(ours: int, theirs: int, unread: Sequence[str]) -> str:
+def _verdict(ours: int, theirs: int, predicted: Prediction, unread: Sequence[str]) -> str:
+    """Agrees, or differs for reasons whose arithmetic gives the very number that came."""
     if ours == theirs:
         return "agrees" if ours else NO_CONTRACTION
+    if predicted.reasons and predicted.macs == theirs:
+        return DIFFERS_BECAUSE + " and ".join(predicted.reasons)
     if theirs > ours and unread:
-        return f"differs because we cannot read {', '.join(unread)}"
-    return "DIFFERS"
-
-
-def _by_fvcore(ours: int, call: ModuleCall) -> str:
-    theirs = call.fvcore_macs
-    if theirs is None:
-        return f"cannot see: {call.fvcore_blind[0]}"
-    if ours == theirs:
-        return "agrees" if ours else NO_CONTRACTION
-    blind = [name for name in call.fvcore_blind if "conv" in name or "mm" in name or "attention" in name]
-    if theirs < ours and "aten::_convolution_mode" in blind:
-        return "differs because fvcore counts 0 for padding='same' or 'valid' (aten::_convolution_mode)"
-    if theirs < ours and blind:
-        return f"cannot see {', '.join(blind)}"
+        return f"{DIFFERS_BECAUSE}we cannot read {', '.join(unread)}"
     return "DIFFERS"

@@ -5,23 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convcalc.analyses.counts.macs import at_least, macs
+from torch import nn
+
+from convcalc import ops
 from convcalc.analyses.counts.params import params
 from convcalc.analyses.counts.report import CountReport, count, shapes_json
 from convcalc.analyses.counts.segments import standalone
 from convcalc.documents import plain
 from convcalc.pytorch.module import GraphModule
-from convcalc.pytorch.verify import ModuleCall, Verdict, compare, layer_module, observe
+from convcalc.pytorch.verify import Verdict, compare, layer_module, observe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torch import Tensor
+
     from convcalc.analyses.counts.report import BlockReport, CountedRow
-    from convcalc.graph import Graph
+    from convcalc.graph import Graph, Value
     from convcalc.subject import Subject
 
 WHOLE = "the whole"
 AS_MODULE = "the graph as a module"
+AS_MODULES = "the layers as modules"
 
 
 class VerifiedLayer(NamedTuple):
@@ -78,31 +83,59 @@ def verify(subjects: Sequence[Subject]) -> VerifyReport:
 
 
 def _layers(block: BlockReport) -> list[VerifiedLayer]:
-    layers = []
-    for row in block.rows:
-        call = _call(row, block.subject)
-        shapes = [value.shape for value in row.outputs]
-        verdicts = compare(shapes, row.params.total, row.macs, at_least(row.segment.nodes), call)
+    layers, parts = [], [_part(row, block.subject) for row in block.rows]
+    for row, part in zip(block.rows, parts, strict=True):
+        call = observe(part.module, [value.shape for value in row.segment.inputs], part.run_as, part.worded)
+        verdicts = compare([value.shape for value in row.outputs], row.params.total, row.segment.nodes, call)
         layers.append(VerifiedLayer(row.name, row.segment.scope.text, call.run_as, verdicts))
     if len(layers) > 1:
         graph = block.subject.graph
-        call = _graph_call(graph)
-        shapes = [value.shape for value in graph.outputs]
-        verdicts = compare(shapes, params(graph).total, macs(graph), at_least(graph), call)
+        stack = Stack(graph, [(row.segment.inputs, row.segment.outputs) for row in block.rows], parts)
+        worded = frozenset(index for part in parts for index in part.worded)
+        call = observe(stack, [value.shape for value in graph.inputs], AS_MODULES, worded)
+        verdicts = compare([value.shape for value in graph.outputs], params(graph).total, graph.nodes, call)
         layers.append(VerifiedLayer("", WHOLE, call.run_as, verdicts))
     return layers
 
 
-def _call(row: CountedRow, subject: Subject) -> ModuleCall:
+class _Part(NamedTuple):
+    """A layer as it is run: torch's own module or the graph's, and the convolutions in it with a padding in words."""
+
+    module: nn.Module
+    run_as: str
+    worded: frozenset[int] = frozenset()
+
+
+def _part(row: CountedRow, subject: Subject) -> _Part:
     layer = subject.block.layers[int(row.segment.scope.path[0])]
     shapes = [value.shape for value in row.segment.inputs]
     module = None
     if len(shapes) == 1:
         module = layer_module(layer.kind, layer.rank, layer.arguments, shapes[0], layer.repeat)
-    if module is not None:
-        return observe(module, shapes, f"torch.nn.{type(module).__name__}")
-    return _graph_call(standalone(row.segment))
+    if module is None:
+        return _Part(GraphModule(standalone(row.segment)), AS_MODULE)
+    words = isinstance(layer.arguments.get("padding"), str) and layer.arguments.get("padding_mode", "zeros") == "zeros"
+    convs = (node.output.index for node in row.segment.nodes if words and isinstance(node.op, ops.Conv))
+    return _Part(module, f"torch.nn.{type(module).__name__}", frozenset(convs))
 
 
-def _graph_call(graph: Graph) -> ModuleCall:
-    return observe(GraphModule(graph), [value.shape for value in graph.inputs], AS_MODULE)
+class Stack(nn.Module):
+    """The layers of a stack as modules, wired as its graph is: what a user of torch would write."""
+
+    def __init__(
+        self, graph: Graph, wiring: Sequence[tuple[Sequence[Value], Sequence[Value]]], parts: Sequence[_Part]
+    ) -> None:
+        super().__init__()
+        self.graph = graph
+        self.wiring = wiring
+        self.layers = nn.ModuleList(part.module for part in parts)
+
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Run every layer on what the layers before it gave."""
+        values = {value.index: tensor for value, tensor in zip(self.graph.inputs, inputs, strict=True)}
+        for module, (reads, gives) in zip(self.layers, self.wiring, strict=True):
+            result = module(*(values[value.index] for value in reads))
+            results = result if isinstance(result, tuple) else (result,)
+            values |= {value.index: tensor for value, tensor in zip(gives, results, strict=False)}
+        outputs = tuple(values[value.index] for value in self.graph.outputs)
+        return outputs[0] if len(outputs) == 1 else outputs

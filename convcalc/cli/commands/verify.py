@@ -23,6 +23,7 @@ from convcalc.shapes import show
 from convcalc.units import exactly
 
 if TYPE_CHECKING:
+    from convcalc.pytorch.verify import Verdict
     from convcalc.pytorch.verify_report import VerifiedLayer
 
 COLUMNS = (
@@ -30,15 +31,10 @@ COLUMNS = (
     Column("layer", "layer"),
     Column("figure", "figure"),
     Column("ours", "convcalc", right=True),
-    Column("theirs", "theirs", right=True),
+    Column("torch", "torch", right=True),
+    Column("fvcore", "fvcore", right=True),
     Column("verdict", "verdict"),
 )
-FIGURES = {
-    "shape": "shape, torch",
-    "params": "params, torch",
-    "macs_torch": "MACs, torch",
-    "macs_fvcore": "MACs, fvcore",
-}
 
 
 def command(
@@ -65,25 +61,49 @@ def command(
     tables, holds = [], True
     for block, layers in zip(report.counts.blocks, report.blocks, strict=True):
         holds = holds and all(layer.holds for layer in layers)
-        rows = [row for layer in layers for row in _rows(layer)]
-        tables.append(Table(columns=COLUMNS, rows=rows, head=[block.subject.reading], foot=[_foot(holds)]))
+        reasons: list[str] = []
+        rows = [row for layer in layers for row in _rows(layer, reasons)]
+        foot = [*(f"({number}) {reason}" for number, reason in enumerate(reasons, 1)), _foot(holds)]
+        tables.append(Table(columns=COLUMNS, rows=rows, head=[block.subject.reading], foot=foot))
     return emit(Answer("verify", report.to_dict(), tables, holds=report.holds), form, out)
 
 
-def _rows(layer: VerifiedLayer) -> list[dict[str, Any]]:
-    rows = []
-    for number, (figure, verdict) in enumerate(layer.verdicts.items()):
-        rows.append(
-            {
-                "name": layer.name if not number else "",
-                "layer": layer.text if not number else "",
-                "figure": FIGURES[figure],
-                "ours": _figure(verdict.ours),
-                "theirs": _figure(verdict.theirs),
-                "verdict": verdict.text,
-            }
-        )
-    return rows
+def _short(verdict: Verdict, reasons: list[str]) -> str:
+    """A verdict with the number that its reason has under the table."""
+    if not verdict.reason:
+        return verdict.text
+    if verdict.reason not in reasons:
+        reasons.append(verdict.reason)
+    return f"differs ({reasons.index(verdict.reason) + 1})"
+
+
+def _rows(layer: VerifiedLayer, reasons: list[str]) -> list[dict[str, Any]]:
+    shape, params, by_torch, by_fvcore = (
+        layer.verdicts[key] for key in ("shape", "params", "macs_torch", "macs_fvcore")
+    )
+    both = by_torch.text
+    if by_torch.text != by_fvcore.text or by_torch.reason:
+        both = f"torch {_short(by_torch, reasons)}; fvcore {_short(by_fvcore, reasons)}"
+    rows = [
+        {"figure": "shape", "ours": shape.ours, "torch": shape.theirs, "verdict": shape.text},
+        {"figure": "params", "ours": params.ours, "torch": params.theirs, "verdict": params.text},
+        {
+            "figure": "MACs",
+            "ours": by_torch.ours,
+            "torch": by_torch.theirs,
+            "fvcore": by_fvcore.theirs,
+            "verdict": both,
+        },
+    ]
+    figures = ("ours", "torch", "fvcore")
+    return [
+        {
+            "name": "" if number else layer.name,
+            "layer": "" if number else layer.text,
+            **{key: _figure(value) if key in figures else value for key, value in row.items()},
+        }
+        for number, row in enumerate(rows)
+    ]
 
 
 def _figure(value: Any) -> str:
