@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeAlias
 
 from convcalc.errors import ShapeError
-from convcalc.sizes import Shape, Size, Sizes, ceil_div, known, largest, per_axis
+from convcalc.sizes import Shape, Size, Sizes, ceil_div, largest, per_axis
 from convcalc.window import Window
 
 Padding: TypeAlias = Annotated[int | str, "padding"]
@@ -40,7 +40,8 @@ def windows(spatial: Shape, kernel_size: Sizes, stride: Sizes, padding: Padding,
 
 def torch_pools(window: Window) -> bool:
     """Whether torch has a pool with this padding: as much before as after, and at most half of the kernel."""
-    return window.symmetric and not (known(window.before) and window.before * 2 > window.kernel)
+    numbers = isinstance(window.before, int) and isinstance(window.kernel, int)
+    return window.symmetric and not (numbers and window.before * 2 > window.kernel)
 
 
 def transposed_windows(

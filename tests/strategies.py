@@ -63,9 +63,14 @@ def cases(draw: DrawFn, name: str, rank: int | None = None) -> tuple[list[tuple[
     shape = draw(shapes(rank))
     if name in GRAPHS:
         shape = (draw(st.integers(4, 9)), draw(st.integers(2, 6)))
+    if name in PLACED:
+        return draw(PLACED[name])
+    if kind.layout or name.endswith("_cell"):
+        counts = [draw(st.integers(1, 4)) for axis in kind.layout[:2] or ("N",)]
+        shape = (*counts, *((draw(st.sampled_from(CHANNELS)),) if kind.axis == -1 else ()))
     if kind.variadic:
         return _several(draw, name, shape), {}
-    if name == "inception_v2_reduction":
+    if name in ("inception_v2_reduction", "pixel_unshuffle"):
         shape = (*shape[:2], *(2 * size for size in shape[2:]))
     if name in FITTING and "channels" in FITTING[name]:
         shape = (shape[0], draw(FITTING[name]["channels"]), *shape[2:])
@@ -131,6 +136,45 @@ def _newer(draw: DrawFn, kind: str, argument: Argument, shape: tuple[int, ...]) 
     return None
 
 
+@st.composite
+def _folds(draw: DrawFn) -> tuple[list[tuple[int, ...]], dict[str, Any]]:
+    """Columns that windows over a map would lay out."""
+    walks = [draw(windows()) for _ in range(2)]
+    walks = [walk._replace(before=0, after=0, kernel=min(walk.kernel, 3)) for walk in walks]
+    sizes = tuple(draw(st.integers(walk.span, walk.span + 6)) for walk in walks)
+    places = [walk.size_out(size) for walk, size in zip(walks, sizes, strict=True)]
+    taps = walks[0].kernel * walks[1].kernel
+    arguments = {
+        "output_size": PerAxis(sizes), "kernel_size": PerAxis(walk.kernel for walk in walks),
+        "stride": PerAxis(walk.stride for walk in walks), "dilation": PerAxis(walk.dilation for walk in walks),
+    }  # fmt: skip
+    return [(draw(st.integers(1, 2)), draw(st.integers(1, 3)) * taps, places[0] * places[1])], arguments
+
+
+@st.composite
+def _bilinears(draw: DrawFn) -> tuple[list[tuple[int, ...]], dict[str, Any]]:
+    rows, second = draw(st.integers(1, 3)), draw(st.integers(2, 5))
+    arguments = {"in2_features": second, "out_features": draw(st.integers(2, 7)), "bias": draw(st.booleans())}
+    return [(rows, draw(st.integers(2, 5))), (rows, second)], arguments
+
+
+@st.composite
+def _alike(draw: DrawFn) -> tuple[list[tuple[int, ...]], dict[str, Any]]:
+    shape = draw(shapes(draw(st.integers(1, 2))))
+    return [shape, shape], {"dim": draw(st.integers(-len(shape), len(shape) - 1))}
+
+
+@st.composite
+def _splits(draw: DrawFn) -> tuple[list[tuple[int, ...]], dict[str, Any]]:
+    shape = draw(shapes(draw(st.integers(1, 2))))
+    sizes = draw(st.sampled_from([(2, shape[1] // 2), (-1, 2), (shape[1], 1), (2, 1, -1)]))
+    return [shape], {"dim": 1, "unflattened_size": sizes}
+
+
+PLACED: dict[str, SearchStrategy[Any]] = {
+    "fold": _folds(), "bilinear": _bilinears(), "cosine_similarity": _alike(), "unflatten": _splits(),
+}  # fmt: skip
+"""Kinds whose inputs and arguments must fit one another."""
 _WIDE = st.sampled_from([8, 16, 24])
 FITTING: dict[str, dict[str, SearchStrategy[Any]]] = {
     "multi_kernel": {"out_channels": st.just(16), "groups": st.sampled_from([(1, 2, 1, 4)]), "channels": _WIDE},
@@ -154,6 +198,33 @@ FITTING: dict[str, dict[str, SearchStrategy[Any]]] = {
     "splat": {"channels": _WIDE, "out_channels": _WIDE, "cardinality": st.integers(1, 2)},
     "involution": {"channels": _WIDE, "group_channels": st.integers(1, 2), "reduction": st.integers(2, 4)},
     "inverted_residual": {"expansion": st.integers(1, 3), "reduction": st.none() | st.integers(2, 3)},
+    "embedding": {"num_embeddings": st.integers(2, 9), "embedding_dim": st.integers(2, 5)},
+    "embedding_bag": {
+        "num_embeddings": st.integers(2, 9), "embedding_dim": st.integers(2, 5),
+        "mode": st.sampled_from(["mean", "sum", "max"]),
+    },
+    **{
+        name: {
+            "hidden_size": st.integers(2, 5), "num_layers": st.integers(1, 2), "bidirectional": st.booleans(),
+            "batch_first": st.booleans(), "proj_size": st.sampled_from([0, 0, 1]),
+            "nonlinearity": st.sampled_from(["tanh", "relu"]), "dropout": st.just(0.0),
+        }
+        for name in ("rnn", "lstm", "gru", "rnn_cell", "lstm_cell", "gru_cell")
+    },
+    "multihead_attention": {
+        "num_heads": st.sampled_from([1, 2]), "add_bias_kv": st.booleans(), "add_zero_attn": st.booleans(),
+        "batch_first": st.just(True),  # else the first axis is the sequence, and work no multiple of it
+    },
+    "transformer_encoder_layer": {
+        "nhead": st.sampled_from([1, 2]), "dim_feedforward": st.integers(2, 6), "batch_first": st.just(True),
+        "norm_first": st.booleans(), "activation": st.sampled_from(["relu", "gelu"]),
+    },
+    "lp_pool": {"norm_type": st.sampled_from([1.0, 2.0]), "kernel_size": st.integers(1, 3)},
+    "fractional_max_pool": {"output_size": st.integers(1, 3), "kernel_size": st.integers(1, 2)},
+    "threshold": {"threshold": st.sampled_from([-0.5, 0.0, 0.5]), "value": st.sampled_from([0.0, 1.5])},
+    "local_response_norm": {"size": st.integers(1, 5)},
+    "glu": {"dim": st.sampled_from([1, 1, -1])},
+    "pixel_unshuffle": {"downscale_factor": st.sampled_from([1, 2, 2])},
     "fused_mbconv": {"expansion": st.integers(1, 3), "reduction": st.none()},
 }  # fmt: skip
 """What fits together in kinds whose arguments are hard to guess one by one; `channels` are the input's."""
@@ -198,6 +269,13 @@ def _value(draw: DrawFn, kind: str, name: str, shape: tuple[int, ...], chosen: d
             return draw(per_axis(rank, small))
         case "padding" if kind.endswith("_pad"):
             return draw(st.integers(0, 2) | st.tuples(*[st.integers(0, 2)] * (2 * rank)))
+        case "padding" if kind in ("max_pool", "avg_pool") and draw(st.integers(0, 3)) == 0:
+            sides = st.integers(0, 1)
+            return draw(
+                st.sampled_from(["tf_same", "valid"]) | st.tuples(*[st.tuples(sides, sides)] * rank).map(PerAxis)
+            )
+        case "padding" if kind == "conv_transpose" and draw(st.integers(0, 3)) == 0:
+            return draw(st.sampled_from(["tf_same", "valid"]))
         case "padding":
             sided = st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * rank).map(PerAxis)
             plain = per_axis(rank, st.integers(0, 1))

@@ -31,6 +31,7 @@ from convcalc.functions import NORMS
 from convcalc.graph import Graph
 from convcalc.kinds import FAMILIES, all_kinds
 from convcalc.ops import Constant, Einsum, Elementwise, Parameter, Pool, Sample
+from convcalc.padding import torch_pools
 from convcalc.pytorch.lower import compute
 from convcalc.pytorch.module import GraphModule
 from convcalc.pytorch.trace import trace
@@ -163,7 +164,20 @@ def _unseen(graph: Graph) -> int:
     return sum(macs([node]) for node in graph.nodes if any(v.nonzeros is not None for v in node.inputs))
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if all_kinds()[name].torch])
+NOT_ALONE = {
+    *("bilinear", "cosine_similarity", "multihead_attention"),  # more tensors go in
+    *("max_unpool", "embedding", "embedding_bag"),  # indices, or whole numbers
+}
+"""Kinds whose class in torch is not called with one tensor of real numbers."""
+ALONE = [name for name in KINDS if all_kinds()[name].torch and name not in NOT_ALONE]
+
+
+UNLIKE = {"fractional_max_pool", "transformer_encoder_layer"}
+"""Kinds whose windows are random, and whose parameters torch holds in another order (see test_sequences.py)."""
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
+@pytest.mark.parametrize("name", [name for name in ALONE if name not in UNLIKE])
 @given(data=st.data())
 def test_the_module_computes_what_torchs_own_layer_computes(name: str, data: st.DataObject) -> None:
     inputs, arguments = data.draw(cases(name))
@@ -176,13 +190,14 @@ def test_the_module_computes_what_torchs_own_layer_computes(name: str, data: st.
         for mine, theirs in zip(module.parameters(), own.parameters(), strict=True):
             theirs.copy_(mine.reshape(theirs.shape))
         x = torch.randn(inputs[0])
-        torch.testing.assert_close(module(x), own.eval()(x))
+        theirs = own.eval()(x)
+        torch.testing.assert_close(module(x), theirs if isinstance(theirs, torch.Tensor) else theirs[0])
 
 
 # (3) errors agree (conv, conv_transpose, pools, pads and resizes also in test_refusals.py, with wild arguments) ------
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if all_kinds()[name].torch])
+@pytest.mark.parametrize("name", ALONE)
 @given(data=st.data())
 def test_we_refuse_what_torch_refuses_on_the_cpu(name: str, data: st.DataObject) -> None:
     (shape,), arguments = data.draw(cases(name))
@@ -208,11 +223,17 @@ def test_we_refuse_what_torch_refuses_on_the_cpu(name: str, data: st.DataObject)
 # (4) graph -> module -> trace ----------
 
 
-@every_kind
+LOOKED_UP = {"embedding", "embedding_bag"}
+FOLDED_BACK = {"fold", "max_unpool", "fractional_max_pool"}
+"""Kinds that read back as other steps with the same numbers: columns are a layout, a random pool cannot be read."""
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in LOOKED_UP | FOLDED_BACK])
 @given(data=st.data())
 def test_a_graph_run_and_read_back_is_the_same(name: str, data: st.DataObject) -> None:
     inputs, arguments = data.draw(cases(name))
     graph = built(name, inputs, arguments)
+    assume(all(torch_pools(window) for node in graph.nodes if isinstance(node.op, Pool) for window in node.op.windows))
     read = trace(GraphModule(graph).eval(), *inputs)
     assert [value.shape for value in read.outputs] == [value.shape for value in graph.outputs]
     assert params(read).total == params(graph).total
@@ -230,7 +251,11 @@ def _reach(graph: Graph) -> Any:
 
 CURVED = {
     *("max_pool", "adaptive_max_pool", "global_max_pool"),  # a maximum passes one gradient, or ties
-    *("layer_norm", "group_norm", "instance_norm", "softmax", "log_softmax"),  # gradients of a mean cancel
+    *("layer_norm", "group_norm", "instance_norm", "softmax", "log_softmax", "softmin"),  # gradients of a mean cancel
+    *("rms_norm", "local_response_norm", "cosine_similarity", "fractional_max_pool"),
+    *("max_unpool", "fold"),  # the first tap stands for the one of a pool; columns are no positions
+    *("rnn", "lstm", "gru", "rnn_cell", "lstm_cell", "gru_cell", "multihead_attention", "transformer_encoder_layer"),
+    *("embedding", "embedding_bag", "bilinear", "glu"),
     *("hardtanh", "relu6", "hardsigmoid", "tanh", "sigmoid"),  # flat far from zero
 }
 
@@ -326,7 +351,7 @@ def _takes_kernels(kind: Kind) -> bool:
     return "kernel_size" in kind.arguments and {"size", "sizes"} & set(kind.arguments["kernel_size"].takes) != set()
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if _takes_kernels(all_kinds()[name])])
+@pytest.mark.parametrize("name", [name for name in KINDS if _takes_kernels(all_kinds()[name]) and name != "fold"])
 @given(data=st.data())
 def test_a_bigger_kernel_never_shrinks_the_field(name: str, data: st.DataObject) -> None:
     inputs, arguments = data.draw(cases(name))
@@ -425,7 +450,11 @@ def test_two_stacked_kinds_add_up_as_well() -> None:
 # (11) memory ----------
 
 
-@every_kind
+RECURRENT = {"rnn", "lstm", "gru", "rnn_cell", "lstm_cell", "gru_cell"}
+"""Kinds of which what is kept for backward depends on the library that runs them."""
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in RECURRENT])
 @given(data=st.data())
 def test_peak_memory_is_at_least_every_step_and_at_most_the_sum(name: str, data: st.DataObject) -> None:
     shapes, arguments = data.draw(cases(name))
@@ -454,7 +483,7 @@ def _extra(graph: Graph) -> list[int]:
 OTHERWISE = {"gcn", "cheb", "involution"}
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if name not in OTHERWISE])
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in OTHERWISE | RECURRENT])
 def test_torch_keeps_for_backward_what_we_say(name: str) -> None:
     """The distinct tensors that autograd saves, but parameters and buffers, are as many bytes as ours."""
     shapes, arguments = first_case(name)
@@ -552,7 +581,7 @@ def test_a_kind_runs_forward_and_backward(name: str) -> None:
     sum(result.square().sum() for result in results).backward()
     read = {value.index for node in graph.nodes for value in node.inputs}
     for tensor, value in zip(inputs, graph.inputs, strict=True):
-        if value.index in read:
+        if value.index in read and name not in LOOKED_UP:
             assert tensor.grad is not None and tensor.grad.isfinite().all()
     for parameter in module.parameters():
         assert parameter.grad is not None and parameter.grad.shape == parameter.shape

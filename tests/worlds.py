@@ -13,6 +13,7 @@ from convcalc.errors import ShapeError
 from convcalc.graph import Graph
 from convcalc.kinds import all_kinds
 from convcalc.pytorch.module import GraphModule
+from convcalc.pytorch.verify import unfused
 
 
 def built(name: str, shapes: list[tuple[int, ...]], arguments: dict[str, Any]) -> Graph:
@@ -28,7 +29,7 @@ def ran(module: nn.Module, shapes: list[tuple[int, ...]], *, meta: bool = False)
     """Output shape and MACs (FlopCounterMode / 2) of a module in eval mode."""
     device = "meta" if meta else "cpu"
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
+    with torch.no_grad(), unfused(), torch.backends.mkldnn.flags(enabled=False, allow_tf32=None), counter:
         result = module.eval()(*(torch.randn(shape, device=device) for shape in shapes))
     result = result if isinstance(result, Tensor) else result[0]
     return tuple(result.shape), counter.get_total_flops() // 2

@@ -102,7 +102,8 @@ ALIASES: Final[dict[str, str]] = {
     "layer_normalization": "layer_norm",
     "group_normalization": "group_norm", "instance_normalization": "instance_norm",
     "layernormalization": "layer_norm",
-    "transition": "dense_transition", "attention": "multihead_attention", "self_attention": "multihead_attention", "循环": "rnn", "长短期记忆": "lstm",
+    "transition": "dense_transition", "attention": "multihead_attention", "self_attention": "multihead_attention",
+    "循环": "rnn", "长短期记忆": "lstm",
     "rectified_linear_unit": "relu", "激活": "relu", "线性整流": "relu",
 }  # fmt: skip
 

@@ -84,7 +84,8 @@ def lp_pool(
     b.require(norm_type != 0, "norm_type must not be 0")
     powers = b.elementwise("power", x, exponent=float(norm_type))
     means = b.pool("avg", powers, kernel_size, stride=stride, ceil_mode=ceil_mode)
-    taps = b.constant("taps", (1,) * len(x.shape), float(product(per_axis(kernel_size, len(x.spatial), "kernel_size"))))
+    count = product(per_axis(kernel_size, len(x.spatial), "kernel_size"))
+    taps = b.constant("taps", (1,) * len(x.shape), float(count) if isinstance(count, int) else 1.0)
     return b.elementwise("power", b.multiply(means, taps), exponent=1 / norm_type)
 
 

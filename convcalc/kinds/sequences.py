@@ -156,7 +156,7 @@ def gru_cell(b: Builder, x: Value, *, hidden_size: Size, bias: bool = True) -> V
 def _single_step(b: Builder, x: Value, op: ops.Recurrent) -> Value:
     if len(x.shape) != 2:
         raise ShapeError(f"a cell takes the features of one step, NxF, but its input is {show(x.shape)}")
-    return b.rearrange(_recurrent(b, b.rearrange(x, "n f -> n 1 f"), op), "n 1 f -> n f")
+    return b.merge(_recurrent(b, b.rearrange(x, "n f -> n 1 f"), op), (1, 2))
 
 
 def _recurrent(b: Builder, x: Value, op: ops.Recurrent) -> Value:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SPARSE = "the sparse product of a graph is a gather and a sum there"
 WORDED = "fvcore counts 0 for padding='same' or 'valid' (aten::_convolution_mode)"
 PRINTED = "fvcore reads an einsum's cost from four digits that numpy prints"
+FUSED = "torch runs an LSTM on the CPU as calls of oneDNN, which its counter does not see"
 UNSEEN_RECURRENT = "fvcore has no rule for {name}"
 EXACT_EINSUMS = ("abc,abd->acd", "abc,adc->adb")
 """The equations, in letters by their first place, that fvcore counts itself."""
@@ -34,8 +35,14 @@ class Prediction(NamedTuple):
 
 
 def torch_counts(nodes: Iterable[Node]) -> Prediction:
-    """Predict FlopCounterMode's FLOPs / 2: it sees every product but sparse ones."""
-    return _predicted(nodes, lambda node: (0, SPARSE) if _is_sparse(node) else None)
+    """Predict FlopCounterMode's FLOPs / 2: it sees every product but sparse ones, and those of a fused LSTM."""
+
+    def special(node: Node) -> tuple[int, str] | None:
+        if isinstance(node.op, ops.Recurrent) and node.op.cell == "lstm":
+            return 0, FUSED
+        return (0, SPARSE) if _is_sparse(node) else None
+
+    return _predicted(nodes, special)
 
 
 def fvcore_counts(nodes: Iterable[Node], worded: Set[int] = frozenset()) -> Prediction:

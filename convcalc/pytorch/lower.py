@@ -210,6 +210,11 @@ def _unfold(op: ops.Unfold, x: Tensor) -> Tensor:
 def _fold(op: ops.Fold, columns: Tensor) -> Tensor:
     """Windows of every rank: each tap's map is added where it lies, then what lies on padding is cut."""
     rank = len(op.windows)
+    if rank == 2 and all(window.symmetric for window in op.windows):
+        kernel, dilation, padding, stride = zip(
+            *((w.kernel, w.dilation, w.before, w.stride) for w in op.windows), strict=True
+        )
+        return F.fold(columns.flatten(1, 3).flatten(2, 3), op.size, kernel, dilation, padding, stride)
     padded = [window.before + size + window.after for window, size in zip(op.windows, op.size, strict=True)]
     y = columns.new_zeros((*columns.shape[:2], *padded))
     for taps in itertools.product(*(range(window.kernel) for window in op.windows)):
@@ -245,7 +250,7 @@ def _resample(op: ops.Resample, x: Tensor) -> Tensor:
 def _sample(op: ops.Sample, x: Tensor, offsets: Tensor, *mask: Tensor) -> Tensor:
     """Bilinear, zero outside the map: one grid per offset group, its taps stacked along the height."""
     if op.taps == 1 and not op.windows:
-        return x[offsets.long() % len(x)]
+        return F.embedding(offsets.abs().long().remainder(len(x)) if offsets.is_floating_point() else offsets, x)
     if len(op.windows) != 2:
         raise UnsupportedError("sampling runs on two spatial axes only")
     batch, _channels, taps_h, taps_w, height, width = op.shape

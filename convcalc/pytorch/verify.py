@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import logging
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from convcalc.analyses.counts.macs import at_least, macs
@@ -18,7 +20,7 @@ from convcalc.pytorch.counters import Prediction, fvcore_counts, torch_counts
 from convcalc.sizes import PerAxis, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from convcalc.graph import Node
     from convcalc.registry import Kind
@@ -104,6 +106,18 @@ def _pair(value: Any) -> bool:
     return isinstance(value, tuple) and not isinstance(value, PerAxis)
 
 
+@contextmanager
+def unfused() -> Iterator[None]:
+    """Run attention step by step: no counter sees inside of torch's fused path."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
 def observe(
     module: nn.Module, inputs: Sequence[Shape], run_as: str, worded: frozenset[int] = frozenset()
 ) -> ModuleCall:
@@ -111,14 +125,15 @@ def observe(
     module = module.eval()
     data = tuple(torch.randn(tuple(shape)) for shape in inputs)
     counter = FlopCounterMode(display=False)
-    with warnings.catch_warnings(), torch.no_grad(), counter:
+    with warnings.catch_warnings(), torch.no_grad(), unfused(), counter:
         warnings.simplefilter("ignore")
         try:
             result = module(*data)
         except (RuntimeError, ValueError, ArithmeticError) as error:
             raise ShapeError(f"torch refuses {run_as}: {str(error).splitlines()[0]}") from None
     parts = [part for part in ([result] if isinstance(result, Tensor) else result) if isinstance(part, Tensor)]
-    macs, blind = fvcore_count(module, data)
+    with unfused():
+        macs, blind = fvcore_count(module, data)
     return ModuleCall(
         shapes=tuple(tuple(part.shape) for part in parts),
         params=sum(parameter.numel() for parameter in module.parameters()),

@@ -13,6 +13,7 @@ from convcalc import ops
 from convcalc.analyses.counts.macs import macs_of
 from convcalc.analyses.counts.memory import bytes_of, is_stored, last_reader, storages
 from convcalc.analyses.pass_through import one_position
+from convcalc.errors import UnsupportedError
 from convcalc.sizes import Size, product, total
 
 if TYPE_CHECKING:
@@ -103,12 +104,12 @@ def saved_tensors(node: Node, needs: set[int], itemsize: int) -> SavedTensors:
             return SavedTensors(
                 (node.inputs[1].index,), (("padded input", product((x.batch, x.channels, *padded)) * itemsize),)
             )
-        case ops.ConvTranspose() | ops.Einsum():
+        case ops.ConvTranspose():
             return SavedTensors((x.index, node.inputs[1].index))
+        case ops.Einsum():
+            return SavedTensors(_other_factors(node, needs))
         case ops.Recurrent():
-            steps = product((*x.shape[:2], op.layers * (2 if op.bidirectional else 1), op.hidden))
-            values = (x.index, y.index, *(value.index for value in node.inputs[1:]))
-            return SavedTensors(values, (("gates and states", (op.gates + 1) * steps * itemsize),))
+            raise UnsupportedError("what a recurrent layer keeps for backward depends on the library that runs it")
         case ops.Pool():
             if op.function == "max":
                 return SavedTensors((x.index,), (("indices", product(y.shape) * INDEX),))
@@ -161,6 +162,11 @@ def _elementwise(op: ops.Elementwise, node: Node, needs: set[int], itemsize: int
             return SavedTensors(tuple(value.index for value in node.inputs))
         case "factors":
             return SavedTensors(_other_factors(node, needs))
+        case "statistics" if op.function == "rms_norm":
+            normalised = (("normalised", product(y.shape) * itemsize),) if len(node.inputs) > 1 else ()
+            if x.index not in needs:
+                return SavedTensors((), normalised)
+            return SavedTensors((x.index,), (("statistics", STATISTIC * _statistics(op, node)), *normalised))
         case "statistics":
             return SavedTensors((x.index,), (("statistics", 2 * STATISTIC * _statistics(op, node)),))
         case "mask":

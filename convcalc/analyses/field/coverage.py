@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from math import prod
+from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
 from convcalc.analyses.boxes import union_of_boxes
-from convcalc.analyses.field.path_counts import bits
+from convcalc.analyses.field.path_counts import bits, places
 from convcalc.analyses.field.paths import paths
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.sizes import known
@@ -26,6 +28,8 @@ class Unit(NamedTuple):
 
     `reached` is how many positions of the input lead to it, out of `inside`; None where that depends on the data or
     on sizes that are not given. With `everything`, the reason why all of the input is seen besides, that is all.
+    `reads` are those positions as runs per axis, of any output: padding that wraps around or mirrors reads others than
+    the region's.
     """
 
     position: tuple[int, ...]
@@ -34,6 +38,15 @@ class Unit(NamedTuple):
     inside: int | None
     reached: int | None
     everything: str | None
+    reads: list[list[Span]] | None = None
+
+    @property
+    def wraps(self) -> bool:
+        """Whether it reads positions outside its region, as circular padding does."""
+        pairs = zip(self.reads or (), self.clipped, strict=False)
+        return not self.everything and any(
+            span is not None and any(first < span[0] or last > span[1] for first, last in runs) for runs, span in pairs
+        )
 
 
 def unit(graph: Graph, value: Value, source: int, receptive: Receptive, position: tuple[int, ...]) -> Unit:
@@ -63,7 +76,25 @@ def unit(graph: Graph, value: Value, source: int, receptive: Receptive, position
         inside *= size if axis is None else 0 if span is None else span[1] - span[0] + 1
     if receptive.everything:
         inside = prod(source_value.spatial)
-    return Unit(position, region, clipped, inside, _reached(graph, value, source, position), receptive.everything)
+    boxes = _boxes(graph, value, source, position)
+    if boxes is None:
+        return Unit(position, region, clipped, inside, None, receptive.everything)
+    masks = [reduce(or_, masks) for masks in zip(*boxes, strict=True)]
+    reads = [_runs(mask, span) for mask, span in zip(masks, region, strict=True)] if boxes else None
+    return Unit(position, region, clipped, inside, union_of_boxes(boxes), receptive.everything, reads)
+
+
+def _runs(mask: int, region: Span | None) -> list[Span]:
+    """The positions of a mask as runs, those that lie before position 0 of a region first."""
+    runs: list[Span] = []
+    for place in sorted(places(mask)):
+        if runs and runs[-1][1] == place - 1:
+            runs[-1] = (runs[-1][0], place)
+        else:
+            runs.append((place, place))
+    if region is not None and region[0] < 0 and len(runs) > 1 and runs[-1][0] > region[1]:
+        return [*runs[1:], runs[0]]
+    return runs
 
 
 def _clip(span: Span | None, size: int) -> Span | None:
@@ -72,7 +103,8 @@ def _clip(span: Span | None, size: int) -> Span | None:
     return max(span[0], 0), min(span[1], size - 1)
 
 
-def _reached(graph: Graph, value: Value, source: int, position: tuple[int, ...]) -> int | None:
+def _boxes(graph: Graph, value: Value, source: int, position: tuple[int, ...]) -> list[tuple[int, ...]] | None:
+    """What is reached as boxes, a bit mask per axis; None where it depends on the data."""
     try:
         terms = paths(graph, reached_only=True)[value.index]
     except UnsupportedError:
@@ -82,7 +114,7 @@ def _reached(graph: Graph, value: Value, source: int, position: tuple[int, ...])
         if which == source:
             rows = [axis.rows[0] if axis.along is None else axis.rows[position[axis.along - 2]] for axis in axes]
             boxes.append(tuple(map(bits, rows)))
-    return union_of_boxes(boxes)
+    return boxes
 
 
 class Whole(NamedTuple):

@@ -229,4 +229,5 @@ def _unit_json(unit: Unit) -> dict[str, Any]:
         "clipped": unit.clipped,
         "inside": unit.inside,
         "reached": unit.reached,
+        "reads": unit.reads,
     }

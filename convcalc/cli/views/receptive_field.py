@@ -157,11 +157,24 @@ def _spans(spans: Sequence[Span | None]) -> str:
     return " x ".join("all" if span is None else f"{span[0]}..{span[1]}" for span in spans)
 
 
+def _reads(unit: Unit) -> str:
+    """The positions that are read, per axis, as runs in the order of the field."""
+    axes = [", ".join(_run(*run) for run in runs) for runs in unit.reads or ()]
+    return axes[0] if len(axes) == 1 else " x ".join(f"({axis})" for axis in axes)
+
+
+def _run(first: int, last: int) -> str:
+    """0, 0, 1 or 0..2."""
+    return str(first) if first == last else f"{first}, {last}" if last == first + 1 else f"{first}..{last}"
+
+
 def _region(unit: Unit, of: str) -> str:
     where = ",".join(map(str, unit.position))
     text = f"output {where} sees {_spans(unit.region)}{of}"
     if unit.inside is None:
         return text + " (give the input's size with -i for its borders)"
+    if unit.wraps:
+        return f"{text}: it reads {_reads(unit)} of the input, {unit.reached:,} positions"
     if unit.inside == 0:
         return text + ": nothing but padding"
     if unit.clipped != unit.region:

@@ -21,6 +21,8 @@ def _one_input(name: str, *settings: str) -> Reader:
     def read(b: Builder, input: Value, *more: Any, inplace: bool = False, **named: Any) -> Value:
         arguments = dict(zip(settings, more, strict=False))
         arguments.update({key: value for key, value in named.items() if key in settings})
+        if any(isinstance(value, Value) for value in arguments.values()):
+            raise UnsupportedError(f"{name} with a tensor among its settings")
         return b.elementwise(name, input, **arguments)
 
     return read

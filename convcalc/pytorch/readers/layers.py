@@ -213,6 +213,14 @@ def layer_norm(
     return _norm(b, "layer_norm", input, (None, None), (weight, bias), axes, eps=eps)
 
 
+@reads("rms_norm")
+def rms_norm(
+    b: Builder, input: Value, normalized_shape: Sequence[int], weight: Value | None = None, eps: float | None = None
+) -> Value:
+    axes = tuple(range(len(input.shape) - len(normalized_shape), len(input.shape)))
+    return _norm(b, "rms_norm", input, (None, None), (weight, None), axes, eps=eps)
+
+
 def _norm(
     b: Builder,
     function: str,
@@ -223,7 +231,7 @@ def _norm(
     **settings: Any,
 ) -> Value:
     running = statistics[0] is not None and not axes
-    features = x.shape[axes[0] :] if function == "layer_norm" else (x.channels,)
+    features = x.shape[axes[0] :] if function in ("layer_norm", "rms_norm") else (x.channels,)
     for value in (*statistics, *learned):
         if value is not None and value.shape != features:
             raise ShapeError(f"{function} of {list(features)} features with parameters of {list(value.shape)}")
