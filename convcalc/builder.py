@@ -14,11 +14,11 @@ from convcalc.graph import Constraint, Graph, Node, Path, Scope, Value
 from convcalc.padding import Padding, torch_pools, transposed_windows, windows
 from convcalc.patterns import arrangement
 from convcalc.shapes import axis_in, divided, output_shape, show
-from convcalc.sizes import Shape, Size, Sizes, is_array, is_symbol, known, per_axis
+from convcalc.sizes import Shape, Size, Sizes, equal, is_array, is_symbol, known, per_axis
 from convcalc.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from convcalc.functions import Scalar
     from convcalc.ops import Op, Role
@@ -40,6 +40,7 @@ class Builder:
         self._scopes: dict[Path, Scope] = {}
         self._constraints: dict[str, Constraint] = {}
         self._notes: dict[str, None] = {}
+        self._lent: list[Node] | None = None
 
     # -- steps, scopes and rules -----------------------------------------------------------------------------
 
@@ -119,14 +120,41 @@ class Builder:
         return self.write(ops.Input(shape, name))
 
     def parameter(self, name: str, shape: Shape, role: Role = "weight") -> Value:
-        """Write a learned tensor."""
-        return self.write(ops.Parameter(shape=shape, name=name, role=role))
+        """Write a learned tensor, or take the next of those that are lent. Raises ShapeError where it does not fit."""
+        return self._stored(ops.Parameter(shape=shape, name=name, role=role))
 
     def constant(
         self, name: str, shape: Shape, value: float = 0.0, *, identity: bool = False, nonzeros: Size | None = None
     ) -> Value:
         """Write a buffer: bytes, never parameters."""
-        return self.write(ops.Constant(shape=shape, name=name, value=value, identity=identity, nonzeros=nonzeros))
+        return self._stored(ops.Constant(shape=shape, name=name, value=value, identity=identity, nonzeros=nonzeros))
+
+    @contextmanager
+    def lending(self, nodes: Sequence[Node]) -> Iterator[None]:
+        """Let what is written inside work with these learned tensors and buffers, one after another, not with new ones.
+
+        Raises ShapeError where not all of them are used.
+        """
+        self._lent = list(nodes)
+        try:
+            yield
+            if self._lent:
+                raise ShapeError(f"{len(self._lent)} of the shared weights are not used here")
+        finally:
+            self._lent = None
+
+    def _stored(self, op: ops.Parameter | ops.Constant) -> Value:
+        if self._lent is None:
+            return self.write(op)
+        lent = self._lent.pop(0) if self._lent else None
+        if lent is None or type(lent.op) is not type(op) or lent.op.name != op.name:
+            raise ShapeError(f"the shared weights have no {op.name} for this layer")
+        self.require(
+            len(lent.output.shape) == len(op.shape) and all(map(equal, lent.output.shape, op.shape)),
+            "the shared {name} is {have}, but this layer needs {need}",
+            name=op.name, have=show(lent.output.shape), need=show(op.shape),
+        )  # fmt: skip
+        return lent.output
 
     # -- layers with weights -----------------------------------------------------------------------------------
 

@@ -41,7 +41,8 @@ class Kind:
     formulas use for its arguments where they are others than the usual ones, `as_structure` arguments that formulas
     leave at their default. `any_shape` says that it takes a tensor of any shape and keeps it, `flattens` that no axis
     is left behind it, `takes_features` that its 1-D class takes features without an axis as well, `unlike_channels`
-    that its inputs may have different channels.
+    that its inputs may have different channels. `rank` is the number of spatial axes that the name it was looked up by
+    fixes (`Conv2d`: 2).
     """
 
     name: str
@@ -64,6 +65,7 @@ class Kind:
     flattens: bool = False
     takes_features: bool = False
     unlike_channels: bool = False
+    rank: int | None = None
 
     @property
     def help(self) -> str:
@@ -167,8 +169,9 @@ class Kind:
     def build(self, *shapes: Shape, builder: Builder | None = None, **arguments: Any) -> Graph:
         """Return the graph of this kind alone on inputs (batch, channels, *spatial) of these shapes.
 
-        Raises SpecError and ShapeError as `write` does.
+        One sample of a kind with a `rank` may come without its batch. Raises SpecError and ShapeError as `write` does.
         """
+        shapes = tuple(map(self._with_batch, shapes))
         b = builder or Builder()
         names = [f"input_{i}" for i in range(len(shapes))] if self.variadic else self.inputs
         values = [b.input(shape, name) for shape, name in zip(shapes, names, strict=False)]
@@ -177,6 +180,19 @@ class Kind:
         with b.scope("0", kind=self.name, text=self.name):
             outputs = self.write(b, *values, **arguments)
         return b.graph(*outputs)
+
+    def _with_batch(self, shape: Shape) -> Shape:
+        """A shape with its batch; raises ShapeError for another number of axes than the name of the kind fixes."""
+        if not isinstance(shape, tuple):
+            raise SpecError(f"an input's shape is a tuple of sizes, such as (1, 3, 224, 224), not {shape!r}")
+        if self.rank is None or self.takes_features:
+            return shape
+        if len(shape) == self.rank + 1:
+            return (1, *shape)
+        if len(shape) != self.rank + 2:
+            fits = f"{self.rank + 1} or {self.rank + 2} sizes"
+            raise ShapeError(f"{self.name} with {self.rank} spatial axes takes {fits}, not {len(shape)}")
+        return shape
 
     def check(self, arguments: dict[str, Any]) -> None:
         """Raise SpecError for an argument that is unknown, missing, or of the wrong sort."""

@@ -22,7 +22,10 @@ class Tensor(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """One layer as written: its kind, the rank its name fixes, its arguments, and how (and where) it is wired."""
+    """One layer as written: its kind, the rank its name fixes, its arguments, and how (and where) it is wired.
+
+    `same` names the layer whose weights it works with.
+    """
 
     kind: Kind
     rank: int | None
@@ -34,6 +37,7 @@ class Layer(NamedTuple):
     repeat: int = 1
     times: int = 1
     wired: Spot | None = None
+    same: str = ""
 
 
 class Block(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import replace
+from functools import cache
 from typing import Final
 
 from convcalc.errors import SpecError, nearest
@@ -122,12 +123,17 @@ def find(word: str) -> tuple[Kind, int | None]:
             if rank is not None and kind.ranks and rank not in kind.ranks:
                 listed = ", ".join(f"{kind.torch or kind.name}{r}d" for r in kind.ranks)
                 raise SpecError(f"there is no {word}: torch has {listed}")
-            return kind, rank
+            return (kind if rank is None else _with_rank(kind.name, rank)), rank
     if parts := network(word):
         raise SpecError(f"{word} is a whole network: it is made of {', '.join(parts)}")
     *_, (base, _) = ranked(word)
     close = nearest(canonical(base), [*HOME, *_OTHER, *map(plain, NETWORKS)], several=True)
     raise SpecError(f"there is no kind {word!r}{close} (`convcalc kinds` lists them)")
+
+
+@cache
+def _with_rank(name: str, rank: int) -> Kind:
+    return replace(KINDS[name], rank=rank)
 
 
 def _place(name: str) -> tuple[str, str] | None:

@@ -9,6 +9,7 @@ from convcalc.errors import SpecError, nearest
 from convcalc.graph import Graph
 from convcalc.ops import Conv
 from convcalc.profiling.fields import column
+from convcalc.profiling.machine import cores
 from convcalc.units import ITEMSIZES, plural
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ class Plan:
     """What one child is to do: rows one by one, or groups of rows whose blocks take turns.
 
     `seconds` bounds all of the measuring. `cold` asks for weights out of cache as well, `peaks` for the machine's roofs
-    under these setups first, measured again with `refresh`.
+    under these setups first, measured again with `refresh`. `cores` are counted here, by the parent: a child whose
+    threads are bound sees only those of its own.
     """
 
     device: str
@@ -126,6 +128,7 @@ class Plan:
     refresh: bool = False
     allocator: str = "keep"
     keep_denormals: bool = False
+    cores: int = field(default_factory=cores)
 
 
 def packable(op: Op) -> bool:

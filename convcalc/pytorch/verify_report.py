@@ -83,10 +83,11 @@ def verify(subjects: Sequence[Subject]) -> VerifyReport:
 
 
 def _layers(block: BlockReport) -> list[VerifiedLayer]:
-    layers, parts = [], [_part(row, block.subject) for row in block.rows]
+    layers, parts = [], _parts(block)
     for row, part in zip(block.rows, parts, strict=True):
         call = observe(part.module, [value.shape for value in row.segment.inputs], part.run_as, part.worded)
-        verdicts = compare([value.shape for value in row.outputs], row.params.total, row.segment.nodes, call)
+        nodes = (*row.segment.borrowed, *row.segment.nodes)
+        verdicts = compare([value.shape for value in row.outputs], params(nodes).total, nodes, call)
         layers.append(VerifiedLayer(row.name, row.segment.scope.text, call.run_as, verdicts))
     if len(layers) > 1:
         graph = block.subject.graph
@@ -104,6 +105,29 @@ class _Part(NamedTuple):
     module: nn.Module
     run_as: str
     worded: frozenset[int] = frozenset()
+
+
+def _parts(block: BlockReport) -> list[_Part]:
+    """Each layer's module; one that works with another's weights has its parameters."""
+    parts: list[_Part] = []
+    owners: dict[str, nn.Module] = {}
+    for row in block.rows:
+        part = _part(row, block.subject)
+        layer = block.subject.block.layers[int(row.segment.scope.path[0])]
+        if layer.same:
+            _share(part.module, owners[layer.same])
+        if layer.called:
+            owners[layer.called] = part.module
+        parts.append(part)
+    return parts
+
+
+def _share(module: nn.Module, owner: nn.Module) -> None:
+    """Let a module work with the parameters of another of its kind."""
+    names = [name for name, _ in module.named_parameters()]
+    for name, parameter in zip(names, list(owner.parameters()), strict=True):
+        path, _, last = name.rpartition(".")
+        setattr(module.get_submodule(path), last, parameter)
 
 
 def _part(row: CountedRow, subject: Subject) -> _Part:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError, nearest
-from convcalc.ops import RANK_OF_MODE
+from convcalc.ops import RANK_OF_MODE, STORED
 from convcalc.shapes import show
 from convcalc.sizes import UNKNOWN, PerAxis, Shape, known
 from convcalc.spec.tensors import batched, laid_out, looks_channels_last
@@ -17,9 +17,12 @@ from convcalc.units import plural
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from convcalc.graph import Graph, Value
+    from convcalc.graph import Graph, Node, Value
     from convcalc.registry import Kind
     from convcalc.subject import Block, Layer
+
+
+CHANNELS_LAST = "the last size looks like channels: --input-layout hwc reads it so"
 
 
 def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> Subject:
@@ -30,6 +33,7 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     """
     if not block.layers:
         return Subject(Builder().graph(), block, "no layer of this text is known", block.hint)
+    block = block._replace(layers=_sharing(block.layers))
     if not block.inputs and needs_input:
         raise SpecError("the input's size is missing: give it with -i, such as -i 3x224x224 (or an `input` line)")
     rank, decided_by = _rank(block.layers)
@@ -46,22 +50,26 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
         else:
             shape, reading = batched(given, input_rank, decided_by, layout)
         if first.rows:
-            reading = f"features for each of {shape[0]} {first.rows}"
+            reading = f"{show(shape[1:])} features for each of {shape[0]} {first.rows}"
         name = given.name or ("input" if place == 0 else f"input_{place}")
         if name in values:
             raise SpecError(f"two inputs are called {name!r}", given.spot)
         values[name] = (b.input(shape, name),)
-        readings.append(f"input {show(shape[1:])} {reading}")
+        readings.append(f"input {reading}")
     if not block.inputs:
         values["input"] = (b.input(_unknown(block.layers[0], rank), "input"),)
         readings.append(f"no input size given: {'2-D' if rank is None else f'{rank}-D'}, sizes print as ?")
     values_read = _ordered(block.layers, block.inputs, [value[0] for value in values.values()])
     values["input"] = values_read
-    outputs, names = _write(b, block.layers, values, values_read)
+    channels_last = layout == "chw" and any(looks_channels_last(given) for given in block.inputs)
+    try:
+        outputs, names = _write(b, block.layers, values, values_read)
+    except (ShapeError, SpecError) as error:
+        raise type(error)(f"{error}; {CHANNELS_LAST}" if channels_last else str(error), error.spot) from None
     graph = b.graph(*outputs)
     hints = [block.hint, *graph.notes]
-    if layout == "chw" and any(looks_channels_last(given) for given in block.inputs):
-        hints.append("the last size looks like channels: --input-layout hwc reads it so")
+    if channels_last:
+        hints.append(CHANNELS_LAST)
     parts = {index: name.rpartition(".")[2] for index, name in names.items()}
     return Subject(graph, block, "; ".join(readings), "; ".join(filter(None, hints)), parts)
 
@@ -141,18 +149,22 @@ def _write(
 ) -> tuple[tuple[Value, ...], dict[int, str]]:
     makers: dict[int, str] = {}
     names: dict[int, str] = {}
+    weights: dict[str, tuple[Node, ...]] = {}
     for number, layer in enumerate(layers):
+        lent = weights.get(layer.same, ())
+        start = len(b.nodes)
         inputs = _inputs(layer, values, last, names)
         from_text = _made_by(inputs, makers)
         with b.scope(str(number), kind=layer.kind.name, text=layer.text, times=layer.times):
             for turn in range(layer.repeat):
                 with _located(layer, number, inputs, from_text if turn == 0 else f"copy {turn} of {layer.repeat}"):
                     _check_rank(layer, inputs)
-                    if layer.repeat == 1:
-                        last = layer.kind.write(b, *inputs, **layer.arguments)
-                    else:
-                        with b.scope(str(turn), kind=layer.kind.name):
+                    with b.lending(lent) if layer.same else nullcontext():
+                        if layer.repeat == 1:
                             last = layer.kind.write(b, *inputs, **layer.arguments)
+                        else:
+                            with b.scope(str(turn), kind=layer.kind.name):
+                                last = layer.kind.write(b, *inputs, **layer.arguments)
                 inputs = last
         for value in last:
             makers[value.index] = f"layer {number} ({layer.text})"
@@ -160,6 +172,8 @@ def _write(
             if layer.called in values:
                 raise SpecError(f"two layers are called {layer.called!r}", layer.wired)
             values[layer.called] = last
+            stored = (node for node in b.nodes[start:] if isinstance(node.op, STORED))
+            weights[layer.called] = lent or tuple(stored)
         if len(last) == len(layer.kind.outputs):
             for name, value in zip(layer.kind.outputs, last, strict=True):
                 called = layer.called or str(number)
@@ -167,6 +181,35 @@ def _write(
                 if layer.called:
                     values[f"{called}.{name}"] = (value,)
     return last, names
+
+
+def _sharing(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    """The layers, those that share weights with the settings of their owner where they leave them out.
+
+    Raises SpecError for a name that is none, and for an owner of another kind or of several copies.
+    """
+    owners: dict[str, Layer] = {}
+    resolved = []
+    for layer in layers:
+        spot = layer.wired or layer.spot
+        if layer.same and layer.same not in owners:
+            listed = f" (there are {', '.join(owners)})" if owners else ": name it with as="
+            message = f"no layer before this one is called {layer.same!r}{nearest(layer.same, owners)}{listed}"
+            raise SpecError(message, spot)
+        settled = layer
+        if layer.same:
+            owner = owners[layer.same]
+            if owner.kind.name != layer.kind.name:
+                raise SpecError(f"same={layer.same}: that is {owner.kind.name}, this is {layer.kind.name}", spot)
+            if owner.repeat > 1:
+                raise SpecError(
+                    f"same={layer.same}: that layer stands there {owner.repeat} times, with weights each", spot
+                )
+            settled = layer._replace(arguments={**owner.arguments, **layer.arguments})
+        if layer.called:
+            owners[layer.called] = settled
+        resolved.append(settled)
+    return tuple(resolved)
 
 
 def _check_rank(layer: Layer, inputs: tuple[Value, ...]) -> None:
@@ -237,6 +280,8 @@ def _located(layer: Layer, number: int, inputs: tuple[Value, ...], made_by: str)
 def deployed(subject: Subject) -> Graph | None:
     """Return the graph with norms and branches folded, or None where no layer can be folded (or all are)."""
     layers = tuple(_deployed(layer) for layer in subject.block.layers)
+    if any(layer.same for layer in layers):  # weights that are folded are no longer those of the other layer
+        return None
     if layers == subject.block.layers:
         return None
     return assemble(subject.block._replace(layers=layers), needs_input=False).graph

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SHORT = {
     "k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation", "g": "groups", "c": "out_channels",
 }  # fmt: skip
-RESERVED = ("repeat", "times", "as", "from", "name", "input", "last")
+RESERVED = ("repeat", "times", "same", "as", "from", "name", "input", "last")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _ASSIGNED = re.compile(r"(self\.)?[A-Za-z_][\w.]*")
 
@@ -172,6 +172,10 @@ def _with_setting(items: list[Layer | InputLine], token: Token) -> Layer:
             if layer.called:
                 raise SpecError(f"this layer is already called {layer.called!r}", spot)
             return after._replace(called=text, wired=layer.wired or spot)
+        case "same":
+            if layer.same:
+                raise SpecError(f"this layer has the weights of {layer.same!r} already", spot)
+            return after._replace(same=text, wired=layer.wired or spot)
         case "from":
             if layer.sources:
                 raise SpecError("from is given twice: join the names with a comma, from=a,b", spot)

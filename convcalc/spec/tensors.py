@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError
 from convcalc.limits import MAX_SIZE
+from convcalc.shapes import show
 from convcalc.subject import Tensor
 
 if TYPE_CHECKING:
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 DTYPES = ("float32", "float16", "bfloat16", "float64", "int64", "int32", "bool")
 _SYMBOLIC = re.compile(r"[A-Z][A-Za-z0-9_]*|\d+:\d+(:\w+)?|\?")
+
+
+LEAST_IMAGE = 8
+"""Sizes from here on may be those of an image."""
 
 
 def tensor(text: str, spot: Spot | None = None) -> Tensor:
@@ -61,9 +66,9 @@ def laid_out(given: Tensor, axes: tuple[str, ...], decided_by: str) -> tuple[Sha
     sizes, place = given.sizes, axes.index("N")
     sample = tuple(axis for axis in axes if axis != "N")
     if len(sizes) == len(axes):
-        return sizes, f"read as {'x'.join(axes)}, a batch of {sizes[place]}"
+        return sizes, f"{show(sizes)} read as {'x'.join(axes)}, a batch of {sizes[place]}"
     if len(sizes) == len(sample):
-        return (*sizes[:place], 1, *sizes[place:]), f"read as {'x'.join(sample)}, one sample"
+        return (*sizes[:place], 1, *sizes[place:]), f"{show(sizes)} read as {'x'.join(sample)}, one sample"
     short, full = "x".join(sample), "x".join(axes)
     raise ShapeError(f"{decided_by} takes {short} or {full}, but {given.text} has {len(sizes)} sizes", given.spot)
 
@@ -82,22 +87,21 @@ def batched(given: Tensor, rank: int | None, decided_by: str, layout: str) -> tu
         decided_by = ""
     full_rank, names = rank + 1, ("N", "C" if rank else "F", *{0: "", 1: "L", 2: "HW", 3: "DHW"}[rank])
     if rank == 0 and count > 2:
-        return sizes, f"read as a batch of {sizes[0]}, features last"
+        return sizes, f"{show(sizes[1:])} read as a batch of {sizes[0]}, features last"
     if count not in (full_rank, full_rank + 1):
         short, full = "x".join(names[1:]), "x".join(names)
         raise ShapeError(f"{decided_by} takes {short} or {full}, but {given.text} has {count} sizes", given.spot)
     shape = sizes if count == full_rank + 1 else (1, *sizes)
     if layout == "hwc" and rank:
         shape = (shape[0], shape[-1], *shape[1:-1])
-    order = "x".join(names if count == full_rank + 1 else names[1:])
-    if layout == "hwc" and rank:
-        order = ("Nx" if count == full_rank + 1 else "") + "x".join((*names[2:], "C"))
-    batch = f"a batch of {shape[0]}" if count == full_rank + 1 else "one sample"
-    return shape, f"read as {order}, {batch}"
+    letters = names[1:] if layout == "chw" or not rank else (*names[2:], "C")
+    if count == full_rank:
+        return shape, f"{show(sizes)} read as {'x'.join(letters)}, one sample"
+    return shape, f"{show(sizes)} read as {'x'.join(('N', *letters))}, a batch of {shape[0]}"
 
 
 def looks_channels_last(given: Tensor) -> bool:
-    """Whether the sizes end like an image's channels and do not begin like them."""
+    """Whether the sizes end like an image's channels, after two that are those of an image (no gate, no small map)."""
     if len(given.sizes) != 3 or not all(isinstance(size, int) for size in given.sizes):
         return False
-    return given.sizes[-1] in (1, 3, 4) and given.sizes[0] not in (1, 3, 4)
+    return given.sizes[-1] in (1, 3, 4) and min(given.sizes[:2]) >= LEAST_IMAGE

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convcalc import ops
+from convcalc.equations import linear_equation
 from convcalc.sizes import Size, is_one, product
 
 if TYPE_CHECKING:
@@ -48,8 +49,21 @@ def storages(graph: Graph, *, training: bool = False) -> dict[int, int]:
     roots: dict[int, int] = {}
     for node in graph.nodes:
         index = node.output.index
-        roots[index] = roots[node.inputs[0].index] if _view(node, training=training) else index
+        laid_over = _view(node, training=training) or _is_linear_bias(node, graph)
+        roots[index] = roots[node.inputs[0].index] if laid_over else index
     return roots
+
+
+def _is_linear_bias(node: Node, graph: Graph) -> bool:
+    """Whether a step adds the bias of a linear layer, which torch does in the product's own memory (addmm)."""
+    if not isinstance(node.op, ops.Elementwise) or node.op.function != "add_bias" or len(node.inputs) < 2:
+        return False
+    product_node, bias = (graph.nodes[value.index] for value in node.inputs[:2])
+    return (
+        isinstance(product_node.op, ops.Einsum)
+        and isinstance(bias.op, ops.Parameter)
+        and product_node.op.equation == linear_equation(len(product_node.inputs[0].shape))
+    )
 
 
 def _view(node: Node, *, training: bool) -> bool:

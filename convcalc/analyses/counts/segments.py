@@ -6,16 +6,20 @@ from typing import NamedTuple
 
 from convcalc.builder import Builder
 from convcalc.graph import Graph, Node, Path, Scope, Value
-from convcalc.ops import Input
+from convcalc.ops import STORED, Input
 
 
 class Segment(NamedTuple):
-    """One layer: its steps, the values it reads from outside and those read outside it (or given by the graph)."""
+    """One layer: its steps, the values it reads from outside and those read outside it (or given by the graph).
+
+    `borrowed` are learned tensors and buffers of other layers that it works with: no inputs, and no outputs of theirs.
+    """
 
     scope: Scope
     nodes: tuple[Node, ...]
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
+    borrowed: tuple[Node, ...] = ()
 
     @property
     def name(self) -> str:
@@ -43,16 +47,19 @@ def segments(graph: Graph, depth: int = 1) -> list[Segment]:
         if not nodes:
             continue
         inside = {node.output.index for node in nodes}
-        inputs = {v.index: v for node in nodes for v in node.inputs if v.index not in inside}
+        outside = {v.index: v for node in nodes for v in node.inputs if v.index not in inside}
+        borrowed = tuple(graph.nodes[index] for index in outside if isinstance(graph.nodes[index].op, STORED))
+        inputs = {index: v for index, v in outside.items() if not isinstance(graph.nodes[index].op, STORED)}
         outputs = tuple(
             node.output
             for node in nodes
             if node.output.index in results
-            or any(path != reader.scope[:depth] for reader in readers.get(node.output.index, ()))
+            or not isinstance(node.op, STORED)
+            and any(path != reader.scope[:depth] for reader in readers.get(node.output.index, ()))
         )
         if not outputs:
             outputs = (nodes[-1].output,)
-        parts.append(Segment(scopes.get(path, Scope(path)), tuple(nodes), tuple(inputs.values()), outputs))
+        parts.append(Segment(scopes.get(path, Scope(path)), tuple(nodes), tuple(inputs.values()), outputs, borrowed))
     return parts
 
 
@@ -60,7 +67,10 @@ def standalone(segment: Segment) -> Graph:
     """Return a segment as a graph of its own: what it reads from outside becomes its inputs, weights stay weights."""
     b = Builder()
     values: dict[int, Value] = {}
-    inside = {node.output.index for node in segment.nodes}
+    for node in segment.borrowed:
+        with b.inside(segment.nodes[0].scope):
+            values[node.output.index] = b.write(node.op)
+    inside = {node.output.index for node in (*segment.nodes, *segment.borrowed)}
     for node in segment.nodes:
         for value in node.inputs:
             if value.index not in inside and value.index not in values:

@@ -21,7 +21,6 @@ from convcalc.profiling.child.peaks import send_peaks
 from convcalc.profiling.child.prepare import Prepared, prepare, subnormals
 from convcalc.profiling.environment import recorded
 from convcalc.profiling.fields import to_json
-from convcalc.profiling.machine import cores
 from convcalc.profiling.observation import NOT_ASKED, Kernel, Observation
 from convcalc.profiling.plan import Job
 from convcalc.profiling.sampling import Block, clock_cost, interleaved, measure
@@ -68,7 +67,7 @@ def _machine(device: torch.device, plan: Plan, backend: Backend) -> dict[str, An
         "name": describe(device),
         **versions(device),
         "threads": plan.threads,
-        "cores": cores(),
+        "cores": plan.cores,
         "environment": recorded(dict(os.environ)),
         **noise.conditions(),
         **backend.state(),
