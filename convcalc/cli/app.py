@@ -46,6 +46,7 @@ COMMANDS: Final[dict[str, str]] = {
     "verify": "Our numbers beside torch's own and fvcore's.",
     "kinds": "Every kind of layer, or one kind's arguments, defaults and source.",
     "explain": "What a kind is, its graph, and its formulas derived from its recipe.",
+    "convert": "A network of darknet, benchdnn, MIOpenDriver or timm in convcalc's words.",
     "examples": "The spec files that come with convcalc.",
     "completion": "A completion script for your shell.",
 }

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import ast
+import operator
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from convcalc.arguments import LARGEST
 from convcalc.errors import SpecError, Spot, UnsupportedError
 from convcalc.sizes import PerAxis
 from convcalc.spec.values import WORDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from convcalc.arguments import Argument
 
+HANDS_ON = frozenset({
+    "to", "cuda", "cpu", "eval", "train", "half", "float", "double", "bfloat16", "requires_grad_", "share_memory",
+})  # fmt: skip
+"""Methods of a module that return the module."""
+_OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
+    ast.Div: operator.truediv, ast.Mod: operator.mod,
+}  # fmt: skip
+"""Arithmetic that is worked out; powers are not, whose results have no bound."""
 _DIGITS = re.compile(r"(?<![\d.])\d{19,}")
 
 
@@ -56,6 +69,9 @@ def parse_call(text: str, spot: Spot) -> Call:
 
 
 def _call(tree: ast.Call, text: str, spot: Spot) -> Call:
+    method = tree.func
+    if isinstance(method, ast.Attribute) and isinstance(method.value, ast.Call) and method.attr in HANDS_ON:
+        return _call(method.value, text, spot)
     name = _dotted(tree.func)
     if name is None:
         raise SpecError("a layer's name is a word such as Conv2d or nn.Conv2d", spot)
@@ -105,12 +121,37 @@ def _value(node: ast.expr, text: str, spot: Spot) -> Any:
             return tuple(_value(part, text, spot) for part in parts)
         case ast.Name(id=name):
             return Name(name)
-        case ast.Call() if _dotted(node.func):
+        case ast.BinOp() | ast.UnaryOp():
+            return _number(node, text, spot)
+        case ast.Call() if _dotted(node.func) or isinstance(node.func, ast.Attribute):
             return _call(node, text, spot)
         case _:
             piece = ast.get_source_segment(text, node) or "this"
             message = f"{piece!r} is code: only numbers, words, tuples and names are read here"
             raise SpecError(message, _spot(node, text, spot))
+
+
+def _number(node: ast.expr, text: str, spot: Spot) -> int | float:
+    """The result of arithmetic on numbers: + - * / // %. Raises SpecError for anything else, and past any tensor."""
+    where = _spot(node, text, spot)
+    piece = ast.get_source_segment(text, node) or "this"
+    match node:
+        case ast.Constant(value=value) if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_number(operand, text, spot)
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return _number(operand, text, spot)
+        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _OPERATIONS:
+            try:
+                result: int | float = _OPERATIONS[type(sign)](_number(left, text, spot), _number(right, text, spot))
+            except (ZeroDivisionError, OverflowError):
+                raise SpecError(f"{piece!r} is no number", where) from None
+            if abs(result) >= LARGEST:
+                raise SpecError(f"{piece!r} is past any tensor", where)
+            return result
+        case _:
+            raise SpecError(f"{piece!r} is code: only numbers, words, tuples and names are read here", where)
 
 
 def convert(argument: Argument, value: Any, spot: Spot) -> Any:

@@ -11,6 +11,7 @@ from convcalc.kinds import find
 from convcalc.kinds.foreign import bare, translated
 from convcalc.limits import MAX_COPIES
 from convcalc.spec.calls import Call, convert, parse_call
+from convcalc.spec.learned import first_axis, parameters
 from convcalc.spec.values import checked, from_word
 from convcalc.subject import Layer
 
@@ -26,6 +27,10 @@ SHORT = {
 RESERVED = ("repeat", "times", "same", "as", "from", "name", "input", "last")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _ASSIGNED = re.compile(r"(self\.)?[A-Za-z_][\w.]*")
+
+
+WRAPPERS = ("spectral_norm", "weight_norm", "orthogonal", "DataParallel", "DistributedDataParallel")
+"""What takes a module and returns it, with other weights or on other devices."""
 
 
 class InputLine(NamedTuple):
@@ -50,7 +55,7 @@ def layers(tokens: Iterable[Token]) -> list[Layer | InputLine]:
         elif token.is_call:
             call = parse_call(token.text, token.spot)
             items += _from_call(call)
-            sealed = call.name if call.name == "Sequential" else ""
+            sealed = call.name if call.name.rpartition(".")[2] in ("Sequential", *WRAPPERS) else ""
         elif "=" in token.text:
             if sealed:
                 raise SpecError(f"a {sealed} takes no settings: write them on the layers inside it", token.spot)
@@ -68,6 +73,8 @@ def _unassigned(tokens: list[Token]) -> list[Token]:
         text = token.text.rstrip(",") if token.text.rstrip(",").endswith(")") else token.text
         if text == "=" and out and _ASSIGNED.fullmatch(out[-1].text):
             out.pop()
+            if out and out[-1].text.endswith(":") and _ASSIGNED.fullmatch(out[-1].text[:-1]):  # a type annotation
+                out.pop()
             continue
         joined = re.match(r"(self\.[\w.]+)=(?=[\w.]+\()", text)
         if joined:
@@ -103,11 +110,13 @@ def _from_call(call: Call) -> list[Layer | InputLine]:
         if call.keywords:
             raise SpecError("Sequential takes layers only", call.spot)
         nested: list[Layer | InputLine] = []
-        for part in call.positional:
+        for part in _unpacked(call):
             if not isinstance(part, Call):
                 raise SpecError("Sequential takes layers only", call.spot)
             nested += _from_call(part)
         return nested
+    if call.name.rpartition(".")[2] in WRAPPERS:
+        return _wrapped(call)
     with _under(call.spot):
         if line := translated(call.name, call.positional, call.keywords):
             raise SpecError(line)
@@ -132,6 +141,37 @@ def _from_call(call: Call) -> list[Layer | InputLine]:
         name: checked(known[name], convert(known[name], value, spot), spot) for name, (value, spot) in given.items()
     }
     return [Layer(kind, rank, call.text, call.spot, arguments)]
+
+
+def _unpacked(call: Call) -> tuple[Any, ...]:
+    """What a Sequential holds: its arguments, or those of the OrderedDict of names and layers it is given."""
+    parts = call.positional
+    inner = parts[0] if len(parts) == 1 else None
+    if isinstance(inner, Call) and inner.name.rpartition(".")[2] == "OrderedDict" and len(inner.positional) == 1:
+        pairs = inner.positional[0]
+        if isinstance(pairs, tuple) and all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
+            return tuple(layer for _, layer in pairs)
+    return parts
+
+
+def _wrapped(call: Call) -> list[Layer | InputLine]:
+    """A layer in spectral_norm(...), weight_norm(...) or the like: weight_norm learns a number per output channel."""
+    wrapper = call.name.rpartition(".")[2]
+    if not call.positional or not isinstance(call.positional[0], Call):
+        raise SpecError(f"{wrapper} takes a layer, such as {wrapper}(Conv2d(3, 8, 3))", call.spot)
+    inner = _from_call(call.positional[0])
+    if wrapper != "weight_norm":
+        return inner
+    settings = dict(zip(("name", "dim"), call.positional[1:], strict=False)) | call.keywords
+    layer = inner[-1]
+    count = first_axis(layer, settings.get("name", "weight")) if isinstance(layer, Layer) and len(inner) == 1 else None
+    if settings.get("dim", 0) is None:
+        count = 1
+    elif settings.get("dim", 0) != 0 or count is None:
+        raise SpecError(
+            "how many numbers this weight_norm learns does not show: it is read along the first axis", call.spot
+        )
+    return [*inner, parameters("weight_norm", call.spot, (count,))]
 
 
 def _argument_name(kind: Kind, key: str, spot: Spot) -> str:

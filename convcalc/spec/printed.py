@@ -6,20 +6,21 @@ Only torch.nn's own class names are layers: `SE(16)` or `Bottleneck(64, 16)` is 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from convcalc.errors import ConvcalcError, SpecError, UnsupportedError
 from convcalc.kinds import find
 from convcalc.registry import Kind
 from convcalc.spec.assemble import assemble
 from convcalc.spec.layers import InputLine, layers
+from convcalc.spec.learned import PARAMETER, first_axis, parameters
 from convcalc.spec.lexer import Token, normal, tokens
 from convcalc.spec.torch_repr import Printed, PrintedText, parse_printed, unquoted
 from convcalc.subject import Block, Layer
 from convcalc.units import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from convcalc.builder import Builder
     from convcalc.errors import Spot
@@ -61,8 +62,6 @@ WRITTEN_AS: Final = {"NonDynamicallyQuantizableLinear": "Linear"}
 """Classes that print as another and are one."""
 PARAMETRIZATIONS: Final = {"_WeightNorm": True, "_SpectralNorm": False, "_Orthogonal": False}
 """Torch's parametrizations, and whether they learn one more number for each slice of the weight's first axis."""
-FIRST_AXIS: Final = {"conv_transpose": "in_channels", "embedding": "num_embeddings", "linear": "out_features"}
-"""The argument that says how long the first axis of a weight is, where it is not out_channels."""
 _PARAMETRIZED = re.compile(r"Parametrized([A-Z]\w*)")
 _CALL = re.compile(r"\b(?:[a-z]\w*\.)*([A-Z]\w*) ?\(")
 _ARROW = re.compile(r"(\d+) -> (\d+)")
@@ -77,18 +76,9 @@ ALSO_TORCH: Final = frozenset({
 """More classes of torch.nn: a rank in the name of a kind that walks no axes, and other names of a kind."""
 
 
-def _parameter(b: Builder, x: Value, *, shape: tuple[int, ...]) -> Value:
-    """A learned tensor that a module holds beside its layers."""
-    b.parameter("weight", shape)
-    return b.elementwise("identity", x)
-
-
 def _pass_on(b: Builder, x: Value) -> Value:
     """A module without weights, where only weights are asked for."""
     return b.elementwise("identity", x)
-
-
-PARAMETER: Final = Kind(name="parameter", recipe=_parameter, source="torch.nn.Parameter", channels="", any_shape=True)
 
 
 class PrintedModel(NamedTuple):
@@ -108,10 +98,13 @@ class PrintedModel(NamedTuple):
         """Return what stands in a Sequential, one layer after another, as often as each stands there."""
         return [*self.head, *(layer._replace(repeat=layer.times, times=1) for layer in self.layers)]
 
-    def by_themselves(self) -> list[Block]:
-        """Return every layer as a block of its own, those without weights as what hands its input on."""
-        stacks: list[tuple[Layer, ...]] = [(_alone(layer),) for layer in self.layers]
-        return [Block((), stack, self.hidden, self.notes, self.hint) for stack in stacks or [()]]
+
+def by_themselves(
+    stack: Sequence[Layer], hidden: tuple[str, ...], notes: tuple[str, ...] = (), hint: str = ""
+) -> list[Block]:
+    """Return every layer as a block of its own, those without weights as what hands its input on."""
+    stacks: list[tuple[Layer, ...]] = [(_alone(layer),) for layer in stack]
+    return [Block((), layers_of, hidden, notes, hint) for layers_of in stacks or [()]]
 
 
 def printed_model(text: str, origin: str, *, weights_only: bool) -> PrintedModel:
@@ -237,7 +230,9 @@ class _Reader:
         text = f"{name}: {module.text}" if name else module.text
         if kind_name in CONTAINERS | {"Parameter"} or _LEARNED.search(module.arguments):
             shapes = _LEARNED.findall(module.arguments)
-            return [_parameters(text, module, tuple(map(int, shape.split("x"))) if shape else ()) for shape in shapes]
+            return [
+                parameters(text, module.spot, tuple(map(int, shape.split("x"))) if shape else ()) for shape in shapes
+            ]
         arguments = _modern(kind_name, module.arguments)
         if kind_name == "FrozenBatchNorm2d" and not self.weights_only:
             kind_name, arguments = "BatchNorm2d", f"{arguments}, affine=False"
@@ -269,23 +264,11 @@ class _Reader:
         """Yield what the parametrizations of a module learn beside its own numbers."""
         for tensor in lists.parts:
             for part in tensor.parts:
-                count = _first_axis(owner[0], tensor.name) if owner else None
+                count = first_axis(owner[0], tensor.name) if owner else None
                 if part.kind not in PARAMETRIZATIONS or (PARAMETRIZATIONS[part.kind] and count is None):
                     self._hide(f"{name}.{lists.name}.{tensor.name}.{part.name}".lstrip("."), part)
                 elif PARAMETRIZATIONS[part.kind]:
-                    yield _parameters(f"{name}.{tensor.name}: {part.kind}()".lstrip("."), part, (count,))
-
-
-def _parameters(text: str, module: Printed, shape: tuple[Any, ...]) -> Layer:
-    return Layer(PARAMETER, None, text, module.spot, {"shape": shape})
-
-
-def _first_axis(layer: Layer, tensor: str) -> int | None:
-    """How long the first axis of a module's weight or bias is; None where a print does not say."""
-    axis = FIRST_AXIS.get(layer.kind.name, "out_channels") if tensor == "weight" else "out_channels"
-    axis = "out_features" if tensor == "bias" and "out_features" in layer.arguments else axis
-    count = layer.arguments.get(axis) if tensor in ("weight", "bias") else None
-    return count if isinstance(count, int) else None
+                    yield parameters(f"{name}.{tensor.name}: {part.kind}()".lstrip("."), part.spot, (count,))
 
 
 def _modern(kind_name: str, arguments: str) -> str:

@@ -12,7 +12,7 @@ from convcalc.spec.lexer import normal
 Numbers: TypeAlias = list[tuple[int, ...]]
 """One value, or one per axis, of each layer."""
 _RATE = re.compile(r"\d+(x\d+)*")
-_RATES = re.compile(r"[\dx,\s]+")
+_RATES = re.compile(r"[\[(]*[\dx,\s]+[\])]*")
 
 
 def looks_like_rates(text: str) -> bool:
@@ -27,7 +27,7 @@ def parse_rates(rates: str, kernels: str) -> tuple[Numbers, Numbers]:
 
 def _numbers(text: str, what: str) -> Numbers:
     numbers = []
-    for part in re.split(r"\s*,\s*|\s+", text.strip()):
+    for part in re.split(r"[,\s]+", text.strip(" ,[]()")):
         if not _RATE.fullmatch(part) or any(len(number) > 9 for number in part.split("x")):
             raise SpecError(f"{what} is a whole number below a billion, not {part!r} (per axis: 1x2)")
         numbers.append(tuple(map(int, part.split("x"))))

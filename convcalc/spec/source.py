@@ -10,13 +10,15 @@ from convcalc.errors import SpecError, nearest
 from convcalc.limits import MAX_FILE_BYTES, MAX_WORDS
 from convcalc.spec.layers import InputLine, layers
 from convcalc.spec.lexer import Token, normal, tokens, word_tokens
-from convcalc.spec.printed import printed_model
+from convcalc.spec.printed import by_themselves, printed_model
 from convcalc.spec.tensors import tensor
 from convcalc.spec.torch_repr import looks_printed
 from convcalc.subject import Block, Layer, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from convcalc.spec.code import Built
 
 
 def blocks(spec: Sequence[str], inputs: Sequence[str] = (), *, printed: bool = False) -> list[Block]:
@@ -36,21 +38,46 @@ def blocks(spec: Sequence[str], inputs: Sequence[str] = (), *, printed: bool = F
         if word is not None and word != "-" and not word.startswith("@"):
             plain.append(word)
             continue
-        if plain:
+        if plain and plain[0].startswith(DRIVERS):
+            items += layers(tokens(_words("\n".join(plain), "the command line"), "the command line"))
+        elif plain:
             items += layers(word_tokens(plain))
-            plain = []
+        plain = []
         if word is None:
             break
-        origin, text = ("stdin", _stdin()) if word == "-" else _file(word)
-        if not looks_printed(text):
-            items += layers(_limited(text, origin))
+        origin, text = read_text(word)
+        if looks_printed(text):
+            model = printed_model(text, origin, weights_only=printed)
+            if not model.sequential:
+                return by_themselves(model.layers, model.hidden, model.notes, model.hint)
+            items += model.in_order()
+            notes, hint = (*notes, *model.notes), model.hint
             continue
-        model = printed_model(text, origin, weights_only=printed)
-        if not model.sequential:
-            return model.by_themselves()
-        items += model.in_order()
-        notes, hint = (*notes, *model.notes), model.hint
+        built = _code(text, origin, weights_only=printed)
+        if built is not None and printed:
+            return by_themselves(built.layers, built.hidden)
+        items += layers(_limited(_words(text, origin), origin)) if built is None else built.layers
     return [block._replace(notes=notes, hint=hint) for block in _split(items, given)]
+
+
+DRIVERS = ("benchdnn ", "MIOpenDriver ")
+"""Programs whose command lines are read as layers."""
+
+
+def _words(text: str, origin: str) -> str:
+    """A text in convcalc's words: as it is, or turned into them where it is of another program."""
+    from convcalc.spec.importers import importer_of, words_of
+
+    form = importer_of(text, origin)
+    return words_of(text, origin, form) if form else text
+
+
+def _code(text: str, origin: str, *, weights_only: bool) -> Built | None:
+    """What lines of Python build; None for a text that is none."""
+    from convcalc.spec.code import code_layers, looks_like_code
+
+    plain = normal(text)
+    return code_layers(plain, origin, weights_only=weights_only) if looks_like_code(plain) else None
 
 
 def _limited(text: str, origin: str) -> list[Token]:
@@ -94,6 +121,14 @@ def examples_folder() -> Path:
     package = Path(__file__).parents[1]
     inside = package / "examples"
     return inside if inside.is_dir() else package.parent / "examples"
+
+
+def read_text(file: str) -> tuple[str, str]:
+    """Return the name and text of a file (with or without @), or of standard input for `-`.
+
+    Raises SpecError for one that is missing, empty, binary or huge.
+    """
+    return ("stdin", _stdin()) if file == "-" else _file(f"@{file.removeprefix('@')}")
 
 
 def _file(word: str) -> tuple[str, str]:

@@ -34,14 +34,22 @@ def tensor(text: str, spot: Spot | None = None) -> Tensor:
         raise SpecError(f"{dtype!r} is no dtype (one of {', '.join(DTYPES)})", spot)
     else:
         dtype = ""
-    if "," in sizes or " " in sizes.strip():
-        parts = "x".join(re.split(r"[,\s]+", sizes.strip(" ,()[]")))
-        raise SpecError(f"sizes are joined by x: {parts}", spot)
+    if "," in sizes and "x" in sizes:
+        raise UnsupportedError(f"-i {text}: alternatives are a sweep, which is not built yet")
+    sizes = _joined(sizes)
     if equals and not re.fullmatch(r"[A-Za-z_]\w*", name):
         raise SpecError(f"{name!r} is no name for an input", spot)
     if name == "last":
         raise SpecError("'last' means the layer before: choose another name", spot)
     return Tensor(tuple(_size(part, text, spot) for part in sizes.split("x")), text, spot, name, dtype)
+
+
+def _joined(sizes: str) -> str:
+    """Sizes joined by x: `3,224,224`, `(1, 3, 224, 224)`, `torch.Size([3, 224, 224])` and `3 x 224 x 224` as well."""
+    bare = re.sub(r"^(?:torch\.)?Size\((.*)\)$", r"\1", sizes.strip())
+    while len(bare) > 1 and bare[0] in "([" and bare[-1] in ")]":
+        bare = bare[1:-1].strip()
+    return re.sub(r"\s*[,xX]\s*|\s+", "x", bare.removesuffix(",").strip())
 
 
 def _size(part: str, text: str, spot: Spot) -> int:

@@ -54,8 +54,10 @@ def segments(graph: Graph, depth: int = 1) -> list[Segment]:
             node.output
             for node in nodes
             if node.output.index in results
-            or not isinstance(node.op, STORED)
-            and any(path != reader.scope[:depth] for reader in readers.get(node.output.index, ()))
+            or (
+                not isinstance(node.op, STORED)
+                and any(path != reader.scope[:depth] for reader in readers.get(node.output.index, ()))
+            )
         )
         if not outputs:
             outputs = (nodes[-1].output,)

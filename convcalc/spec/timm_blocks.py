@@ -1,0 +1,97 @@
+"""`timm_words`: timm's block strings (`ir_r2_k3_s2_e6_c24_se0.25`) as words.
+
+Source: github.com/huggingface/pytorch-image-models, timm/models/_efficientnet_builder.py (`_decode_block_str`).
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Final
+
+from convcalc.errors import SpecError, Spot, UnsupportedError
+
+TYPES: Final = ("ds", "ir", "er", "cn")
+"""depthwise separable, inverted residual, edge residual (fused), convolution + norm + activation."""
+ACTIVATIONS: Final = {"re": "relu", "r6": "relu6", "hs": "hardswish", "sw": "silu", "mi": "mish"}
+_STRING = re.compile(r"[a-z]{2,3}(?:_[a-z]+[\d.]*)+")
+_OPTION = re.compile(r"([a-z]+)([\d.]*)")
+
+
+def looks_like_timm(text: str) -> bool:
+    """Whether a text is block strings, with the brackets, quotes and commas of their lists."""
+    words = _words_of(text)
+    return bool(words) and all(_STRING.fullmatch(word) and re.search(r"_[rksec]\d", word) for word in words)
+
+
+def _words_of(text: str) -> list[str]:
+    lines = (line.partition("#")[0] for line in text.split("\n"))
+    return [word for line in lines for word in re.split(r"[\s,\[\]'\"]+", line) if word]
+
+
+def timm_words(text: str, origin: str) -> str:
+    """Return block strings as words, a line for each block. Raises SpecError and UnsupportedError by string."""
+    lines: list[str] = []
+    channels = ""
+    for word in _words_of(text):
+        spot = Spot(word, 0, len(word), origin)
+        kind, *options = word.split("_")
+        if kind not in TYPES:
+            raise UnsupportedError(f"timm's block {kind!r} has no words here (those of {', '.join(TYPES)} have)")
+        said = _options(options, spot)
+        repeats = int(said.pop("r", "1"))
+        for turn in range(repeats):
+            lines.append(_block(kind, {**said, **({"s": "1"} if turn else {})}, channels, spot))
+            channels = said["c"]
+    return "\n".join(lines)
+
+
+def _options(options: list[str], spot: Spot) -> dict[str, str]:
+    said: dict[str, str] = {}
+    for option in options:
+        match = _OPTION.fullmatch(option)
+        if option in ACTIVATIONS or (option[:1] == "n" and option[1:] in ACTIVATIONS):
+            said["activation"] = ACTIVATIONS[option.removeprefix("n") if option not in ACTIVATIONS else option]
+        elif option in ("noskip", "skip"):
+            said[option] = ""
+        elif match and match[1] in ("r", "k", "s", "e", "c", "se") and re.fullmatch(r"\d{1,6}(\.\d{1,6})?", match[2]):
+            said[match[1]] = match[2]
+        else:
+            raise SpecError(f"{option!r} is no option of a block that can be read", spot)
+    for key in ("c",):
+        if key not in said:
+            raise SpecError(f"this block lacks its {key} (channels)", spot)
+    for key in ("r", "k", "s", "c"):
+        if "." in said.get(key, ""):
+            raise SpecError(f"{key} is a whole number, not {said[key]}", spot)
+    return said
+
+
+def _block(kind: str, said: dict[str, str], channels: str, spot: Spot) -> str:
+    """One block; `channels` are those of the block before, empty where there is none."""
+    kernel, stride, expansion = said.get("k", "3"), said.get("s", "1"), said.get("e", "1")
+    if "." in expansion and float(expansion) != int(float(expansion)):
+        raise UnsupportedError(
+            f"{spot.line}: an expansion of {expansion} rounds to channels that its text does not say"
+        )
+    activation, times = said.get("activation", "relu"), int(float(expansion))
+    settings = f"c={said['c']} k={kernel} s={stride}"
+    gate = ""
+    if float(said.get("se", 0)):
+        ratio = 1 / Fraction(said["se"])
+        if ratio.denominator != 1:
+            raise UnsupportedError(f"{spot.line}: a gate of {said['se']} times the channels is no whole reduction")
+        gate = f" reduction={ratio.numerator}"
+    if kind == "cn":
+        if gate:
+            raise UnsupportedError(f"{spot.line}: a cn block has no gate")
+        return f"conv2d {settings} p={(int(kernel) - 1) // 2} bias=false batch_norm {activation}"
+    if kind == "er" and times == 1:
+        if not channels:
+            raise UnsupportedError(f"{spot.line}: a first er block of expansion 1 keeps channels that no text says")
+        wide = (
+            f"conv2d c={channels} k={kernel} s={stride} p={(int(kernel) - 1) // 2} bias=false batch_norm {activation}"
+        )
+        return f"{wide} conv2d c={said['c']} k=1 bias=false batch_norm"
+    name = "fused_mbconv" if kind == "er" else "inverted_residual"
+    return f"{name} {settings} expansion={1 if kind == 'ds' else times}{gate} activation={activation}"
