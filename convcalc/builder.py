@@ -2,159 +2,26 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from convcalc import ops
 from convcalc.equations import linear_equation
 from convcalc.errors import ShapeError, UnsupportedError, nearest
-from convcalc.folding import folded
 from convcalc.functions import FUNCTIONS
-from convcalc.graph import Constraint, Graph, Node, Path, Scope, Value
 from convcalc.padding import Padding, torch_pools, transposed_windows, windows
 from convcalc.patterns import arrangement
 from convcalc.shapes import axis_in, divided, output_shape, show
-from convcalc.sizes import Shape, Size, Sizes, equal, is_array, is_symbol, known, per_axis
+from convcalc.sizes import Shape, Size, Sizes, is_array, per_axis
 from convcalc.window import Window
+from convcalc.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from convcalc.functions import Scalar
-    from convcalc.ops import Op, Role
+    from convcalc.graph import Value
 
 
-class Builder:
-    """Writes a graph step by step.
-
-    `require` is one rule with three meanings: an int that breaks it fails now, an array becomes a mask of valid
-    rows, a symbol becomes an assumption stated under the formula. A size that is not known passes.
-    """
-
-    def __init__(self, *, folds: bool = True, assume: Callable[[object], bool] | None = None) -> None:
-        """`folds`: kinds written in their folded form keep the folded tensors only; `assume` decides for symbols."""
-        self.nodes: list[Node] = []
-        self.folds = folds
-        self._assume = assume
-        self.path: Path = ()
-        self._scopes: dict[Path, Scope] = {}
-        self._constraints: dict[str, Constraint] = {}
-        self._notes: dict[str, None] = {}
-        self._lent: list[Node] | None = None
-
-    # -- steps, scopes and rules -----------------------------------------------------------------------------
-
-    def write(self, op: Op, *inputs: Value) -> Value:
-        """Write one step and return what it makes. Raises ShapeError when the sizes do not fit together."""
-        shape = output_shape(op, tuple(value.shape for value in inputs), self.require)
-        value = Value(len(self.nodes), shape, op.nonzeros if isinstance(op, ops.Constant) else None)
-        self.nodes.append(Node(op, inputs, value, self.path))
-        return value
-
-    def fold(self, start: int, outputs: tuple[Value, ...]) -> tuple[Value, ...]:
-        """Compute once what depends on no input, from step `start` on; return where the outputs have moved to."""
-        self.nodes, replacements = folded(self.nodes, start)
-        return tuple(replacements.get(value.index, value) for value in outputs)
-
-    def graph(self, *outputs: Value) -> Graph:
-        """Return everything written so far as a graph with these outputs."""
-        scopes, constraints = tuple(self._scopes.values()), tuple(self._constraints.values())
-        return Graph(tuple(self.nodes), outputs, scopes, constraints, tuple(self._notes))
-
-    def note(self, text: str) -> None:
-        """Say of a layer what its reader should know: that torch has no such layer, and what it is instead."""
-        self._notes[text] = None
-
-    @contextmanager
-    def scope(self, name: str, *, kind: str = "", text: str = "", times: int = 1) -> Iterator[None]:
-        """Name the steps written inside; a name used before gets a number (`conv`, `conv_1`)."""
-        unique, count = name, 0
-        while (*self.path, unique) in self._scopes:
-            count += 1
-            unique = f"{name}_{count}"
-        with self.inside((*self.path, unique), kind=kind, text=text, times=times):
-            yield
-
-    @contextmanager
-    def inside(self, path: Path, *, kind: str = "", text: str = "", times: int = 1) -> Iterator[None]:
-        """Write under exactly this path, whether or not it was there before (a module called twice)."""
-        outer, self.path = self.path, path
-        for above in range(1, len(path)):
-            self._scopes.setdefault(path[:above], Scope(path[:above]))
-        self._scopes.setdefault(path, Scope(path, kind, text, times))
-        try:
-            yield
-        finally:
-            self.path = outer
-
-    def require(self, holds: bool, message: str, **numbers: object) -> None:
-        """State a rule about sizes. Raises ShapeError with `message` filled in when ints break it."""
-        if holds is True or not known(cast("Size", holds)):
-            return
-        if is_array(holds) or _open(holds):
-            before = self._constraints.get(message)
-            both = holds if before is None else before.holds & cast("Any", holds)
-            self._constraints[message] = Constraint(message, both)
-        elif not holds:
-            raise ShapeError(message.format(**numbers))
-
-    def decide(self, holds: bool) -> bool:
-        """Branch on a size: the only way a recipe may. Raises UnsupportedError where rows or symbols differ."""
-        if is_array(holds):
-            rows = cast("Any", holds)
-            if rows.all() or not rows.any():
-                return bool(rows.all())
-            raise UnsupportedError("this sweep crosses a case distinction: sweep each side by itself")
-        if _open(holds) and self._assume is not None:
-            return self._assume(holds)
-        if _open(holds):
-            raise UnsupportedError(f"whether {holds} decides the structure: give a number")
-        return bool(holds)
-
-    # -- tensors that are there from the start -----------------------------------------------------------------
-
-    def input(self, shape: Shape, name: str = "input") -> Value:
-        """Write an input tensor (batch, channels, *spatial). Every size must be at least 1."""
-        for size in shape:
-            self.require(size >= 1, "an input size must be at least 1, not {size}", size=size)
-        return self.write(ops.Input(shape, name))
-
-    def parameter(self, name: str, shape: Shape, role: Role = "weight") -> Value:
-        """Write a learned tensor, or take the next of those that are lent. Raises ShapeError where it does not fit."""
-        return self._stored(ops.Parameter(shape=shape, name=name, role=role))
-
-    def constant(
-        self, name: str, shape: Shape, value: float = 0.0, *, identity: bool = False, nonzeros: Size | None = None
-    ) -> Value:
-        """Write a buffer: bytes, never parameters."""
-        return self._stored(ops.Constant(shape=shape, name=name, value=value, identity=identity, nonzeros=nonzeros))
-
-    @contextmanager
-    def lending(self, nodes: Sequence[Node]) -> Iterator[None]:
-        """Let what is written inside work with these learned tensors and buffers, one after another, not with new ones.
-
-        Raises ShapeError where not all of them are used.
-        """
-        self._lent = list(nodes)
-        try:
-            yield
-            if self._lent:
-                raise ShapeError(f"{len(self._lent)} of the shared weights are not used here")
-        finally:
-            self._lent = None
-
-    def _stored(self, op: ops.Parameter | ops.Constant) -> Value:
-        if self._lent is None:
-            return self.write(op)
-        lent = self._lent.pop(0) if self._lent else None
-        if lent is None or type(lent.op) is not type(op) or lent.op.name != op.name:
-            raise ShapeError(f"the shared weights have no {op.name} for this layer")
-        self.require(
-            len(lent.output.shape) == len(op.shape) and all(map(equal, lent.output.shape, op.shape)),
-            "the shared {name} is {have}, but this layer needs {need}",
-            name=op.name, have=show(lent.output.shape), need=show(op.shape),
-        )  # fmt: skip
-        return lent.output
+class Builder(Writer):
+    """Writes layers: with weights of their own, without weights, and what only moves a tensor."""
 
     # -- layers with weights -----------------------------------------------------------------------------------
 
@@ -465,11 +332,6 @@ class Builder:
         self.require(factor >= 1, "upscale_factor ({r}) must be at least 1", r=factor)
         channels = divided(x.channels, factor * factor, self.require, "channels", "upscale_factor squared")
         return self.rearrange(x, "b (c r1 r2) h w -> b c (h r1) (w r2)", c=channels, r1=factor, r2=factor)
-
-
-def _open(holds: object) -> bool:
-    """Whether a relation between symbols is neither true nor false yet."""
-    return is_symbol(holds) and str(holds) not in ("True", "False")
 
 
 def _rank(x: Value) -> int:

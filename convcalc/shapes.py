@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from convcalc.ops import Op
     from convcalc.window import Window
 
+READS = "the kernel reads {reads} channels, but the input has {have}"
+
 
 def output_shape(op: Op, inputs: tuple[Shape, ...], require: Require) -> Shape:
     """Return the shape a step makes from the shapes it reads. Raises ShapeError through `require`."""
@@ -126,12 +128,7 @@ def _conv(op: ops.Conv, inputs: tuple[Shape, ...], require: Require) -> Shape:
     x, weight, *bias = inputs
     sizes = _walk(op.windows, x, require)
     _check_kernel(op.windows, weight, tuple(bias), weight[0], require)
-    require(
-        equal(weight[1] * op.groups, x[1]),
-        "the kernel reads {reads} channels, but the input has {have}",
-        reads=weight[1] * op.groups,
-        have=x[1],
-    )
+    require(equal(weight[1] * op.groups, x[1]), READS, reads=weight[1] * op.groups, have=x[1])
     require(
         equal(weight[0] % op.groups, 0),
         "out_channels ({o}) must be divisible by groups ({g})",
@@ -145,12 +142,7 @@ def _conv_transpose(op: ops.ConvTranspose, inputs: tuple[Shape, ...], require: R
     x, weight, *bias = inputs
     _check_windows(op.windows, x, require)
     _check_kernel(op.windows, weight, tuple(bias), weight[1] * op.groups, require)
-    require(
-        equal(weight[0], x[1]),
-        "the kernel reads {reads} channels, but the input has {have}",
-        reads=weight[0],
-        have=x[1],
-    )
+    require(equal(weight[0], x[1]), READS, reads=weight[0], have=x[1])
     extra = op.output_padding or (0,) * len(op.windows)
     sizes = []
     for size, window, more in zip(x[2:], op.windows, extra, strict=True):
@@ -175,12 +167,10 @@ def _pool(op: ops.Pool, x: Shape, require: Require) -> Shape:
             raise ShapeError(f"output_size names {len(op.output_size)} axes, but the input has {len(x) - 2}")
         for size in op.output_size:
             require(size >= 1, "output_size ({o}) must be at least 1", o=size)
+        message = "{o} windows of {k} at random places need {n} positions, but the input has {size}"
         for size, window, out in zip(x[2:], op.windows, op.output_size, strict=False):
             least = out + window.kernel - (1 if len(op.windows) < 3 else 0)  # torch is stricter in 3-D
-            require(
-                least <= size, "{o} windows of {k} at random places need {n} positions, but the input has {size}",
-                o=out, k=window.kernel, n=least, size=size,
-            )  # fmt: skip
+            require(least <= size, message, o=out, k=window.kernel, n=least, size=size)
         return (*x[:2], *op.output_size)
     _check_windows(op.windows, x, require)
     sizes = []
@@ -201,11 +191,9 @@ def _pool(op: ops.Pool, x: Shape, require: Require) -> Shape:
 def _fold(op: ops.Fold, columns: Shape, require: Require) -> Shape:
     rank = len(op.windows)
     places = _walk(op.windows, (*columns[:2], *op.size), require)
+    message = "windows over {size} have {n} places, but {have} arrive"
     for have, place in zip(columns[2 + rank :], places, strict=True):
-        require(
-            equal(have, place), "windows over {size} have {n} places, but {have} arrive",
-            size=show(op.size), n=place, have=have,
-        )  # fmt: skip
+        require(equal(have, place), message, size=show(op.size), n=place, have=have)
     return (*columns[:2], *op.size)
 
 

@@ -58,7 +58,7 @@ class Subject(NamedTuple):
     """A graph, the layers it was written from, how its input was read, and what the reader may want to know.
 
     `names` are what outputs of several are called (`high`), by the index of the value; `hidden` are modules whose
-    weights do not show.
+    weights do not show; `batch_axis` says where the batch is (a sequence may come first).
     """
 
     graph: Graph
@@ -66,6 +66,7 @@ class Subject(NamedTuple):
     reading: str
     hint: str = ""
     names: dict[int, str] = {}  # noqa: RUF012  never written into
+    batch_axis: int = 0
 
     @property
     def hidden(self) -> tuple[str, ...]:

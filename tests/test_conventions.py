@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import json
+from math import prod
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from convcalc.builder import Builder
 from convcalc.cli.app import run
+from convcalc.graph import Node
+from convcalc.ops import Opaque
 from convcalc.pytorch import verify
+from convcalc.pytorch.counters import PRINTED, SPARSE, WORDED
+from convcalc.pytorch.verify_report import verify as verify_stacks
+from convcalc.spec.assemble import assemble
+from convcalc.spec.source import blocks
+from tests.golden.test_golden import LINES
+
+GOLDEN = [
+    line for line in LINES if int(line[4]) < 200_000_000 and prod(map(int, line[2].split(" ")[0].split("x"))) < 10**6
+]
+"""Lines of kinds that run in a moment."""
 
 
 def verified(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, list[dict[str, Any]]]:
@@ -66,19 +80,68 @@ def seen(**more: Any) -> verify.ModuleCall:
             "macs_fvcore",
             "cannot see: ValueError while tracing",
         ),
-        ({"fvcore_macs": 1, "fvcore_blind": ("aten::baddbmm",)}, "macs_fvcore", "cannot see aten::baddbmm"),
+        ({"fvcore_macs": 1, "fvcore_blind": ("aten::baddbmm",)}, "macs_fvcore", "DIFFERS"),  # a name is no arithmetic
         ({"fvcore_macs": 9}, "macs_fvcore", "DIFFERS"),
+        ({"fvcore_macs": 0, "worded": frozenset({2})}, "macs_fvcore", f"differs because {WORDED}"),
+        ({"fvcore_macs": 1, "worded": frozenset({2})}, "macs_fvcore", "DIFFERS"),
     ],
 )
 def test_verdicts(more: dict[str, Any], figure: str, text: str) -> None:
-    assert verify.compare([(1, 2)], 3, 5, [], seen(**more))[figure].text == text
+    assert verify.compare([(1, 2)], 3, steps(), seen(**more))[figure].text == text
+
+
+def steps(*more: str) -> list[Node]:
+    """A convolution of 5 multiply-adds, and steps that cannot be read."""
+    b = Builder()
+    x = b.conv(b.input((1, 1, 5)), 1, 1)
+    for name in more:
+        x = b.write(Opaque(name, x.shape), x)
+    return list(b.graph(x).nodes)
 
 
 def test_what_we_cannot_read_is_our_own_reason() -> None:
-    assert (
-        verify.compare([(1, 2)], 3, 5, ["fft"], seen(torch_macs=9))["macs_torch"].text
-        == "differs because we cannot read fft"
-    )
+    verdict = verify.compare([(1, 2)], 3, steps("fft"), seen(torch_macs=9))["macs_torch"]
+    assert (verdict.text, verdict.reason) == ("differs because we cannot read fft", "we cannot read fft")
+
+
+@pytest.mark.parametrize(
+    ("spec", "sizes", "reason"),
+    [
+        ("involution", "64x28x28", PRINTED),
+        ("deformable c=64 k=3 p=1", "64x28x28", PRINTED),
+        ("deformable_v2 c=64 k=3 p=1", "64x28x28", PRINTED),
+        ("do_conv c=64 k=3 p=1", "64x28x28", PRINTED),
+        ("hetconv c=64 part=4", "64x28x28", PRINTED),
+        ("gcn c=16 edges=10556", "2708x1433", SPARSE),
+        ("cheb c=16 edges=300 num_terms=3", "100x16", SPARSE),
+        ("conv2d c=8 k=3 p=same", "4x9x9", WORDED),
+        ("conv1d c=8 k=3 p=valid", "4x9", WORDED),
+        ("conv2d c=8 k=3 p=same g=4 bias=false relu conv2d c=4 k=1", "4x9x9", WORDED),
+        ("lstm hidden_size=5", "7x4", "fvcore has no rule for aten::lstm"),
+    ],
+)
+def test_a_counters_number_is_predicted_from_the_reason(spec: str, sizes: str, reason: str) -> None:
+    """Where a counter differs, the number that its reason predicts is the number that came."""
+    report = verify_stacks([assemble(blocks(spec.split(), [sizes])[0])])
+    assert report.holds
+    assert reason in {verdict.reason for layer in report.blocks[0] for verdict in layer.verdicts.values()}
+
+
+def test_the_whole_is_what_fvcore_gives_on_torchs_own_layers() -> None:
+    """README's example: the layer with padding in words counts 0, the other 401,408."""
+    spec = "Conv2d(64, 64, 3, padding='same', groups=64) Conv2d(64, 128, 1)"
+    report = verify_stacks([assemble(blocks([spec], ["64x7x7"])[0])])
+    *_, whole = report.blocks[0]
+    assert whole.text == "the whole" and whole.verdicts["macs_fvcore"].theirs == 64 * 128 * 49 == 401_408
+    assert whole.verdicts["macs_torch"].text == "agrees" and report.holds
+
+
+@pytest.mark.parametrize("line", GOLDEN, ids=range(len(GOLDEN)))
+def test_every_kind_agrees_or_differs_for_a_reason(line: list[str]) -> None:
+    """The golden lines of every kind, with and without groups, bias and words for padding."""
+    subject = assemble(blocks([line[0]], line[1].split(" + "))[0])
+    report = verify_stacks([subject])
+    assert report.holds, [(layer.text, layer.verdicts) for layer in report.blocks[0] if not layer.holds]
 
 
 def test_fvcores_failure_is_no_failure_of_ours() -> None:

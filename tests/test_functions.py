@@ -22,6 +22,7 @@ from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
 
 SETTINGS: dict[str, dict[str, Any]] = {
+    "power": {"exponent": 2.0}, "threshold": {"threshold": 0.5, "value": 1.0}, "local_response_norm": {"size": 3},
     "softmax": {"dim": 1}, "log_softmax": {"dim": 1}, "dropout": {"p": 0.5},
 }  # fmt: skip
 COMPUTED = [name for name, f in FUNCTIONS.items() if f.torch or name in ("identity", "dropout")]
@@ -38,12 +39,16 @@ def at_zero(name: str, **settings: Any) -> torch.Tensor:
 @pytest.mark.parametrize("name", COMPUTED)
 def test_zero_stays_zero_where_the_table_says_so(name: str) -> None:
     about = FUNCTIONS[name]
-    assert about.zero_stays({}) == bool((at_zero(name) == 0).all()), name
+    assert about.zero_stays(SETTINGS.get(name, {})) == bool((at_zero(name) == 0).all()), name
 
 
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
+        ("threshold", {"threshold": -0.5, "value": 1.0}),
+        ("threshold", {"threshold": 0.5, "value": 0.0}),
+        ("power", {"exponent": 0.5}),
+        ("power", {"exponent": -1.0}),
         ("hardtanh", {"min_val": 0.5, "max_val": 2.0}),
         ("hardtanh", {"min_val": -1.0, "max_val": -0.5}),
         ("hardtanh", {"min_val": 0.0, "max_val": 6.0}),

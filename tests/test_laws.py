@@ -44,7 +44,9 @@ from tests.strategies import cases, windows
 from tests.worlds import built, positive, ran
 
 KINDS = sorted(all_kinds())
-BLOCK_FAMILIES = set(FAMILIES) - {"convolution", "pooling", "norms", "activations", "shaping"}
+BLOCK_FAMILIES = set(FAMILIES) - {
+    *("convolution", "pooling", "norms", "activations", "shaping", "sequences", "transformers", "pairs"),
+}
 every_kind = pytest.mark.parametrize("name", KINDS)
 ANY_RANK = [
     name

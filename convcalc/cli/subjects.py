@@ -41,7 +41,10 @@ def check_runnable(subjects: Sequence[Subject]) -> None:
     for subject in subjects:
         if subject.hidden:
             raise UnsupportedError(f"{', '.join(subject.hidden)} cannot be run: its layers are not shown")
+        layout = subject.block.layers[0].kind.layout if subject.block.layers else ()
         for tensor in subject.block.inputs:
+            if layout and "F" not in layout and tensor.dtype.startswith("int"):
+                continue
             if tensor.dtype not in ("", "float32"):
                 raise UnsupportedError(f"-i {tensor.text}: layers run on real numbers (--dtype says which)")
 

@@ -6,8 +6,9 @@ Adding a kind: its recipe in the family's file, its name here, a golden line, th
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 from convcalc.errors import SpecError, nearest
@@ -63,15 +64,14 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
         "circular_pad", "unfold", "fold", "concat", "add", "multiply", "slice",
     ),
     "sequences": (
-        "embedding", "embedding_bag", "rnn", "lstm", "gru", "rnn_cell", "lstm_cell", "gru_cell", "multihead_attention",
-        "transformer_encoder_layer",
+        "embedding", "embedding_bag", "rnn", "lstm", "gru", "rnn_cell", "lstm_cell", "gru_cell",
     ),
+    "transformers": ("multihead_attention", "transformer_encoder_layer"),
     "pairs": ("bilinear", "cosine_similarity"),
 }  # fmt: skip
 
 REFUSED: Final[dict[str, str]] = {
     "deformconv": "the offsets of DeformConv2d are an input of their own: use the kind `deformable`",
-    "dense": "it is Keras's name: write Linear(in_features, units)",
     "transformer": "it takes two sequences: write transformer_encoder_layer repeat=6 for its encoder",
     "transformerencoder": "it takes a layer as its argument: write transformer_encoder_layer repeat=6",
     "transformerdecoder": "it takes a layer as its argument, and its decoder layers are not built yet",
@@ -100,6 +100,8 @@ _OTHER: dict[str, str] = {}
 for _alias, _target in ALIASES.items():
     for _spelled in (plain(_alias), canonical(_alias)):
         _OTHER.setdefault(_spelled, plain(_target))
+ENDING: Final = re.compile("(networks?|网络)$")
+"""What may end the name of a layer, where no network is called so."""
 LAZY: Final = ("conv", "conv_transpose", "batch_norm", "instance_norm", "linear")
 """Kinds with a class in torch whose channels come from the input: LazyConv2d."""
 
@@ -126,6 +128,9 @@ def find(word: str) -> tuple[Kind, int | None]:
             return (kind if rank is None else _with_rank(kind.name, rank)), rank
     if parts := network(word):
         raise SpecError(f"{word} is a whole network: it is made of {', '.join(parts)}")
+    if found := _place(ENDING.sub("", canonical(word))):
+        importlib.import_module(f"convcalc.kinds.{found[0]}")
+        return KINDS[found[1]], None
     *_, (base, _) = ranked(word)
     close = nearest(canonical(base), [*HOME, *_OTHER, *map(plain, NETWORKS)], several=True)
     raise SpecError(f"there is no kind {word!r}{close} (`convcalc kinds` lists them)")
@@ -150,13 +155,22 @@ def _lazy(word: str) -> tuple[Kind, int | None]:
     if kind.name not in LAZY:
         raise SpecError(f"there is no {word}: torch has lazy forms of {', '.join(LAZY)}")
     order = tuple(name for name in kind.positional if name != (kind.channels or "in_channels"))
-    return replace(kind, order=order), rank
+    return _lazily(kind.name, rank, order), rank
+
+
+@cache
+def _lazily(name: str, rank: int | None, order: tuple[str, ...]) -> Kind:
+    """A lazy class: no channels among its arguments; torch's lazy instance norms learn and keep statistics."""
+    kind = replace(KINDS[name], rank=rank)
+    if kind.name == "instance_norm":
+        kind = replace(kind, recipe=partial(kind.recipe, affine=True, track_running_stats=True))
+    return replace(kind, order=order)
 
 
 def network(word: str) -> tuple[str, ...]:
     """Return the kinds that a network is made of, where a word names one."""
     names = {canonical(name): parts for name, parts in NETWORKS.items()}
-    return names.get(canonical(word)) or names.get(of_network(word), ())
+    return next((names[spelled] for spelled in (*spellings(word), of_network(word)) if spelled in names), ())
 
 
 def command_of(word: str) -> str:

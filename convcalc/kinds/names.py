@@ -102,7 +102,16 @@ ALIASES: Final[dict[str, str]] = {
     "layer_normalization": "layer_norm",
     "group_normalization": "group_norm", "instance_normalization": "instance_norm",
     "layernormalization": "layer_norm",
-    "transition": "dense_transition", "attention": "multihead_attention", "self_attention": "multihead_attention",
+    "transpose": "conv_transpose", "transpose_conv": "conv_transpose", "带洞卷积": "dilated", "自校准卷积": "scconv",
+    "nearest_neighbor_upsampling": "upsampling_nearest", "nearest_upsampling": "upsampling_nearest",
+    "bilinear_upsampling": "upsampling_bilinear", "多样化分支": "dbb", "洗牌分组卷积": "shuffled_grouped",
+    "通道重排": "channel_shuffle", "chebnet": "cheb", "层归一化": "layer_norm", "组归一化": "group_norm",
+    "实例归一化": "instance_norm", "密集块": "dense_block", "稠密块": "dense_block",
+    "多头注意力": "multihead_attention",
+    "自注意力": "multihead_attention", "亚像素卷积": "subpixel", "子像素卷积": "subpixel", "幽灵卷积": "ghost",
+    "shortcut_connection": "add", "depthwise_over_parameterized": "do_conv", 
+    "transition": "dense_transition",
+    "attention": "multihead_attention", "self_attention": "multihead_attention",
     "循环": "rnn", "长短期记忆": "lstm",
     "rectified_linear_unit": "relu", "激活": "relu", "线性整流": "relu",
 }  # fmt: skip
@@ -156,6 +165,10 @@ NETWORKS: Final[dict[str, tuple[str, ...]]] = {
     "deeplab": ("dilated", "global_avg_pool", "depthwise_separable", "concat", "upsample"),
     "aspp": ("dilated", "pointwise", "global_avg_pool", "concat"),
     "wavenet": ("dilated", "multiply", "add"),
+    "atrous_spatial_pyramid_pool": ("dilated", "pointwise", "global_avg_pool", "concat"),
+    "空洞空间金字塔池化": ("dilated", "pointwise", "global_avg_pool", "concat"),
+    "混合空洞卷积": ("dilated",),
+    "vision_transformer": ("transformer_encoder_layer", "multihead_attention", "layer_norm", "linear", "gelu"),
     "hdc": ("dilated",),
     "hybrid_dilated_conv": ("dilated",),
     "espcn": ("subpixel", "pixel_shuffle"),
@@ -164,6 +177,7 @@ NETWORKS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """What people call by a network's name, and the kinds it is made of."""
 SEE: Final = {
+    "混合空洞卷积": "convcalc hdc-check 1,2,5", "atrous_spatial_pyramid_pool": "convcalc summary @aspp_v3",
     "hdc": "convcalc hdc-check 1,2,5", "hybrid_dilated_conv": "convcalc hdc-check 1,2,5",
     "aspp": "convcalc summary @aspp_v3",
     "unet": "convcalc summary @unet", "wavenet": "convcalc rf @wavenet", "deeplab": "convcalc summary @aspp_v3",
@@ -183,6 +197,14 @@ _WORDS: Final = (
     (re.compile("超参数"), "过参数"),
     (re.compile("卷积核$"), "卷积"),
     (re.compile("扁平化"), "扁平"),
+    (re.compile("一维|1维"), "1d"),
+    (re.compile("二维|2维"), "2d"),
+    (re.compile("三维|3维"), "3d"),
+    (re.compile("批量归一化"), "批归一化"),
+    (re.compile("neighbour"), "neighbor"),
+    (re.compile("normalisation|normalization"), "norm"),
+    (re.compile("(block|module|unit)(v[1-9])$"), r"\2"),
+    (re.compile("convlayer|convolutional(layer)?$"), "conv"),
     (re.compile(r"^(?!1x1)\d+x\d+(?=conv|卷积)"), ""),
     (re.compile("空间上"), "空间"),
 )
@@ -193,7 +215,10 @@ _RANKED: Final = (re.compile(r"(.*?)([123])d$"), re.compile(r"([123])d(.+)$"))
 
 def plain(name: str) -> str:
     """Return a name as lookup sees it: lower case, × as x, without spaces, `-`, `_` and apostrophes."""
-    return re.sub(r"[\s_\-–'’]", "", unicodedata.normalize("NFKC", name).lower().replace("×", "x"))
+    bare = unicodedata.normalize("NFKC", name).lower().replace("×", "x")
+    if not bare.isascii():
+        bare = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFD", bare))
+    return re.sub(r"[\s_\-–'’]", "", bare)
 
 
 def canonical(name: str) -> str:

@@ -72,7 +72,7 @@ def rms_norm(
 
 @kind(source="Krizhevsky et al. 2012 (AlexNet)", channels="", torch="LocalResponseNorm")
 def local_response_norm(
-    b: Builder, x: Value, *, size: Size, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+    b: Builder, x: Value, *, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Value:
     """Divide by (k + alpha times the mean square over `size` neighbouring channels) to the power beta."""
     if len(x.shape) < 3:

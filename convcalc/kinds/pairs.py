@@ -14,6 +14,8 @@ from convcalc.sizes import Size, equal
     torch="Bilinear",
     spatial=0,
     axis=-1,
+    layout=("N", "F"),
+    letters={"out_features": "F_out", "in2_features": "F_y"},
     unlike_channels=True,
 )
 def bilinear(b: Builder, x: Value, y: Value, *, in2_features: Size, out_features: Size, bias: bool = True) -> Value:

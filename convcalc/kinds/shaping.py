@@ -117,7 +117,13 @@ def pixel_shuffle(b: Builder, x: Value, *, upscale_factor: Size) -> Value:
     return b.pixel_shuffle(x, upscale_factor)
 
 
-@kind(source="arXiv:1609.05158 (inverse)", channels="", torch="PixelUnshuffle", spatial=2)
+@kind(
+    source="arXiv:1609.05158 (inverse)",
+    channels="",
+    torch="PixelUnshuffle",
+    spatial=2,
+    letters={"downscale_factor": "r"},
+)
 def pixel_unshuffle(b: Builder, x: Value, *, downscale_factor: Size) -> Value:
     """Move space into channels: (C, H, W) -> (C r^2, H/r, W/r), the inverse of a pixel shuffle."""
     if len(x.spatial) != 2:
@@ -192,7 +198,7 @@ def unfold(
     return b.rearrange(laid, "b c k1 k2 h w -> b (c k1 k2) (h w)")
 
 
-@kind(source="torch.nn.Fold", channels="", torch="Fold", spatial=1)
+@kind(source="torch.nn.Fold", channels="", torch="Fold", spatial=1, letters={"output_size": "H_out"})
 def fold(
     b: Builder,
     x: Value,

@@ -22,6 +22,9 @@ SPARSE = "the sparse product of a graph is a gather and a sum there"
 WORDED = "fvcore counts 0 for padding='same' or 'valid' (aten::_convolution_mode)"
 PRINTED = "fvcore reads an einsum's cost from four digits that numpy prints"
 FUSED = "torch runs an LSTM on the CPU as calls of oneDNN, which its counter does not see"
+SINGLE = "torch multiplies element by element where an einsum sums single terms"
+DEAD = "fvcore traces only the layers that its result needs"
+ATTENTION = "fvcore has no rule for aten::scaled_dot_product_attention"
 UNSEEN_RECURRENT = "fvcore has no rule for {name}"
 EXACT_EINSUMS = ("abc,abd->acd", "abc,adc->adb")
 """The equations, in letters by their first place, that fvcore counts itself."""
@@ -40,20 +43,35 @@ def torch_counts(nodes: Iterable[Node]) -> Prediction:
     def special(node: Node) -> tuple[int, str] | None:
         if isinstance(node.op, ops.Recurrent) and node.op.cell == "lstm":
             return 0, FUSED
+        if isinstance(node.op, ops.Einsum) and not _is_sparse(node) and _sums_single_terms(node.op.equation, node):
+            return 0, SINGLE
         return (0, SPARSE) if _is_sparse(node) else None
 
     return _predicted(nodes, special)
 
 
-def fvcore_counts(nodes: Iterable[Node], worded: Set[int] = frozenset()) -> Prediction:
-    """Predict fvcore's multiply-adds; `worded` are the outputs of convolutions that ran with a padding in words."""
+def fvcore_counts(
+    nodes: Iterable[Node],
+    worded: Set[int] = frozenset(),
+    attended: Set[int] = frozenset(),
+    dropped: Set[int] = frozenset(),
+) -> Prediction:
+    """Predict fvcore's multiply-adds.
+
+    `worded` are the outputs of convolutions that ran with a padding in words, `attended` those of the products that
+    torch's own attention runs in one call, `dropped` those that no result of the whole needs.
+    """
 
     def special(node: Node) -> tuple[int, str] | None:
         op = node.op
+        if node.output.index in dropped:
+            return 0, DEAD
         if _is_sparse(node):
             return 0, SPARSE
         if node.output.index in worded and isinstance(op, ops.Conv):
             return 0, WORDED
+        if node.output.index in attended:
+            return 0, ATTENTION
         if isinstance(op, ops.Recurrent):
             return 0, UNSEEN_RECURRENT.format(name=f"aten::{op.cell}")
         if isinstance(op, ops.Einsum):
@@ -78,6 +96,14 @@ def _predicted(nodes: Iterable[Node], special: object) -> Prediction:
 
 def _is_sparse(node: Node) -> bool:
     return isinstance(node.op, ops.Einsum) and any(value.nonzeros is not None for value in node.inputs)
+
+
+def _sums_single_terms(equation: str, node: Node) -> bool:
+    """Whether every letter that is summed has one value: torch then multiplies element by element."""
+    sizes = letter_sizes(equation, tuple(value.shape for value in node.inputs), lambda *_, **__: None)
+    reads, kept = equation.split("->")
+    linear = equation == linear_equation(len(node.inputs[0].shape)) and len(node.inputs[1].shape) == 2
+    return not linear and math.prod(sizes[letter] for letter in set(reads) - {",", *kept}) == 1
 
 
 def _einsum(equation: str, node: Node) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
@@ -13,7 +12,7 @@ from torch import Tensor
 from convcalc import ops
 from convcalc.equations import linear_equation
 from convcalc.errors import UnsupportedError
-from convcalc.padding import torch_pools
+from convcalc.pytorch.window_steps import fold, pool, sides_of, unfold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,17 +25,6 @@ CONV_TRANSPOSE: dict[int, Callable[..., Tensor]] = {
     2: F.conv_transpose2d,
     3: F.conv_transpose3d,
 }
-MAX_POOL: dict[int, Callable[..., Tensor]] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
-AVG_POOL: dict[int, Callable[..., Tensor]] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
-ADAPTIVE: dict[tuple[str, int], Callable[..., Tensor]] = {
-    ("max", 1): F.adaptive_max_pool1d,
-    ("max", 2): F.adaptive_max_pool2d,
-    ("max", 3): F.adaptive_max_pool3d,
-    ("avg", 1): F.adaptive_avg_pool1d,
-    ("avg", 2): F.adaptive_avg_pool2d,
-    ("avg", 3): F.adaptive_avg_pool3d,
-}
-FRACTIONAL: dict[int, Callable[..., Tensor]] = {2: F.fractional_max_pool2d, 3: F.fractional_max_pool3d}
 REDUCE: dict[str, Callable[..., Tensor]] = {
     "mean": torch.mean,
     "sum": torch.sum,
@@ -77,11 +65,11 @@ def compute(op: ops.Op, inputs: list[Any], *, training: bool = False) -> Tensor:
         case ops.ConvTranspose():
             return _conv_transpose(op)(*inputs)
         case ops.Pool():
-            return _pool(op, inputs[0])
+            return pool(op, inputs[0])
         case ops.Unfold():
-            return _unfold(op, inputs[0])
+            return unfold(op, inputs[0])
         case ops.Fold():
-            return _fold(op, inputs[0])
+            return fold(op, inputs[0])
         case ops.Recurrent():
             return _recurrent(op, *inputs)
         case ops.Einsum():
@@ -113,11 +101,6 @@ def compute(op: ops.Op, inputs: list[Any], *, training: bool = False) -> Tensor:
     assert_never(op)
 
 
-def _sides(windows: tuple[Window, ...]) -> list[int]:
-    """The windows' padding as F.pad takes it: the last axis first."""
-    return [side for window in reversed(windows) for side in (window.before, window.after)]
-
-
 def bind(op: ops.Op) -> Callable[..., Tensor]:
     """Return one step as a function of its tensors, in inference; what can be read from the op is read once."""
     match op:
@@ -139,7 +122,7 @@ def _conv(op: ops.Conv) -> Callable[..., Tensor]:
     if all(window.symmetric for window in op.windows):
         padding = tuple(window.before for window in op.windows)
         return lambda x, weight, bias=None: function(x, weight, bias, stride, padding, dilation, groups)
-    sides = _sides(op.windows)
+    sides = sides_of(op.windows)
     return lambda x, weight, bias=None: function(F.pad(x, sides), weight, bias, stride, 0, dilation, groups)
 
 
@@ -153,79 +136,8 @@ def _conv_transpose(op: ops.ConvTranspose) -> Callable[..., Tensor]:
     groups = op.groups
     if even:
         return lambda x, weight, bias=None: function(x, weight, bias, stride, padding, extra, groups, dilation)
-    cut = [-side for side in _sides(op.windows)]
+    cut = [-side for side in sides_of(op.windows)]
     return lambda x, weight, bias=None: F.pad(function(x, weight, bias, stride, 0, extra, groups, dilation), cut)
-
-
-def _pool(op: ops.Pool, x: Tensor) -> Tensor:
-    rank = x.dim() - 2
-    if op.windows and op.output_size:
-        return FRACTIONAL[rank](x, tuple(window.kernel for window in op.windows), output_size=op.output_size)
-    if not op.windows:
-        return ADAPTIVE[op.function, rank](x, op.output_size)
-    stride = tuple(window.stride for window in op.windows)
-    padding = tuple(window.before for window in op.windows)
-    kernel = tuple(window.kernel for window in op.windows)
-    if not all(torch_pools(window) for window in op.windows):
-        return _unlike_torch(op, x, kernel, stride)
-    if op.function == "max":
-        dilation = tuple(window.dilation for window in op.windows)
-        return MAX_POOL[rank](x, kernel, stride, padding, dilation, ceil_mode=op.ceil_mode)
-    return AVG_POOL[rank](x, kernel, stride, padding, ceil_mode=op.ceil_mode, count_include_pad=op.count_padding)
-
-
-def _unlike_torch(op: ops.Pool, x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
-    """A pool whose sides torch does not take: a max padded with -inf, an average as a sum over a count."""
-    rank = x.dim() - 2
-    reads = [
-        (window.pooled_size(size, ceil_mode=op.ceil_mode) - 1) * window.stride + window.span
-        for window, size in zip(op.windows, x.shape[2:], strict=True)
-    ]
-    each = list(zip(op.windows, x.shape[2:], reads, strict=True))
-    sides = [side for window, size, read in reversed(each) for side in (window.before, read - window.before - size)]
-    if op.function == "max":
-        dilation = tuple(window.dilation for window in op.windows)
-        return MAX_POOL[rank](F.pad(x, sides, value=float("-inf")), kernel, stride, 0, dilation)
-    counted = torch.ones_like(x)
-    if op.count_padding:
-        counted = F.pad(counted, _sides(op.windows), value=1.0)
-        beyond = [
-            side for window, size, read in reversed(each) for side in (0, read - window.before - size - window.after)
-        ]
-    else:
-        beyond = sides
-    return AVG_POOL[rank](F.pad(x, sides), kernel, stride) / AVG_POOL[rank](F.pad(counted, beyond), kernel, stride)
-
-
-def _unfold(op: ops.Unfold, x: Tensor) -> Tensor:
-    """Windows of every rank: one strided view per axis, the taps moved before the positions."""
-    rank = len(op.windows)
-    y = F.pad(x, _sides(op.windows))
-    for axis, window in enumerate(op.windows):
-        y = y.unfold(2 + axis, window.span, window.stride)[..., :: window.dilation]
-    order = (0, 1, *range(2 + rank, 2 + 2 * rank), *range(2, 2 + rank))
-    return y.permute(order)
-
-
-def _fold(op: ops.Fold, columns: Tensor) -> Tensor:
-    """Windows of every rank: each tap's map is added where it lies, then what lies on padding is cut."""
-    rank = len(op.windows)
-    if rank == 2 and all(window.symmetric for window in op.windows):
-        kernel, dilation, padding, stride = zip(
-            *((w.kernel, w.dilation, w.before, w.stride) for w in op.windows), strict=True
-        )
-        return F.fold(columns.flatten(1, 3).flatten(2, 3), op.size, kernel, dilation, padding, stride)
-    padded = [window.before + size + window.after for window, size in zip(op.windows, op.size, strict=True)]
-    y = columns.new_zeros((*columns.shape[:2], *padded))
-    for taps in itertools.product(*(range(window.kernel) for window in op.windows)):
-        places = tuple(
-            slice(window.dilation * tap, window.dilation * tap + window.stride * (count - 1) + 1, window.stride)
-            for tap, window, count in zip(taps, op.windows, columns.shape[2 + rank :], strict=True)
-        )
-        here: Any = (..., *places)
-        there: Any = (slice(None), slice(None), *taps)
-        y[here] = y[here] + columns[there]
-    return F.pad(y, [-side for side in _sides(op.windows)])
 
 
 def _recurrent(op: ops.Recurrent, x: Tensor, *weights: Tensor) -> Tensor:

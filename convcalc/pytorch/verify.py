@@ -35,7 +35,8 @@ NO_CONTRACTION = "no multiply-adds"
 class ModuleCall:
     """What running a module showed: output shapes, parameters, MACs by torch and by fvcore, what fvcore lacks.
 
-    `worded` are the outputs of convolutions that ran as torch's own with a padding in words.
+    `worded` are the outputs of convolutions that ran as torch's own with a padding in words, `attended` those of
+    products that ran inside its attention, `dropped` those of steps that no result needs.
     """
 
     shapes: tuple[Shape, ...]
@@ -45,6 +46,8 @@ class ModuleCall:
     fvcore_blind: tuple[str, ...]
     run_as: str
     worded: frozenset[int] = frozenset()
+    attended: frozenset[int] = frozenset()
+    dropped: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,11 @@ def unfused() -> Iterator[None]:
 
 
 def observe(
-    module: nn.Module, inputs: Sequence[Shape], run_as: str, worded: frozenset[int] = frozenset()
+    module: nn.Module,
+    inputs: Sequence[Shape],
+    run_as: str,
+    worded: frozenset[int] = frozenset(),
+    attended: frozenset[int] = frozenset(),
 ) -> ModuleCall:
     """Run a module on the CPU with real data in eval mode and return what three counters saw."""
     module = module.eval()
@@ -142,6 +149,7 @@ def observe(
         fvcore_blind=blind,
         run_as=run_as,
         worded=worded,
+        attended=attended,
     )
 
 
@@ -164,7 +172,7 @@ def fvcore_count(module: nn.Module, data: tuple[Tensor, ...]) -> tuple[int | Non
 def compare(shapes: Sequence[Shape], params: int, nodes: Sequence[Node], call: ModuleCall) -> dict[str, Verdict]:
     """Return a verdict for each figure: shape, params, macs by torch, macs by fvcore. `nodes` are what ran."""
     ours, work, unread = tuple(tuple(shape) for shape in shapes), macs(nodes), at_least(nodes)
-    torch_side, fvcore_side = torch_counts(nodes), fvcore_counts(nodes, call.worded)
+    torch_side, fvcore_side = torch_counts(nodes), fvcore_counts(nodes, call.worded, call.attended, call.dropped)
     if call.fvcore_macs is None:
         by_fvcore = f"cannot see: {call.fvcore_blind[0]}"
     else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import nn
@@ -85,26 +86,34 @@ def verify(subjects: Sequence[Subject]) -> VerifyReport:
 def _layers(block: BlockReport) -> list[VerifiedLayer]:
     layers, parts = [], _parts(block)
     for row, part in zip(block.rows, parts, strict=True):
-        call = observe(part.module, [value.shape for value in row.segment.inputs], part.run_as, part.worded)
+        call = observe(
+            part.module, [value.shape for value in row.segment.inputs], part.run_as, part.worded, part.attended
+        )
         nodes = (*row.segment.borrowed, *row.segment.nodes)
         verdicts = compare([value.shape for value in row.outputs], params(nodes).total, nodes, call)
         layers.append(VerifiedLayer(row.name, row.segment.scope.text, call.run_as, verdicts))
     if len(layers) > 1:
         graph = block.subject.graph
         stack = Stack(graph, [(row.segment.inputs, row.segment.outputs) for row in block.rows], parts)
-        worded = frozenset(index for part in parts for index in part.worded)
-        call = observe(stack, [value.shape for value in graph.inputs], AS_MODULES, worded)
+        worded, attended = (
+            frozenset(index for part in parts for index in indices(part))
+            for indices in (attrgetter("worded"), attrgetter("attended"))
+        )
+        call = observe(stack, [value.shape for value in graph.inputs], AS_MODULES, worded, attended)
+        dropped = frozenset(node.output.index for node in graph.nodes) - graph.needed()
+        call = replace(call, dropped=dropped)
         verdicts = compare([value.shape for value in graph.outputs], params(graph).total, graph.nodes, call)
         layers.append(VerifiedLayer("", WHOLE, call.run_as, verdicts))
     return layers
 
 
 class _Part(NamedTuple):
-    """A layer as it is run: torch's own module or the graph's, and the convolutions in it with a padding in words."""
+    """A layer as it is run: torch's own module or the graph's, and what counters do not see of its steps."""
 
     module: nn.Module
     run_as: str
     worded: frozenset[int] = frozenset()
+    attended: frozenset[int] = frozenset()
 
 
 def _parts(block: BlockReport) -> list[_Part]:
@@ -124,10 +133,13 @@ def _parts(block: BlockReport) -> list[_Part]:
 
 def _share(module: nn.Module, owner: nn.Module) -> None:
     """Let a module work with the parameters of another of its kind."""
-    names = [name for name, _ in module.named_parameters()]
-    for name, parameter in zip(names, list(owner.parameters()), strict=True):
+    free = [(name.rpartition(".")[2].rstrip("_"), parameter) for name, parameter in owner.named_parameters()]
+    for name, own in list(module.named_parameters()):
         path, _, last = name.rpartition(".")
-        setattr(module.get_submodule(path), last, parameter)
+        alike = ((what, other) for what, other in free if (what, other.shape) == (last.rstrip("_"), own.shape))
+        pair = next(alike)
+        free = [entry for entry in free if entry is not pair and entry[1] is not pair[1]]
+        setattr(module.get_submodule(path), last, pair[1])
 
 
 def _part(row: CountedRow, subject: Subject) -> _Part:
@@ -140,7 +152,9 @@ def _part(row: CountedRow, subject: Subject) -> _Part:
         return _Part(GraphModule(standalone(row.segment)), AS_MODULE)
     words = isinstance(layer.arguments.get("padding"), str) and layer.arguments.get("padding_mode", "zeros") == "zeros"
     convs = (node.output.index for node in row.segment.nodes if words and isinstance(node.op, ops.Conv))
-    return _Part(module, f"torch.nn.{type(module).__name__}", frozenset(convs))
+    products = (node for node in row.segment.nodes if isinstance(node.op, ops.Einsum))
+    attended = frozenset(node.output.index for node in products if len(node.inputs[1].shape) > 2)
+    return _Part(module, f"torch.nn.{type(module).__name__}", frozenset(convs), attended)
 
 
 class Stack(nn.Module):

@@ -41,10 +41,11 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     values: dict[str, tuple[Value, ...]] = {}
     readings = []
     first = block.layers[0].kind
-    called = _called(first, block.inputs)
+    called, batch_axis = _called(first, block.inputs), 0
     for place, given in enumerate(block.inputs):
         input_rank = dict(first.input_ranks).get(called[place], rank)
         axes = _axes(block.layers)
+        batch_axis = axes.index("N") if axes else 0
         if axes:
             shape, reading = laid_out(given, axes, decided_by)
         else:
@@ -57,7 +58,10 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
         values[name] = (b.input(shape, name),)
         readings.append(f"input {reading}")
     if not block.inputs:
-        values["input"] = (b.input(_unknown(block.layers[0], rank), "input"),)
+        shape = _unknown(block.layers[0], rank)
+        values["input"] = (b.input(shape, "input"),)
+        for place in range(1, len(first.inputs) - first.optional):
+            values[f"input_{place}"] = (b.input((UNKNOWN,) * len(shape), f"input_{place}"),)
         readings.append(f"no input size given: {'2-D' if rank is None else f'{rank}-D'}, sizes print as ?")
     values_read = _ordered(block.layers, block.inputs, [value[0] for value in values.values()])
     values["input"] = values_read
@@ -71,7 +75,7 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     if channels_last:
         hints.append(CHANNELS_LAST)
     parts = {index: name.rpartition(".")[2] for index, name in names.items()}
-    return Subject(graph, block, "; ".join(readings), "; ".join(filter(None, hints)), parts)
+    return Subject(graph, block, "; ".join(readings), "; ".join(filter(None, hints)), parts, batch_axis)
 
 
 def _called(kind: Kind, given: tuple[Tensor, ...]) -> list[str]:

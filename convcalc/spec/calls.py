@@ -70,6 +70,8 @@ def parse_call(text: str, spot: Spot) -> Call:
 
 def _call(tree: ast.Call, text: str, spot: Spot) -> Call:
     method = tree.func
+    if isinstance(method, ast.Call):  # Keras's functional style: Conv2D(32, 3)(x)
+        return _call(method, text, spot)
     if isinstance(method, ast.Attribute) and isinstance(method.value, ast.Call) and method.attr in HANDS_ON:
         return _call(method.value, text, spot)
     name = _dotted(tree.func)
@@ -121,6 +123,8 @@ def _value(node: ast.expr, text: str, spot: Spot) -> Any:
             return tuple(_value(part, text, spot) for part in parts)
         case ast.Name(id=name):
             return Name(name)
+        case ast.Attribute() if dotted := _dotted(node):
+            return Name(dotted)
         case ast.BinOp() | ast.UnaryOp():
             return _number(node, text, spot)
         case ast.Call() if _dotted(node.func) or isinstance(node.func, ast.Attribute):

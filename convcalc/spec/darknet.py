@@ -59,13 +59,17 @@ def darknet_words(text: str, origin: str) -> str:
     sizes = [net.number(key, 0) for key in ("channels", "height", "width")]
     if min(sizes) < 1:
         raise SpecError("[net] says channels, height and width", net.spot)
-    wanted = {place for number, section in enumerate(rest) for place in _reads(section, number)}
-    for place in wanted:
-        if not 0 <= place < len(rest):
-            raise SpecError(f"there is no section {place} to read from: they are 0 to {len(rest) - 1}", net.spot)
-    lines = [f"input {'x'.join(map(str, sizes))}"]
+    wanted: set[int] = set()
     for number, section in enumerate(rest):
-        words = _words(section, number)
+        for place in _reads(section, number):
+            if not 0 <= place < number:
+                raise SpecError(f"[{section.name}] reads section {place}, which is not before it", section.spot)
+            wanted.add(place)
+    lines = [f"input {'x'.join(map(str, sizes))}"]
+    channels: list[int] = []
+    for number, section in enumerate(rest):
+        words = _words(section, number, channels)
+        channels.append(_channels(section, number, channels, sizes[0]))
         lines.append(f"{words} as=l{number}" if number in wanted else words)
     return "\n".join(lines)
 
@@ -97,7 +101,23 @@ def _reads(section: _Section, number: int) -> list[int]:
     return [place if place >= 0 else number + place for place in section.numbers(key)] if key else []
 
 
-def _words(section: _Section, number: int) -> str:
+def _channels(section: _Section, number: int, before: list[int], first: int) -> int:
+    """How many channels a section gives, from those of the sections before it."""
+    last = before[-1] if before else first
+    match section.name:
+        case "convolutional" | "conv" | "deconvolutional" | "deconv":
+            return section.number("filters", 1)
+        case "connected" | "conn":
+            return section.number("output", 1)
+        case "reorg" | "reorg3d":
+            return last * section.number("stride", 1) ** 2
+        case "route":
+            return sum(before[place] for place in _reads(section, number)) // max(section.number("groups", 1), 1)
+        case _:
+            return last
+
+
+def _words(section: _Section, number: int, channels: list[int]) -> str:
     match section.name:
         case "convolutional" | "conv":
             return _convolution(section)
@@ -132,7 +152,7 @@ def _words(section: _Section, number: int) -> str:
         case "scale_channels" | "sam":
             return f"multiply from=last,{_names(section, number)} {_activation(section)}".strip()
         case "route":
-            return _route(section, number)
+            return _route(section, number, channels)
         case name if name in PASSES_ON:
             return "identity"
         case name:
@@ -143,13 +163,14 @@ def _names(section: _Section, number: int) -> str:
     return ",".join(f"l{place}" for place in _reads(section, number))
 
 
-def _route(section: _Section, number: int) -> str:
-    groups = section.number("groups", 1)
+def _route(section: _Section, number: int, channels: list[int]) -> str:
+    groups, names = section.number("groups", 1), _names(section, number)
     if groups > 1:
-        raise UnsupportedError(
-            f"{section.spot.origin}: a [route] with groups takes a share of channels whose number its text does not say"
-        )
-    names = _names(section, number)
+        if "," in names:
+            raise UnsupportedError(f"{section.spot.origin}: a [route] of several layers with groups is not read")
+        each = channels[_reads(section, number)[0]] // groups
+        start = section.number("group_id", 0) * each
+        return f"slice from={names} start={start} stop={start + each}"
     return f"concat from={names}" if "," in names else f"identity from={names}"
 
 

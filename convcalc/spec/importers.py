@@ -24,7 +24,7 @@ class Importer(NamedTuple):
 def _drives(program: str) -> Callable[[str], bool]:
     def known(text: str) -> bool:
         lines = [line.strip() for line in text.split("\n") if line.strip() and not line.strip().startswith("#")]
-        return bool(lines) and all(is_driver_line(line) for line in lines) and program in lines[0].split()[0]
+        return bool(lines) and all(map(is_driver_line, lines)) and is_driver_line(lines[0], program)
 
     return known
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from convcalc.errors import SpecError, Spot, nearest
 from convcalc.kinds import find
 from convcalc.kinds.foreign import bare, translated
-from convcalc.limits import MAX_COPIES
+from convcalc.limits import MAX_COPIES, MAX_DIGITS
 from convcalc.spec.calls import Call, convert, parse_call
 from convcalc.spec.learned import first_axis, parameters
 from convcalc.spec.values import checked, from_word
@@ -29,6 +29,8 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 _ASSIGNED = re.compile(r"(self\.)?[A-Za-z_][\w.]*")
 
 
+PLACED = ("device", "dtype")
+"""Arguments of every torch module that say where its numbers are, and how precise."""
 WRAPPERS = ("spectral_norm", "weight_norm", "orthogonal", "DataParallel", "DistributedDataParallel")
 """What takes a module and returns it, with other weights or on other devices."""
 
@@ -61,6 +63,7 @@ def layers(tokens: Iterable[Token]) -> list[Layer | InputLine]:
                 raise SpecError(f"a {sealed} takes no settings: write them on the layers inside it", token.spot)
             items[-1:] = [_with_setting(items, token)]
         else:
+            _check_foreign(token, stream[place:])
             items.append(_from_word(token))
             sealed = ""
     return items
@@ -82,6 +85,20 @@ def _unassigned(tokens: list[Token]) -> list[Token]:
         if text:
             out.append(token._replace(text=text))
     return out
+
+
+def _check_foreign(token: Token, following: list[Token]) -> None:
+    """Raise SpecError with the translation of another library's layer and the settings that follow it as words."""
+    settings: dict[str, Any] = {}
+    for setting in following:
+        key, equals, text = setting.text.partition("=")
+        if setting.is_call or not equals:
+            break
+        parts = [int(part) if part.isdecimal() and len(part) < MAX_DIGITS else part for part in re.split("[x,]", text)]
+        settings[key] = tuple(parts) if len(parts) > 1 else parts[0]
+    with _under(token.spot):
+        if settings and (line := translated(token.text, (), settings)):
+            raise SpecError(line)
 
 
 @contextmanager
@@ -122,6 +139,8 @@ def _from_call(call: Call) -> list[Layer | InputLine]:
             raise SpecError(line)
         kind, rank = find(bare(call.name))
     order = kind.positional
+    if kind.name == "identity":  # torch's takes anything and ignores it
+        return [Layer(kind, rank, call.text, call.spot)]
     if len(call.positional) > len(order):
         takes = ", ".join(order) or "nothing"
         raise SpecError(
@@ -132,6 +151,8 @@ def _from_call(call: Call) -> list[Layer | InputLine]:
         name: (value, call.places[n]) for n, (name, value) in enumerate(zip(order, call.positional, strict=False))
     }
     for key, value in call.keywords.items():
+        if key in PLACED and key not in kind.arguments:
+            continue
         name = _argument_name(kind, key, call.places[key])
         if name in given:
             raise SpecError(f"{call.name} is given {name} twice", call.places[key])

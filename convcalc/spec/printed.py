@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from convcalc.analyses.counts.params import params
 from convcalc.errors import ConvcalcError, SpecError, UnsupportedError
 from convcalc.kinds import find
 from convcalc.registry import Kind
+from convcalc.sizes import known
 from convcalc.spec.assemble import assemble
 from convcalc.spec.layers import InputLine, layers
 from convcalc.spec.learned import PARAMETER, first_axis, parameters
@@ -67,6 +69,7 @@ _CALL = re.compile(r"\b(?:[a-z]\w*\.)*([A-Z]\w*) ?\(")
 _ARROW = re.compile(r"(\d+) -> (\d+)")
 _LEARNED = re.compile(r"containing: \[[^\]]* of size ((?:\d+x)*\d+|)(?: \([^)]*\))?\]")
 _BARE_INPLACE = re.compile(r"\binplace\b(?!\s*=)")
+_SIZE = re.compile(r"(?:torch\.)?Size\(\[([^\]]*?),?\s*\]\)")
 _POOL_SIZE = re.compile(r"\bsize=")
 
 
@@ -126,7 +129,9 @@ def printed_model(text: str, origin: str, *, weights_only: bool) -> PrintedModel
         )
     reader = _Reader(weights_only)
     stack = list(reader.layers(printed.root, "", 1))
-    hidden = (*reader.hidden, *(name for spot in printed.inside if (name := _called(spot))))
+    inside = (name for spot in printed.inside if (name := _called(spot)))
+    around = (name for spot in printed.around if (name := _called(spot, learners=True)))
+    hidden = (*reader.hidden, *inside, *around)
     sequential = not (unclear or hidden or reader.unread) and (not weights_only or _fits(stack))
     return PrintedModel(head, stack, hidden, reader.notes(), _hint(printed), sequential)
 
@@ -149,10 +154,15 @@ def _unclear(module: Printed) -> str:
     return next((name for part in module.parts if (name := _unclear(part))), "")
 
 
-def _called(spot: Spot) -> str:
-    """The class that a skipped line of a model calls, or nothing."""
-    call = _CALL.search(spot.line)
-    return f"{call[1]} ({spot.origin})" if call else ""
+def _called(spot: Spot, *, learners: bool = False) -> str:
+    """The class that a skipped line calls (`learners`: one of torch's with weights), or that lines are left out."""
+    if spot.line.strip() in ("...", "…", "(...)"):
+        return f"lines left out ({spot.origin})"
+    for call in _CALL.finditer(spot.line):
+        found = torch_kind(call[1]) if learners else None
+        if not learners or (found is not None and found[0].name in LEARNERS):
+            return f"{call[1]} ({spot.origin})"
+    return ""
 
 
 def _hint(printed: PrintedText) -> str:
@@ -160,7 +170,16 @@ def _hint(printed: PrintedText) -> str:
     if not skipped:
         return ""
     first = skipped[0].line.strip()
-    return f"skipped {plural(len(skipped), 'line')} that are no part of the printed model, such as {first[:60]!r}"
+    return f"skipped {plural(len(skipped), 'line')} outside of the printed model, such as {first[:60]!r}"
+
+
+def stands_alone(layer: Layer) -> bool:
+    """Whether a layer can be built by itself, so that its weights are known without its input."""
+    try:
+        graph = assemble(Block((), (_alone(layer),)), needs_input=False).graph
+    except ConvcalcError:
+        return False
+    return known(params(graph).total)
 
 
 def _alone(layer: Layer) -> Layer:
@@ -205,12 +224,14 @@ class _Reader:
         name = ".".join(part for part in (path, module.name) if part)
         times *= module.times
         parts = module.parts
-        if match := _PARAMETRIZED.fullmatch(module.kind):
+        match = _PARAMETRIZED.fullmatch(module.kind)
+        self.containers |= match is not None and not module.arguments
+        if match and match[1] != "MultiheadAttention":
             lists = [part for part in parts if part.name == "parametrizations"]
             parts = [part for part in parts if part not in lists]
             layer = self._layer(name, match[1], module)
             own = [*layer, *(number for part in lists for number in self._parametrized(name, part, layer))]
-        elif module.kind == "MultiheadAttention":
+        elif match or module.kind == "MultiheadAttention":
             own = self._hide(name, module)
         elif module.arguments or not parts:
             own = self._layer(name, WRITTEN_AS.get(module.kind, module.kind), module)
@@ -242,8 +263,8 @@ class _Reader:
                 raise SpecError(message, module.spot)
             self.unread |= kind_name not in PASSES_ON
             kind_name, arguments = "Identity", ""
-        known = torch_kind(kind_name)
-        if known is None:
+        found = torch_kind(kind_name)
+        if found is None:
             if self.weights_only:
                 return self._hide(name, module)
             message = f"{module.kind} is no layer convcalc knows, so what follows it cannot be told"
@@ -254,10 +275,12 @@ class _Reader:
             if not self.weights_only:
                 raise
             self.unread = True
-            if known[0].name in LEARNERS:
+            if found[0].name in LEARNERS:
                 return self._hide(name, module)
-            layer = Layer(*known, text, module.spot)
+            layer = Layer(*found, text, module.spot)
         assert isinstance(layer, Layer)
+        if self.weights_only and not stands_alone(layer):
+            return self._hide(name, module)
         return [layer._replace(text=text)]
 
     def _parametrized(self, name: str, lists: Printed, owner: list[Layer]) -> Iterator[Layer]:
@@ -277,4 +300,5 @@ def _modern(kind_name: str, arguments: str) -> str:
         arguments = _ARROW.sub(r"\1, \2", arguments)
     if kind_name.startswith(("MaxPool", "AvgPool")):
         arguments = _POOL_SIZE.sub("kernel_size=", arguments)
+    arguments = _SIZE.sub(r"(\1,)", arguments)
     return _BARE_INPLACE.sub("inplace=True", arguments)

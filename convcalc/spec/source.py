@@ -55,7 +55,7 @@ def blocks(spec: Sequence[str], inputs: Sequence[str] = (), *, printed: bool = F
             continue
         built = _code(text, origin, weights_only=printed)
         if built is not None and printed:
-            return by_themselves(built.layers, built.hidden)
+            return by_themselves(built.layers, built.hidden, built.notes)
         items += layers(_limited(_words(text, origin), origin)) if built is None else built.layers
     return [block._replace(notes=notes, hint=hint) for block in _split(items, given)]
 

@@ -68,30 +68,49 @@ def _options(options: list[str], spot: Spot) -> dict[str, str]:
 
 
 def _block(kind: str, said: dict[str, str], channels: str, spot: Spot) -> str:
-    """One block; `channels` are those of the block before, empty where there is none."""
-    kernel, stride, expansion = said.get("k", "3"), said.get("s", "1"), said.get("e", "1")
-    if "." in expansion and float(expansion) != int(float(expansion)):
-        raise UnsupportedError(
-            f"{spot.line}: an expansion of {expansion} rounds to channels that its text does not say"
-        )
-    activation, times = said.get("activation", "relu"), int(float(expansion))
+    """One block; `channels` are those of the block before, empty where there is none.
+
+    The middle of an `ir` or `er` block has channels times expansion, rounded to a multiple of 8 (`make_divisible`).
+    """
+    kernel, stride, expansion = said.get("k", "3"), said.get("s", "1"), Fraction(said.get("e", "1"))
+    activation, pad = said.get("activation", "relu"), (int(kernel) - 1) // 2
     settings = f"c={said['c']} k={kernel} s={stride}"
     gate = ""
-    if float(said.get("se", 0)):
+    if Fraction(said.get("se", "0")):
         ratio = 1 / Fraction(said["se"])
         if ratio.denominator != 1:
             raise UnsupportedError(f"{spot.line}: a gate of {said['se']} times the channels is no whole reduction")
         gate = f" reduction={ratio.numerator}"
+    if "noskip" in said:
+        raise UnsupportedError(f"{spot.line}: a block without its sum has no words here")
     if kind == "cn":
         if gate:
             raise UnsupportedError(f"{spot.line}: a cn block has no gate")
-        return f"conv2d {settings} p={(int(kernel) - 1) // 2} bias=false batch_norm {activation}"
-    if kind == "er" and times == 1:
-        if not channels:
-            raise UnsupportedError(f"{spot.line}: a first er block of expansion 1 keeps channels that no text says")
-        wide = (
-            f"conv2d c={channels} k={kernel} s={stride} p={(int(kernel) - 1) // 2} bias=false batch_norm {activation}"
+        return f"conv2d {settings} p={pad} bias=false batch_norm {activation}"
+    if kind == "ds":
+        return f"inverted_residual {settings} expansion=1{gate} activation={activation}"
+    if not channels and (expansion == 1 or expansion.denominator != 1):
+        raise UnsupportedError(
+            f"{spot.line}: a first block of expansion {said.get('e', '1')} needs channels no text says"
         )
+    middle = _divisible(int(channels) * expansion) if channels else 0
+    if kind == "er" and (expansion == 1 or (channels and middle != int(channels) * expansion)):
+        if gate:
+            raise UnsupportedError(f"{spot.line}: an er block of expansion 1 with a gate has no words here")
+        wide = f"conv2d c={middle} k={kernel} s={stride} p={pad} bias=false batch_norm {activation}"
         return f"{wide} conv2d c={said['c']} k=1 bias=false batch_norm"
+    if kind == "ir" and middle and middle == int(channels):
+        if gate:
+            raise UnsupportedError(f"{spot.line}: an ir block of expansion 1 with a gate has no words here")
+        narrow = f"conv2d c={middle} k=1 bias=false batch_norm {activation}"
+        deep = f"depthwise k={kernel} s={stride} p={pad} bias=false batch_norm {activation}"
+        return f"{narrow} {deep} conv2d c={said['c']} k=1 bias=false batch_norm"
     name = "fused_mbconv" if kind == "er" else "inverted_residual"
-    return f"{name} {settings} expansion={1 if kind == 'ds' else times}{gate} activation={activation}"
+    width = f"mid_channels={middle}" if middle and kind == "ir" else f"expansion={int(expansion)}"
+    return f"{name} {settings} {width}{gate} activation={activation}"
+
+
+def _divisible(width: Fraction) -> int:
+    """The nearest multiple of 8, at least 8, and not below nine tenths of the width."""
+    near = max(8, int(width + 4) // 8 * 8)
+    return near + 8 if near < Fraction(9, 10) * width else near

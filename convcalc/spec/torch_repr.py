@@ -11,7 +11,11 @@ from convcalc.limits import MAX_COPIES
 
 _ENTRY = re.compile(r"\(([^()]*)\): (?:(\d+) x )?(\S.*)$")
 _CLASS = re.compile(r"([A-Za-z_][\w.]*) ?\(")
-_QUOTED = re.compile(r"\s*(#+|//|>|\|) ?")
+_QUOTED = re.compile(r"\s*(#+|//|>+|\||\+) ?")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_COMMENT = re.compile(r"\s+#\s.*$")
+_LOGGED = re.compile(r"^.*[\s:\]](?=[A-Za-z_][\w.]* ?\($)")
+"""What a logger writes before the first line of a model."""
 _PROMPT = re.compile(r"(>>>|\.\.\.|In ?\[\d*\]:|Out ?\[\d*\]:|\$)\s*")
 _ASSIGNED = re.compile(r"[A-Za-z_][\w.\[\]]*\s*=\s*(?=[A-Za-z_][\w.]* ?\($)")
 _AFTERTHOUGHT = re.compile(r"init_cfg=")
@@ -64,7 +68,7 @@ def parse_printed(text: str, origin: str) -> PrintedText:
     """
     reader = _Reader(origin)
     for number, line in enumerate(unquoted(text).split("\n")):
-        words = line.strip()
+        words = _COMMENT.sub("", _COLOUR.sub("", line)).strip()
         if words and not words.startswith("#"):
             reader.read(words, Spot(line, len(line) - len(line.lstrip()), len(line), f"{origin}, line {number + 1}"))
     return reader.result()
@@ -82,11 +86,12 @@ class _Reader:
 
     def read(self, words: str, spot: Spot) -> None:
         entry = _ENTRY.match(words)
-        if words == ")" and not self._arguments_open():
-            self._close(spot)
+        if set(words) == {")"} and not self._arguments_open():
+            for _ in words:
+                self._close(spot)
         elif entry:
             name, times, rest = entry.groups()
-            self._open(name, rest, spot, _copies(times, spot))
+            self._open(name, rest if _depth(rest) > 0 else rest.rstrip(","), spot, _copies(times, spot))
         elif not self.stack:
             self._outside(words, spot)
         elif self.stack[-1].parts or _AFTERTHOUGHT.match(words):
@@ -94,6 +99,9 @@ class _Reader:
         else:
             module = self.stack[-1]
             module.arguments = f"{module.arguments} {words}".strip()
+            if _depth(module.arguments) < 0:  # a call that a narrow terminal has wrapped
+                module.arguments = module.arguments.removesuffix(")").strip()
+                self.stack.pop()
 
     def _arguments_open(self) -> bool:
         return bool(self.stack) and not self.stack[-1].parts and _depth(self.stack[-1].arguments) > 0
@@ -105,7 +113,7 @@ class _Reader:
 
     def _outside(self, words: str, spot: Spot) -> None:
         """A line outside of any module: the model's first, or none of it (a prompt is nobody's news)."""
-        bare = _ASSIGNED.sub("", _PROMPT.sub("", words, count=1), count=1)
+        bare = _LOGGED.sub("", _ASSIGNED.sub("", _PROMPT.sub("", words, count=1), count=1))
         if _CLASS.match(bare) and _depth(bare) > 0:
             self._open("", bare, spot, 1)
         elif not _PROMPT.match(words):

@@ -25,11 +25,26 @@ def asked(capsys: pytest.CaptureFixture[str], *argv: str) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-SMALL = Bounds(kernels=range(1, 5), strides=range(1, 5), dilations=range(1, 3))
+def bounds(kernels: int, strides: int, dilations: int) -> Bounds:
+    return Bounds.up_to(kernels, strides, dilations, exact=(None, None, None))
 
 
-def key(one: Any) -> tuple[int, ...]:
-    return (*one.window, one.output_padding)
+SMALL = bounds(4, 4, 2)
+Sides = tuple[int, int, int]
+
+
+def key(one: Any) -> tuple[Any, ...]:
+    """Kernel, stride, dilation (alike on all axes), and each axis's padding before and after and output padding."""
+    extras = one.output_padding or (0,) * len(one.windows)
+    sides = tuple((w.before, w.after, extra) for w, extra in zip(one.windows, extras, strict=True))
+    (walk,) = {(w.kernel, w.stride, w.dilation) for w in one.windows}
+    return (*walk, *sides)
+
+
+def combined(by_axis: list[set[Sides]]) -> set[tuple[Sides, ...]]:
+    """What does it on all axes alike; where nothing does, every choice of one for each."""
+    alike = set.intersection(*by_axis)
+    return {(sides,) * len(by_axis) for sides in alike} if alike else set(itertools.product(*by_axis))
 
 
 @given(sizes=st.lists(st.integers(1, 20), min_size=1, max_size=2), data=st.data())
@@ -41,12 +56,12 @@ def test_every_convolution_within_the_bounds_is_found(sizes: list[int], data: st
         span = dilation * (kernel - 1) + 1
         if kernel == 1 and dilation > 1:  # the same layer
             continue
-        for before, after in itertools.product(range(span), repeat=2):
-            if after - before not in (0, 1):
-                continue
-            rooms = [size + before + after - span for size in sizes]
-            if min(rooms) >= 0 and [room // stride + 1 for room in rooms] == outputs:
-                want.add((kernel, stride, dilation, before, after, 0))
+        pads = [(b, a) for b, a in itertools.product(range(span), repeat=2) if a - b in (0, 1)]
+        by_axis = [
+            {(b, a, 0) for b, a in pads if size + b + a >= span and (size + b + a - span) // stride + 1 == out}
+            for size, out in zip(sizes, outputs, strict=True)
+        ]
+        want |= {(kernel, stride, dilation, *sides) for sides in combined(by_axis)}
     assert {key(one) for one in solutions(sizes, outputs, SMALL)} == want
 
 
@@ -59,14 +74,52 @@ def test_every_transposed_convolution_within_the_bounds_is_found(sizes: list[int
         span = dilation * (kernel - 1) + 1
         if kernel == 1 and dilation > 1:
             continue
-        for before, after, extra in itertools.product(range(span), range(span), range(max(stride, dilation))):
-            made = [(size - 1) * stride - before - after + span + extra for size in sizes]
-            # an odd sum of paddings is the even one with another output padding, where there is one
-            sides = (0,) if max(stride, dilation) > 1 else (0, 1)
-            if after - before in sides and made == outputs:
-                want.add((kernel, stride, dilation, before, after, extra))
+        # an odd sum of paddings is the even one with another output padding, where there is one
+        odd = (0,) if max(stride, dilation) > 1 else (0, 1)
+        every = itertools.product(range(span), range(span), range(max(stride, dilation)))
+        choices = [(b, a, extra) for b, a, extra in every if a - b in odd]
+        by_axis = [
+            {(b, a, extra) for b, a, extra in choices if (size - 1) * stride - b - a + span + extra == out}
+            for size, out in zip(sizes, outputs, strict=True)
+        ]
+        want |= {(kernel, stride, dilation, *sides) for sides in combined(by_axis)}
     found = transposed_solutions(sizes, outputs, SMALL)
     assert {key(one) for one in found} == want
+
+
+@pytest.mark.parametrize(
+    ("argv", "layer"),
+    [
+        (["--in", "20x30", "--out", "18x30", "-k", "3", "-s", "1"], "conv k=3 p=0x1"),
+        (["--in", "15x13", "--out", "240x200", "--transposed", "-k", "16", "-s", "16"],
+         "conv_transpose k=16 s=16 p=0x4"),
+        (["--in", "161x201", "--out", "61x96", "--kernel-size", "41x11", "-s", "2"], "conv k=41x11 s=2"),
+        (["--in", "8x8x9", "--out", "4x8x9", "-k", "3", "-s", "2x1x1"], "conv k=3 s=2x1x1 p=1"),
+        (["--in", "8x8", "--out", "8x6", "-k", "3x3", "-s", "1", "-p", "1x0"], "conv k=3 p=1x0"),
+        (["--in", "5x5", "--out", "10x11", "--transposed", "-k", "3", "-s", "2"],
+         "conv_transpose k=3 s=2 p=1x0 output_padding=1x0"),
+        (["--in", "7x9", "--out", "7x9", "-k", "2x3", "-s", "1"], "conv k=2x3 p=0+1x1+1"),
+    ],
+)  # fmt: skip
+def test_each_axis_has_its_own_padding(argv: list[str], layer: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first answer has the smallest padding, then the smallest output padding; torch agrees on its sizes."""
+    first = asked(capsys, *argv)["solutions"][0]
+    assert first["layer"] == layer
+    sizes = argv[argv.index("--in") + 1]
+    rank = len(sizes.split("x"))
+    name, *settings_ = layer.split(" ", 1)
+    spec = f"{name}{rank}d c=1 {' '.join(settings_)}".split()
+    graph = assemble(blocks(spec, [f"1x{sizes}"])[0]).graph
+    assert "x".join(map(str, graph.outputs[0].spatial)) == argv[argv.index("--out") + 1]
+
+
+def test_none_is_complete_only_where_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["solve", "--in", "20x30", "--out", "10x30"]) == 0
+    assert "--stride 2x1 gives them per axis" in capsys.readouterr().out
+    assert run(["solve", "--in", "20x20", "--out", "10x10", "-k", "3x3x3"]) == 2
+    assert "3x3x3 names 3 axes, but the sizes have 2" in capsys.readouterr().err
+    assert run(["solve", "--in", "20", "--out", "10", "--stride", "two"]) == 2
+    assert "--stride is a whole number from 1, or one per axis such as 41x11, not 'two'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("size", "output"), [(56, 112), (5, 12), (7, 7), (3, 10)])
@@ -74,32 +127,33 @@ def test_torch_agrees_on_sizes_and_on_even_overlap(size: int, output: int) -> No
     found = [one for one in transposed_solutions([size], [output], SMALL) if one.symmetric]
     assert found
     for one in found:
-        w = one.window
+        (w,) = one.windows
         ones = torch.ones(1, 1, size, dtype=torch.float64)
         weight = torch.ones(1, 1, w.kernel, dtype=torch.float64)
         made = torch.nn.functional.conv_transpose1d(
-            ones, weight, stride=w.stride, padding=w.before, output_padding=one.output_padding, dilation=w.dilation
+            ones, weight, stride=w.stride, padding=w.before, output_padding=one.output_padding[0], dilation=w.dilation
         )
         assert made.shape[-1] == output
-        inside = made[0, 0, 2 * w.span : output - 2 * w.span - one.output_padding]
+        inside = made[0, 0, 2 * w.span : output - 2 * w.span - one.output_padding[0]]
         if len(inside) > 2 * w.stride:
             assert (len(set(inside.tolist())) == 1) == one.even
     for one in solutions([size], [output], SMALL) if size >= output else []:
-        w = one.window
+        (w,) = one.windows
         padded = torch.nn.functional.pad(torch.ones(1, 1, size), (w.before, w.after))
         weight = torch.ones(1, 1, w.kernel)
         assert torch.nn.functional.conv1d(padded, weight, stride=w.stride, dilation=w.dilation).shape[-1] == output
 
 
 def test_the_usual_answers_come_first() -> None:
-    wide = Bounds(kernels=range(1, 8), strides=range(1, 9), dilations=[1])
+    wide = bounds(7, 8, 1)
     up = transposed_solutions([56], [112], wide)
-    assert [key(one)[:2] for one in up[:2]] == [(4, 2), (2, 2)] and up[0].window.before == 1 and up[0].even
-    assert up[0].direct.relationship == 13 and up[1].direct.relationship == 12
+    assert [key(one)[:2] for one in up[:2]] == [(4, 2), (2, 2)] and up[0].windows[0].before == 1 and up[0].even
+    assert up[0].direct[0].relationship == 13 and up[1].direct[0].relationship == 12
     down = solutions([224], [112], wide)
-    assert [key(one)[:4] for one in down[:3]] == [(3, 2, 1, 1), (5, 2, 1, 2), (7, 2, 1, 3)]
-    assert key(solutions([32], [32], wide)[0])[:4] == (3, 1, 1, 1)
-    assert [key(one) for one in solutions([32], [28], wide._replace(padding=0, kernels=[5]))] == [(5, 1, 1, 0, 0, 0)]
+    assert [key(one) for one in down[:3]] == [(3, 2, 1, (1, 1, 0)), (5, 2, 1, (2, 2, 0)), (7, 2, 1, (3, 3, 0))]
+    assert key(solutions([32], [32], wide)[0]) == (3, 1, 1, (1, 1, 0))
+    narrow = wide._replace(padding=(0,), kernels=[(5,)])
+    assert [key(one) for one in solutions([32], [28], narrow)] == [(5, 1, 1, (0, 0, 0))]
 
 
 def test_bad_sizes_are_refused() -> None:

@@ -124,7 +124,7 @@ BAD: list[tuple[list[str], str]] = [
     (["shape", *I3, "relu", "input"], "an input line gives its sizes"),
     (["shape", *I3, "keras.layers.Conv2D(3, 4)"], "Conv2D is Keras's name: write Conv2d"),
     (["shape", *I3, "Conv2DTranspose(3, 4)"], "write ConvTranspose2d"),
-    (["shape", *I3, "Dense(2)"], "write Linear(in_features, units)"),
+    (["shape", *I3, "Dense(2)"], "Dense is Keras's name: write Linear(out_features=2)"),
     (["shape", *I3, "conv2d", "c=3", "k=3", "repeat=4"], "on 3x2x2 from copy 3 of 4: the kernel reaches over 3"),
     (["profile", "-i", "3x8x8:int64", "relu"], "layers run on real numbers"),
     (["profile", *I3, "relu", "--time", "nan"], "--time is a time such as 2s, 500ms or 5m, not 'nan'"),

@@ -12,7 +12,7 @@ import pytest
 from convcalc.cli.app import run
 from convcalc.kinds import FAMILIES, all_kinds
 
-PLAIN = ("pooling", "norms", "activations", "shaping")
+PLAIN = ("pooling", "norms", "activations", "shaping", "sequences", "transformers", "pairs")
 
 
 def asked(capsys: pytest.CaptureFixture[str], *argv: str) -> Any:

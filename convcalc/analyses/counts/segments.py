@@ -48,7 +48,7 @@ def segments(graph: Graph, depth: int = 1) -> list[Segment]:
             continue
         inside = {node.output.index for node in nodes}
         outside = {v.index: v for node in nodes for v in node.inputs if v.index not in inside}
-        borrowed = tuple(graph.nodes[index] for index in outside if isinstance(graph.nodes[index].op, STORED))
+        borrowed = tuple(graph.nodes[index] for index in sorted(outside) if isinstance(graph.nodes[index].op, STORED))
         inputs = {index: v for index, v in outside.items() if not isinstance(graph.nodes[index].op, STORED)}
         outputs = tuple(
             node.output

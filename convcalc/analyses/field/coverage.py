@@ -45,7 +45,8 @@ class Unit(NamedTuple):
         """Whether it reads positions outside its region, as circular padding does."""
         pairs = zip(self.reads or (), self.clipped, strict=False)
         return not self.everything and any(
-            span is not None and any(first < span[0] or last > span[1] for first, last in runs) for runs, span in pairs
+            bool(runs) if span is None else any(first < span[0] or last > span[1] for first, last in runs)
+            for runs, span in pairs
         )
 
 

@@ -55,11 +55,9 @@ def _through(node: Node, operands: list[Field]) -> Field:
         case ops.Conv():
             return _join(_walk(operands[0], op.windows, node), *(_whole(f, "a generated kernel") for f in operands[1:]))
         case ops.ConvTranspose():
-            spread = _each(
-                operands[0],
-                lambda axis, reach: reach.back_through(_plain(op.windows[axis - 2]), _size(node.output, axis)),
+            return _join(
+                _spread(operands[0], op.windows, node), *(_whole(f, "a generated kernel") for f in operands[1:])
             )
-            return _join(spread, *(_whole(f, "a generated kernel") for f in operands[1:]))
         case ops.Pool():
             if op.windows and op.output_size:
                 return _whole(operands[0], RANDOM)
@@ -145,24 +143,22 @@ def _walk(field: Field, windows: tuple[Window, ...], node: Node) -> Field:
 def _columns(field: Field, windows: tuple[Window, ...], node: Node) -> Field:
     """What each window reads, laid out as (B, C, *kernel, *out): the output's own axes follow the taps."""
     rank = len(windows)
-    walked = _each(
-        field,
-        lambda axis, reach: reach.through(_plain(windows[axis - 2]), _size(node.output, axis + rank)),
-    )
+    walked = _each(field, lambda axis, r: r.through(_plain(windows[axis - 2]), _size(node.output, axis + rank)))
     return {(i, a, along + rank if along is not None else None): r for (i, a, along), r in walked.items()}
+
+
+def _spread(field: Field, windows: tuple[Window, ...], node: Node) -> Field:
+    return _each(field, lambda axis, r: r.back_through(_plain(windows[axis - 2]), _size(node.output, axis)))
 
 
 def _folded(field: Field, windows: tuple[Window, ...], node: Node) -> Field:
     """What is added at each position, from columns laid out as (B, C, *kernel, *positions)."""
     rank = len(windows)
-    out: Field = {}
-    for (i, axis, along), reach in field.items():
-        if along is None or isinstance(reach, str) or along < 2 + rank:
-            out[i, axis, None] = reach if along is None else "the taps of a fold"
-        else:
-            own = along - rank
-            out[i, axis, own] = reach.back_through(_plain(windows[own - 2]), _size(node.output, own))
-    return out
+    laid: Field = {
+        (i, a, along - rank): r for (i, a, along), r in field.items() if along is not None and along >= 2 + rank
+    }
+    taps = {key: reach for key, reach in field.items() if key[2] is None or key[2] < 2 + rank}
+    return _join(_spread(laid, windows, node), _whole(taps, "the taps of a fold"))
 
 
 def _adaptive(field: Field, node: Node) -> Field:
@@ -213,12 +209,10 @@ def _resampled(reach: Reach, op: ops.Resample, node: Node, axis: int) -> Reach:
 
 
 def _padded(field: Field, op: ops.Pad, node: Node) -> Field:
-    """Away from the border all modes read alike; what reflect, replicate and circular read there, Paths knows."""
+    """Away from the border all modes read alike; what others read there, Paths knows."""
 
-    def shift(axis: int, reach: Reach) -> Reach:
-        return reach.through(Window(kernel=1, before=_number(op.before[axis])), _size(node.output, axis))
-
-    return _each(field, shift)
+    window = {axis: Window(kernel=1, before=before) for axis, before in enumerate(op.before)}
+    return _each(field, lambda axis, reach: reach.through(_plain(window[axis]), _size(node.output, axis)))
 
 
 def _reduced(field: Field, op: ops.Reduce) -> Field:
@@ -273,8 +267,7 @@ def _rearranged(field: Field, op: ops.Rearrange, node: Node) -> Field:
             continue
         window = prod(map(_number, factors[lead + 1 :]))
         repeats = prod(1 if is_one(factor) else _number(factor) for factor in landing.inner)
-        size = _size(node.output, landing.axis)
-        step = Window(kernel=window, stride=window)
+        size, step = _size(node.output, landing.axis), Window(kernel=window, stride=window)
         gathered = reach if window == 1 else reach.through(step, _size_over(node.inputs[0], along, window))
         if repeats > 1:
             gathered = gathered.resized(Fraction(1, repeats), lambda n, r=repeats: (n // r,), size)  # type: ignore[misc]

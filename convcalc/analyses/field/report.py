@@ -12,6 +12,7 @@ from convcalc.analyses.field.fields import Field, fields
 from convcalc.analyses.field.receptive import Receptive, receptive
 from convcalc.analyses.field.routes import Routes, routes
 from convcalc.analyses.steps import hops
+from convcalc.ops import Pad
 from convcalc.sizes import known
 
 if TYPE_CHECKING:
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
 
 
 class InputCoverage(NamedTuple):
-    """How many outputs no border cuts, of how many; the first rows of which some, and every output sees all."""
+    """How many outputs no border cuts, of how many; the first rows of which some, and every output sees all.
+
+    With `folds_back` the padding reads other positions of the input, and whether all of it is seen is not told.
+    """
 
     uncut: int
     outputs: int
     some: CountedRow | None
     every: CountedRow | None
+    folds_back: bool = False
 
 
 class Coarsest(NamedTuple):
@@ -103,12 +108,13 @@ class FieldReport:
         if len(self.inputs) == 1:
             (field,) = self.inputs
             document["smallest_object"] = smallest_object(field.receptive)
-            if field.coverage is not None and not several:
+            if field.coverage is not None and not several and not field.coverage.folds_back:
                 some, every = field.coverage.some, field.coverage.every
                 document["whole_input"] = {
                     "some_output": some.name if some else None,
                     "every_output": every.name if every else None,
                 }
+            if field.coverage is not None and not several:
                 document["uncut"] = {"outputs": field.coverage.uncut, "of": field.coverage.outputs}
         units = {field.name: _unit_json(field.unit) for field in self.inputs if field.unit is not None}
         if units:
@@ -199,6 +205,8 @@ def _coverage(
     for axis, size, count in zip(field.axes, sizes, field.outputs, strict=True):
         if axis is not None and count is not None:
             share, outputs = share * uncut(axis, size, count), outputs * count
+    if any(isinstance(node.op, Pad) and node.op.mode != "constant" for node in block.subject.graph.nodes):
+        return InputCoverage(share, outputs, None, None, folds_back=True)  # near a border other positions are read
     some = every = None
     for row, row_field in each if len(inputs) == 1 else ():
         coverage = whole(row_field, sizes, [count or 0 for count in row_field.outputs])

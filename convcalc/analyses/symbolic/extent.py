@@ -156,6 +156,9 @@ def _rearranged(extents: Extents, op: ops.Rearrange, node: Node) -> Extents:
         return extents
     if len(new) < 3:
         return _whole(extents, "flatten")
+    *outer, inner = op.split[-1]
+    if outer and op.merge[-1] == 1:  # every step of a map taken apart sees as many positions as lie in it
+        return _each(extents, lambda e: e._replace(last=e.last + (inner - 1) * e.jump, jump=e.jump * inner))
     ratio = sympy.sympify(new[-1]) / old[-1]
     changes = op.merge[-1] > 1 and op.order[-op.merge[-1]] == sum(map(len, op.split)) - len(op.split[-1])
     return _each(extents, lambda e: e._replace(jump=e.jump / ratio)) if changes else extents

@@ -50,7 +50,7 @@ def _required(kind: Kind, rank: int, chosen: dict[str, Any]) -> dict[str, Any]:
     for name, argument in kind.arguments.items():
         if name in chosen:
             continue
-        if name == "scale_factor" and "factors" in argument.takes and "size" not in chosen:
+        if "factors" in argument.takes and name in EXAMPLES and not {"size", "output_size"} & set(chosen):
             settings[name] = EXAMPLES[name]
         elif name == "normalized_shape":
             settings[name] = (input_shapes(kind, rank)[0][-1],)

@@ -33,7 +33,10 @@ PLACES = {1: "T", 2: "HW", 3: "DHW"}
 """The letters of spatial sizes: a length, height and width, depth as well."""
 STATED = ("mid_channels", "out_channels")
 """Arguments that default to None and stand for a width all the same."""
-EXAMPLES: dict[str, Any] = {"scale_factor": 2, "value": 0.0}
+EXAMPLES: dict[str, Any] = {
+    "scale_factor": 2, "output_ratio": 0.5, "value": 0.0, "threshold": 0.0, "norm_type": 2.0, "size": 5, "dim": 1,
+    "unflattened_size": (2, -1),
+}  # fmt: skip
 """Required structure for which any number will do."""
 MOST_CASES = 16
 
@@ -126,6 +129,8 @@ def input_shapes(kind: Kind, rank: int, count: int | None = None) -> tuple[Shape
     batch = symbol("B")
     if kind.rows:
         return ((symbol("N"), symbol("F")),)
+    if kind.layout:
+        return _sequences(kind, batch)
     places = tuple(symbol(letter) for letter in PLACES[rank])
     if kind.variadic:
         return ((batch, symbol("C_1"), *places), (batch, symbol("C_2" if kind.unlike_channels else "C_1"), *places))
@@ -133,7 +138,19 @@ def input_shapes(kind: Kind, rank: int, count: int | None = None) -> tuple[Shape
         low = (batch, symbol("C_l"), *(symbol(f"{letter}_l") for letter in PLACES[rank]))
         return ((batch, symbol("C_h"), *places), low)[: count or 2]
     first = (batch, symbol("C_in"), *places)
-    return (first, (batch, symbol("R"))) if kind.input_ranks and count == 2 else (first,)
+    if kind.input_ranks and count == 2:
+        return (first, (batch, symbol("R")))
+    return (first,) * max(len(kind.inputs) - kind.optional, 1)
+
+
+def _sequences(kind: Kind, batch: Any) -> tuple[Shape, ...]:
+    """Inputs whose axes have names of their own: T steps of F features, the batch second unless `batch_first`."""
+    sizes = {"N": batch, "L": symbol("T"), "F": symbol("F")}
+    axes = tuple(sizes[axis] for axis in kind.layout)
+    if "batch_first" in kind.arguments:
+        axes = (axes[1], axes[0], *axes[2:])
+    others = len(kind.inputs) - kind.optional - 1
+    return (axes, *((*axes[:-1], symbol("F_2")) for _ in range(others)))
 
 
 def cases(write: Callable[[Builder], Graph]) -> list[Case]:

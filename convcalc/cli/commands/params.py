@@ -7,7 +7,7 @@ from typing import Any
 from convcalc.analyses.counts.report import CountedRow, CountReport, count
 from convcalc.analyses.layer_answers import PARTS, ParamsReport, params_json
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.subjects import read_subjects
+from convcalc.cli.subjects import hints, read_subjects
 from convcalc.cli.views.counts import at_least_line, folded_line, total_label
 from convcalc.errors import SpecError
 from convcalc.render.table import Answer, Column, Table
@@ -49,8 +49,8 @@ def command(
             *folded_line(report),
         ],
     )
-    skipped = list(dict.fromkeys(subject.block.hint for subject in subjects if subject.block.hint))
-    return emit(Answer("params", answer.to_dict(), [table], hints=skipped), form, out)
+    told = list(dict.fromkeys(hints(subjects)))
+    return emit(Answer("params", answer.to_dict(), [table], hints=told), form, out)
 
 
 def _check_known(report: CountReport) -> None:

@@ -26,8 +26,9 @@ def command(
     report = count(read_subjects(spec, inputs, layout), depth)
     tables = []
     for block in report.blocks:
-        rows = [{"name": row.name, "layer": row.text, "output": shape_text(row.outputs)} for row in block.rows]
-        outputs = block.subject.graph.outputs
-        end = [f"output {shape_text(outputs)} (batch {outputs[0].batch})"]
+        axis, outputs = block.subject.batch_axis, block.subject.graph.outputs
+        rows = [{"name": row.name, "layer": row.text, "output": shape_text(row.outputs, axis)} for row in block.rows]
+        batch = outputs[0].shape[axis] if axis < len(outputs[0].shape) else outputs[0].batch
+        end = [f"output {shape_text(outputs, axis)} (batch {batch})"]
         tables.append(Table(columns=COLUMNS, rows=rows, head=[block.subject.reading], foot=end))
     return emit(Answer("shape", report.to_dict(), tables, hints=report.hints), form, out)

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from convcalc.graph import Value
 
 
-def shape_text(values: Sequence[Value]) -> str:
+def shape_text(values: Sequence[Value], batch_axis: int = 0) -> str:
     """Return shapes without the batch, as a table shows them."""
-    return " + ".join(show(value.shape[1:] or value.shape) for value in values)
+    shapes = (value.shape[:batch_axis] + value.shape[batch_axis + 1 :] or value.shape for value in values)
+    return " + ".join(map(show, shapes))
 
 
 def at_least_line(names: Sequence[str], what: str) -> list[str]:

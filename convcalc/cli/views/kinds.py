@@ -10,6 +10,7 @@ from convcalc.kinds import FAMILIES, all_kinds, command_of, find
 from convcalc.kinds.names import ALIASES, plain
 from convcalc.registry import Kind
 from convcalc.render.table import Answer, Column, Table
+from convcalc.units import plural
 
 
 def is_kind(word: str) -> bool:
@@ -55,7 +56,7 @@ def kinds_answer(shown: tuple[str, ...], of_network: str = "") -> Answer:
         table = Table(
             columns=columns,
             rows=rows,
-            head=[f"{of_network} is made of {len(rows)} kinds"],
+            head=[f"{of_network} is made of {plural(len(rows), 'kind')}"],
             foot=["`convcalc explain NAME` says more of each" + (f"; see also `{command}`" if command else "")],
         )
     return Answer("kinds", document={"kinds": rows}, tables=[table])

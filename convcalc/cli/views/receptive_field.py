@@ -138,7 +138,7 @@ def _against(field: InputField, report: FieldReport, of: str) -> list[str]:
             f"the field is {ratios} times the input{of}; {coverage.uncut:,} of {coverage.outputs:,} outputs"
             f" ({percent(coverage.uncut / coverage.outputs)}) see one that no border cuts"
         )
-    if len(inputs) > 1:
+    if len(inputs) > 1 or coverage.folds_back:
         return lines
     some, every = coverage.some, coverage.every
     if some is None:
@@ -174,7 +174,7 @@ def _region(unit: Unit, of: str) -> str:
     if unit.inside is None:
         return text + " (give the input's size with -i for its borders)"
     if unit.wraps:
-        return f"{text}: it reads {_reads(unit)} of the input, {unit.reached:,} positions"
+        return f"{text}: it reads {_reads(unit)} of the input, {plural(unit.reached or 0, 'position')}"
     if unit.inside == 0:
         return text + ": nothing but padding"
     if unit.clipped != unit.region:
