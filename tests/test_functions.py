@@ -106,7 +106,9 @@ def test_the_work_of_functions() -> None:
     assert other(find("identity")[0].build(x)) == other(find("dropout")[0].build(x)) == {}
     assert other(find("group_norm")[0].build(x, num_groups=2)) == {"group_norm": 80}
     assert other(find("group_norm")[0].build(x, num_groups=2, affine=False)) == {"group_norm": 64}
-    assert {"batch_norm", "layer_norm", "group_norm", "instance_norm"} == NORMS
+    assert other(find("rms_norm")[0].build(x, normalized_shape=2)) == {"rms_norm": 48}  # square, divide, scale
+    assert other(find("local_response_norm")[0].build(x, size=3)) == {"local_response_norm": 16 * 8}
+    assert {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"} == NORMS
 
 
 def test_views_take_no_memory() -> None:

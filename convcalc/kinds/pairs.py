@@ -37,7 +37,7 @@ def bilinear(b: Builder, x: Value, y: Value, *, in2_features: Size, out_features
 
 @kind(source="torch.nn.CosineSimilarity", channels="", torch="CosineSimilarity")
 def cosine_similarity(b: Builder, x: Value, y: Value, *, dim: int = 1, eps: float = 1e-8) -> Value:
-    """The cosine of the angle between two tensors along an axis, which goes; lengths below eps are not looked after."""
+    """The cosine of the angle between two tensors along an axis; lengths below eps are not looked after."""
     axis = axis_in(dim, len(x.shape))
 
     def product(left: Value, right: Value) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from convcalc.arguments import LARGEST
 from convcalc.errors import SpecError, Spot, UnsupportedError
@@ -72,7 +72,7 @@ def _call(tree: ast.Call, text: str, spot: Spot) -> Call:
     method = tree.func
     if isinstance(method, ast.Call):  # Keras's functional style: Conv2D(32, 3)(x)
         return _call(method, text, spot)
-    if isinstance(method, ast.Attribute) and isinstance(method.value, ast.Call) and method.attr in HANDS_ON:
+    if _hands_on(method) and isinstance(method.value, ast.Call):
         return _call(method.value, text, spot)
     name = _dotted(tree.func)
     if name is None:
@@ -91,6 +91,11 @@ def _call(tree: ast.Call, text: str, spot: Spot) -> Call:
     where = _spot(tree, text, spot)
     positional = tuple(_value(node, text, spot) for node in tree.args)
     return Call(short, positional, keywords, where, " ".join(source.split()), places)
+
+
+def _hands_on(node: ast.expr) -> TypeGuard[ast.Attribute]:
+    """Whether a callable is a method of a call's result that returns the same module."""
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Call) and node.attr in HANDS_ON
 
 
 def _spot(node: ast.expr | ast.keyword, text: str, spot: Spot) -> Spot:
@@ -127,7 +132,7 @@ def _value(node: ast.expr, text: str, spot: Spot) -> Any:
             return Name(dotted)
         case ast.BinOp() | ast.UnaryOp():
             return _number(node, text, spot)
-        case ast.Call() if _dotted(node.func) or isinstance(node.func, ast.Attribute):
+        case ast.Call() if _dotted(node.func) or isinstance(node.func, ast.Call) or _hands_on(node.func):
             return _call(node, text, spot)
         case _:
             piece = ast.get_source_segment(text, node) or "this"

@@ -27,7 +27,7 @@ def parse_rates(rates: str, kernels: str) -> tuple[Numbers, Numbers]:
 
 def _numbers(text: str, what: str) -> Numbers:
     numbers = []
-    for part in re.split(r"[,\s]+", text.strip(" ,[]()")):
+    for part in re.split(r"\s*,\s*|\s+", text.strip(" []()")):
         if not _RATE.fullmatch(part) or any(len(number) > 9 for number in part.split("x")):
             raise SpecError(f"{what} is a whole number below a billion, not {part!r} (per axis: 1x2)")
         numbers.append(tuple(map(int, part.split("x"))))

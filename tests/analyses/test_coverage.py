@@ -123,6 +123,7 @@ def test_rf_says_it_all(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         "clipped": [[0, 13], [7, 33]],
         "inside": 14 * 27,
         "reached": 14 * 27,
+        "reads": [[[0, 13]], [[7, 33]]],
     }
     assert found["smallest_object"] == 4 and found["paths"] == {
         "total": 2,

@@ -22,8 +22,18 @@ from convcalc.registry import Kind
 
 SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64)
 TRIES, ENOUGH = 3000, 12
-PICKED = {"value": 0.0, "scale_factor": 2}
+PICKED = {
+    "value": 0.0, "scale_factor": 2, "output_ratio": 0.5, "threshold": 0.0, "norm_type": 2.0, "size": 5, "dim": 1,
+    "unflattened_size": (2, -1),
+}  # fmt: skip
 FEW = {"stride": (1, 2, 3), "dilation": (1, 2), "padding": (0, 1, 2), "groups": (1, 2, 4), "kernel_size": (1, 2, 3, 5)}
+
+
+EITHER = {
+    "upsample": ("scale_factor",), "upsampling_nearest": ("scale_factor",), "upsampling_bilinear": ("scale_factor",),
+    "fractional_max_pool": ("output_ratio",),
+}  # fmt: skip
+"""Kinds that take either a size or a factor."""
 
 
 def rank_of(kind: Kind) -> int:
@@ -47,7 +57,11 @@ def drawn(kind: Kind, rank: int, chance: random.Random) -> tuple[dict[Any, int],
             arguments[name] = chance.randint(1, 6)
         elif name == "normalized_shape":
             arguments[name] = (shapes[0][-1],)
-        elif (argument.required and name not in arguments) or (name == "scale_factor" and "size" in kind.arguments):
+        elif (
+            (argument.required and name not in arguments)
+            or name in ("scale_factor", "output_ratio")
+            and name in EITHER.get(kind.name, ())
+        ):
             arguments[name] = PICKED[name]
     return numbers, shapes, arguments
 

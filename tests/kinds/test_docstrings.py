@@ -53,7 +53,7 @@ def test_no_letter_of_a_kind_stands_for_two_sizes(name: str) -> None:
 
 
 def test_what_a_recipe_may_say_of_its_kind_is_what_a_kind_has() -> None:
-    assert set(KindOptions.__annotations__) == {field.name for field in fields(Kind)} - {"recipe", "source"}
+    assert set(KindOptions.__annotations__) == {field.name for field in fields(Kind)} - {"recipe", "source", "rank"}
 
 
 def test_two_recipes_of_a_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from convcalc.ops import Parameter
 from convcalc.spec.assemble import assemble
 from convcalc.spec.printed import ALSO_TORCH, LEARNERS, WEIGHTLESS, torch_kind
 from convcalc.spec.source import blocks
+from tests.golden.test_golden import LINES
 
 
 def counted(text: str, monkeypatch: pytest.MonkeyPatch) -> CountReport:
@@ -229,13 +230,14 @@ def test_a_leaf_whose_shape_does_not_show_stops_a_shape_only(monkeypatch: pytest
 
 
 def test_the_kinds_that_learn_are_those_whose_recipes_write_parameters() -> None:
-    from tests.test_laws import first_case
-
-    for kind in all_kinds().values():
-        if kind.torch and kind.name not in ("multihead_attention", "transformer_encoder_layer"):  # never leaves
-            shapes, arguments = first_case(kind.name)
-            graph = kind.build(*shapes, **{**arguments, **({"affine": True} if "affine" in kind.arguments else {})})
-            assert any(isinstance(node.op, Parameter) for node in graph.nodes) == (kind.name in LEARNERS), kind.name
+    """By the golden lines of every kind that torch has; attention and encoder layers are never leaves of a print."""
+    learned = set()
+    for spec, given, *_ in LINES:
+        (block,) = blocks([spec], given.split(" + "))
+        graph = assemble(block).graph
+        learned |= {block.layers[0].kind.name} if any(isinstance(node.op, Parameter) for node in graph.nodes) else set()
+    parts = {"multihead_attention", "transformer_encoder_layer"}
+    assert {name for name in learned - parts if all_kinds()[name].torch} == LEARNERS
 
 
 def test_only_torchs_own_names_are_layers_of_a_print() -> None:

@@ -38,13 +38,13 @@ class Extent(NamedTuple):
         return self.last - self.first + 1
 
 
-def extents(graph: Graph) -> list[Extents]:
-    """Return what each output sees of the last axis of each input."""
+def extents(graph: Graph, *, spatial: bool = True) -> list[Extents]:
+    """Return what each output sees of the last axis of each input; nothing where that is not `spatial` (features)."""
     by_value: dict[int, Extents] = {}
     inputs = 0
     for node in graph.nodes:
         if isinstance(node.op, ops.Input):
-            local = len(node.op.shape) > 2
+            local = spatial and len(node.op.shape) > 2
             by_value[node.output.index] = {inputs: Extent(local=local)}
             inputs += 1
         else:
@@ -87,7 +87,9 @@ def _through(node: Node, operands: list[Extents]) -> Extents:
             return _each(operands[0], lambda e: _shift(e, op.before[-1]))
         case ops.Slice():
             along = op.axis == len(node.output.shape) - 1
-            return _each(operands[0], lambda e: e._replace(jump=e.jump * op.step)) if along else operands[0]
+            if not along:
+                return operands[0]
+            return _each(operands[0], lambda e: _shift(e, -op.start)._replace(jump=e.jump * op.step))
         case ops.Reduce():
             along = len(node.inputs[0].shape) - 1 in op.axes
             return _whole(operands[0], f"a {op.function} over the map") if along else operands[0]

@@ -121,7 +121,7 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
     counts = params(nodes)
     fields = tuple(
         {i: e._replace(first=tidy(e.first), last=tidy(e.last), jump=tidy(e.jump)) for i, e in by_input.items()}
-        for by_input in extents(case.graph)
+        for by_input in extents(case.graph, spatial=not kind.layout)
     )
     decisions = [(holds.subs(back), answer) for holds, answer in case.decided]
     said = [

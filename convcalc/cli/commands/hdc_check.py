@@ -43,7 +43,7 @@ def command(
     are really reached, and by how many ways, is worked out beside them. Example: convcalc hdc-check 1,2,5 -k 3
     """
     words = rates or []
-    text = normal(",".join(words))
+    text = normal(" ".join(words))
     if not words:
         raise SpecError("no rates given: name them, nearest the input first, such as hdc-check 1,2,5 -k 3")
     drawing = Drawing(picture and form in (Format.table, Format.markdown), ascii_only)
