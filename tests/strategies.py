@@ -65,8 +65,8 @@ def cases(draw: DrawFn, name: str, rank: int | None = None) -> tuple[list[tuple[
         shape = (draw(st.integers(4, 9)), draw(st.integers(2, 6)))
     if name in PLACED:
         return draw(PLACED[name])
-    if kind.layout or name.endswith("_cell"):
-        counts = [draw(st.integers(1, 4)) for axis in kind.layout[:2] or ("N",)]
+    if kind.layout:
+        counts = [draw(st.integers(1, 4)) for axis in kind.layout if axis != "F"]
         shape = (*counts, *((draw(st.sampled_from(CHANNELS)),) if kind.axis == -1 else ()))
     if kind.variadic:
         return _several(draw, name, shape), {}

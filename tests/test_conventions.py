@@ -15,7 +15,7 @@ from convcalc.cli.app import run
 from convcalc.graph import Node
 from convcalc.ops import Opaque
 from convcalc.pytorch import verify
-from convcalc.pytorch.counters import PRINTED, SPARSE, WORDED
+from convcalc.pytorch.counters import DEAD, PRINTED, SPARSE, WORDED
 from convcalc.pytorch.verify_report import verify as verify_stacks
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
@@ -128,12 +128,29 @@ def test_a_counters_number_is_predicted_from_the_reason(spec: str, sizes: str, r
 
 
 def test_the_whole_is_what_fvcore_gives_on_torchs_own_layers() -> None:
-    """README's example: the layer with padding in words counts 0, the other 401,408."""
-    spec = "Conv2d(64, 64, 3, padding='same', groups=64) Conv2d(64, 128, 1)"
-    report = verify_stacks([assemble(blocks([spec], ["64x7x7"])[0])])
+    """README's example: the layer with padding in words counts 0, the transposed one 16 x 8 x 4 x 4 x 14 x 14."""
+    spec = ["Conv2d(8, 16, 3, padding='same')", "ConvTranspose2d(16, 8, 4, stride=2, padding=1)"]
+    report = verify_stacks([assemble(blocks(spec, ["8x14x14"])[0])])
     *_, whole = report.blocks[0]
-    assert whole.text == "the whole" and whole.verdicts["macs_fvcore"].theirs == 64 * 128 * 49 == 401_408
+    assert whole.text == "the whole" and whole.verdicts["macs_fvcore"].theirs == 401_408
     assert whole.verdicts["macs_torch"].text == "agrees" and report.holds
+
+
+def test_a_layer_that_no_result_needs_is_not_in_fvcores_whole() -> None:
+    spec = ["conv c=8 k=3 p=1 as=a conv c=4 k=1 as=dead conv c=4 k=1 from=a"]
+    report = verify_stacks([assemble(blocks(spec, ["8x8x8"])[0])])
+    assert report.holds and report.blocks[0][-1].verdicts["macs_fvcore"].reason == DEAD
+
+
+@pytest.mark.parametrize(
+    "kind", ["condconv c=8 k=3 p=1", "do_conv c=8 k=3 p=1", "dbb c=8 k=3", "lstm hidden_size=8", "gcn c=8 edges=20"]
+)
+def test_shared_weights_are_shared_in_the_modules_too(kind: str) -> None:
+    name, *_ = kind.split()
+    sizes = {"gcn": "9x8", "lstm": "5x8"}.get(name, "8x6x6")
+    report = verify_stacks([assemble(blocks(f"{kind} as=a {name} same=a".split(), [sizes])[0])])
+    assert report.holds
+    assert report.blocks[0][-1].verdicts["params"].text == "agrees"
 
 
 @pytest.mark.parametrize("line", GOLDEN, ids=range(len(GOLDEN)))

@@ -237,7 +237,7 @@ def spellings(name: str) -> Iterator[str]:
     """Yield what a name may be looked up by: as it is, in canonical form, then without its endings, one after another.
 
     >>> list(spellings("Ghost Modules"))
-    ['ghostmodules', 'ghostmodule', 'ghost']
+    ['ghostmodules', 'ghostmodulesconv', 'ghostmodule', 'ghostmoduleconv', 'ghost', 'ghostconv']
     """
     seen = dict.fromkeys((plain(name), canonical(name)))
     short = canonical(name)

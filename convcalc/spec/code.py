@@ -12,9 +12,11 @@ import textwrap
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from convcalc.errors import ConvcalcError, SpecError, Spot, UnsupportedError
+from convcalc.spec.calls import HANDS_ON
 from convcalc.spec.layers import WRAPPERS, layers
 from convcalc.spec.lexer import Token
-from convcalc.spec.printed import LEARNERS, WEIGHTLESS, stands_alone, torch_kind
+from convcalc.spec.printed import LEARNERS, stands_alone, torch_kind
+from convcalc.spec.weightless import WEIGHTLESS
 from convcalc.subject import Layer
 
 if TYPE_CHECKING:
@@ -86,10 +88,18 @@ def code_layers(text: str, origin: str, *, weights_only: bool) -> Built:
 def _single(tree: ast.Module, reader: _Reader) -> list[Layer]:
     """The layers of the one statement that builds them, where nothing else does anything to them."""
     values: list[ast.Call | None] = []
+    built: set[str] = set()
     for statement in tree.body:
         match statement:
             case ast.Assign(value=ast.Call() as value) | ast.AnnAssign(value=ast.Call() as value):
-                values += [] if reader.is_harmless(value) else [value]
+                parts = list(ast.walk(statement))
+                if reader.is_harmless(value):
+                    used = built & {ast.unparse(part) for part in parts if isinstance(part, (ast.Name, ast.Attribute))}
+                    values += [None] if used else []
+                else:
+                    values.append(value)
+                    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+                    built |= {ast.unparse(target) for target in targets}
             case ast.Expr(value=ast.Call() as value) if _last(value.func) in ("print", "summary", "display"):
                 pass
             case ast.Import() | ast.ImportFrom() | ast.Assign(value=ast.Constant()):
@@ -104,8 +114,8 @@ def _single(tree: ast.Module, reader: _Reader) -> list[Layer]:
             " layers as they run, or name it: file.py:Net"
         )
     spot = _spot(reader.text, values[0].lineno, reader.origin)
-    built = layers([Token(ast.get_source_segment(reader.text, values[0]) or "", spot)])
-    return [layer for layer in built if isinstance(layer, Layer)]
+    items = layers([Token(ast.get_source_segment(reader.text, values[0]) or "", spot)])
+    return [layer for layer in items if isinstance(layer, Layer)]
 
 
 def _spot(text: str, line: int, origin: str) -> Spot:
@@ -218,9 +228,12 @@ class _Reader:
         if torch_kind(name) is not None and runs == "once":
             yield from self._layer(node, name, runs)
             return
+        inner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if name in HANDS_ON and isinstance(inner, ast.Call):
+            yield from self.expression(inner, runs, used=used)
+            return
         keeps = name in HOLDERS | ADDS or (used and not self.is_harmless(node))
         self._unknown(node, name, runs, used=used)
-        inner = node.func.value if isinstance(node.func, ast.Attribute) else None
         for child in (*([inner] if isinstance(inner, ast.Call) else []), *node.args, *(k.value for k in node.keywords)):
             yield from self.expression(child, runs, used=keeps)
 

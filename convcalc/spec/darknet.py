@@ -128,9 +128,11 @@ def _words(section: _Section, number: int, channels: list[int]) -> str:
             return _normed(section, core)
         case "maxpool" | "max":
             size = section.number("size", section.number("stride", 1))
-            total = section.number("padding", size - 1)
+            total, stride = section.number("padding", size - 1), section.number("stride", 1)
+            if (size, stride, total) == (2, 2, 1):
+                return "max_pool k=2 s=2 ceil_mode=true"  # the same, as torch has it
             sides = f"{total // 2}+{total - total // 2}" if total % 2 else str(total // 2)
-            return f"max_pool k={size} s={section.number('stride', 1)} p={sides}"
+            return f"max_pool k={size} s={stride} p={sides}"
         case "avgpool" | "avg":
             return "global_avg_pool"
         case "upsample":

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from convcalc.analyses.counts.params import params
 from convcalc.errors import ConvcalcError, SpecError, UnsupportedError
 from convcalc.kinds import find
+from convcalc.ops import Parameter
 from convcalc.registry import Kind
 from convcalc.sizes import known
 from convcalc.spec.assemble import assemble
@@ -18,6 +18,7 @@ from convcalc.spec.layers import InputLine, layers
 from convcalc.spec.learned import PARAMETER, first_axis, parameters
 from convcalc.spec.lexer import Token, normal, tokens
 from convcalc.spec.torch_repr import Printed, PrintedText, parse_printed, unquoted
+from convcalc.spec.weightless import PASSES_ON, WEIGHTLESS
 from convcalc.subject import Block, Layer
 from convcalc.units import plural
 
@@ -36,30 +37,6 @@ LEARNERS: Final = frozenset({
     "rnn", "lstm", "gru", "rnn_cell", "lstm_cell", "gru_cell",
 })  # fmt: skip
 """Kinds of torch.nn's that have weights; all its others have none, whatever their arguments."""
-PASSES_ON: Final = frozenset({
-    "DropPath", "StochasticDepth", "DropBlock", "DropBlock2d", "DropBlock3d", "QuantStub", "DeQuantStub",
-    "FakeQuantize", "FusedMovingAvgObsFakeQuantize", "FixedQParamsFakeQuantize",
-    "MinMaxObserver", "MovingAverageMinMaxObserver", "PerChannelMinMaxObserver", "HistogramObserver",
-    "MovingAveragePerChannelMinMaxObserver", "FixedQParamsObserver", "PlaceholderObserver", "NoopObserver",
-    "RecordingObserver", "ReuseInputObserver",
-})  # fmt: skip
-"""Well-known classes without weights that hand their input on in inference."""
-WEIGHTLESS: Final = frozenset({
-    "None", "NoneType", "Permute", "Concat", "FrozenBatchNorm2d", "FloatFunctional", "FXFloatFunctional", "QFunctional",
-    "ROIAlign", "RoIAlign", "ROIAlignRotated", "ROIPool", "RoIPool", "PSRoIAlign", "PSRoIPool", "MultiScaleRoIAlign",
-    "GeneralizedRCNNTransform", "AnchorGenerator", "DefaultAnchorGenerator", "DefaultBoxGenerator",
-    "Resize", "CenterCrop", "Normalize", "Rearrange", "Reduce", "BlurPool2d", "PatchDropout",
-    "MaxPool2dSame", "AvgPool2dSame", "SelectAdaptivePool2d", "FastAdaptiveAvgPool",
-    "LastLevelMaxPool", "WindowPartition", "WindowDepartition", "SwapAxes", "CorrBlock", "RadixSoftmax", "SelectSeq",
-    "SpaceToDepth", "MemoryEfficientSwish", "GELUTanh", "GELUActivation", "NewGELUActivation", "FastGELUActivation",
-    "QuickGELUActivation", "PytorchGELUTanh", "ClippedGELUActivation", "AccurateGELUActivation", "SiLUActivation",
-    "MishActivation", "LinearActivation", "LaplaceActivation", "ReLUSquaredActivation",
-    "L1Loss", "NLLLoss", "KLDivLoss", "MSELoss", "BCELoss", "BCEWithLogitsLoss", "NLLLoss2d", "CosineEmbeddingLoss",
-    "CTCLoss", "HingeEmbeddingLoss", "MarginRankingLoss", "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss",
-    "MultiMarginLoss", "SmoothL1Loss", "HuberLoss", "SoftMarginLoss", "CrossEntropyLoss", "TripletMarginLoss",
-    "TripletMarginWithDistanceLoss", "PoissonNLLLoss", "GaussianNLLLoss", "PairwiseDistance", "CosineSimilarity",
-}) | PASSES_ON  # fmt: skip
-"""Well-known classes without weights that are no layer here: the one list of them."""
 WRITTEN_AS: Final = {"NonDynamicallyQuantizableLinear": "Linear"}
 """Classes that print as another and are one."""
 PARAMETRIZATIONS: Final = {"_WeightNorm": True, "_SpectralNorm": False, "_Orthogonal": False}
@@ -179,7 +156,7 @@ def stands_alone(layer: Layer) -> bool:
         graph = assemble(Block((), (_alone(layer),)), needs_input=False).graph
     except ConvcalcError:
         return False
-    return known(params(graph).total)
+    return known(*(size for node in graph.nodes if isinstance(node.op, Parameter) for size in node.op.shape))
 
 
 def _alone(layer: Layer) -> Layer:

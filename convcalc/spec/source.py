@@ -135,7 +135,7 @@ def _file(word: str) -> tuple[str, str]:
     path = Path(word[1:])
     if not path.name:
         raise SpecError("@ is followed by the name of a file, such as @examples/resnet_stem.txt")
-    shipped = examples_folder() / f"{word[1:].removesuffix('.txt')}.txt"
+    shipped = examples_folder() / (word[1:] if word.endswith((".txt", ".cfg")) else f"{word[1:]}.txt")
     try:
         if not path.exists() and path.name == word[1:] and shipped.is_file():
             path = shipped
@@ -145,7 +145,7 @@ def _file(word: str) -> tuple[str, str]:
             return str(path), _text(file.read(MAX_FILE_BYTES + 1), str(path))
     except FileNotFoundError:
         beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        known = [*beside, *(entry.stem for entry in examples_folder().glob("*.txt"))]
+        known = [*beside, *(entry.name.removesuffix(".txt") for entry in examples_folder().glob("*.*"))]
         raise SpecError(f"there is no file {str(path)!r}{nearest(path.name, known)}") from None
     except OSError as error:
         raise SpecError(f"{path} cannot be read: {error.strerror or error}") from None

@@ -57,11 +57,7 @@ def drawn(kind: Kind, rank: int, chance: random.Random) -> tuple[dict[Any, int],
             arguments[name] = chance.randint(1, 6)
         elif name == "normalized_shape":
             arguments[name] = (shapes[0][-1],)
-        elif (
-            (argument.required and name not in arguments)
-            or name in ("scale_factor", "output_ratio")
-            and name in EITHER.get(kind.name, ())
-        ):
+        elif name in EITHER.get(kind.name, ()) or (argument.required and name not in arguments):
             arguments[name] = PICKED[name]
     return numbers, shapes, arguments
 

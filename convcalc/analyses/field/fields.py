@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 Key: TypeAlias = tuple[int, int, int | None]
 Field: TypeAlias = dict[Key, "Reach | str"]
 """Input number, input axis, own axis -> Reach; own axis None -> why all of that axis is seen."""
-ANYWHERE = "data-dependent: anywhere by offset"
-RANDOM = "windows at random places"
+ANYWHERE, RANDOM = "data-dependent: anywhere by offset", "windows at random places"
 
 
 def fields(graph: Graph) -> dict[int, Field]:
