@@ -41,7 +41,7 @@ def translated(name: str, positional: Sequence[Any], keywords: Mapping[str, Any]
         raise SpecError(f"{short} with torch's arguments is {short[:-1]}d: write that name")
     names = entry.order
     values = [value for value in positional if type(value).__name__ != "Name"]  # the tensor of a functional call
-    if entry.library == "Caffe" and not CAFFE_WORDS & set(keywords):
+    if short in ("Convolution", "Deconvolution", "LRN") and not CAFFE_WORDS & set(keywords):
         return None
     settings = {**dict(zip(names, values, strict=False)), **{str(key): value for key, value in keywords.items()}}
     plain = {key: getattr(value, "text", value) for key, value in settings.items()}

@@ -258,7 +258,7 @@ def of_network(name: str) -> str:
 def ranked(name: str) -> Iterator[tuple[str, int | None]]:
     """Yield a name, and the name without the rank at its end or start (`conv2d`, `3D convolution`), with that rank."""
     yield name, None
-    ending, start = (pattern.fullmatch(plain(name)) for pattern in _RANKED)
+    ending, start = (pattern.fullmatch(canonical(name)) for pattern in _RANKED)
     if ending:
         yield ending[1], int(ending[2])
     elif start:

@@ -45,7 +45,8 @@ def pool(op: ops.Pool, x: Tensor) -> Tensor:
     stride = tuple(window.stride for window in op.windows)
     padding = tuple(window.before for window in op.windows)
     kernel = tuple(window.kernel for window in op.windows)
-    if not all(torch_pools(window) for window in op.windows):
+    small = op.function == "avg" and rank == 3 and any(size < k for size, k in zip(x.shape[2:], kernel, strict=True))
+    if small or not all(torch_pools(window) for window in op.windows):
         return _unlike_torch(op, x, kernel, stride)
     if op.function == "max":
         dilation = tuple(window.dilation for window in op.windows)

@@ -32,12 +32,14 @@ def counted(text: str, monkeypatch: pytest.MonkeyPatch) -> CountReport:
 
 def body(*lines: str, base: str = "nn.Module", arguments: str = "self") -> str:
     inner = "".join(f"        {line}\n" for line in lines)
-    return f"import torch.nn as nn\nclass Net({base}):\n    def __init__({arguments}):\n        super().__init__()\n{inner}"
+    head = f"import torch.nn as nn\nclass Net({base}):\n    def __init__({arguments}):\n"
+    return f"{head}        super().__init__()\n{inner}"
 
 
 EXACT = {
     body("self.c = nn.Conv3d(3, 10, (6, 5, 4))", "self.r = nn.ReLU(inplace=True)")
-    + "    def forward(self, x):\n        return self.r(self.c(x))\nnet = Net()\nprint(net(torch.randn(1, 3, 16, 32, 32)))\n": 3610,
+    + "    def forward(self, x):\n        return self.r(self.c(x))\nnet = Net()\n"
+    "print(net(torch.randn(1, 3, 16, 32, 32)))\n": 3610,
     body("self.s = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8))"): 232,
     body("self.a = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 3)])"): 15,
     body("l = []", "l.append(nn.Linear(2, 3))", "l += [nn.Linear(3, 4)]", "self.l = nn.Sequential(*l)"): 25,
@@ -48,7 +50,8 @@ EXACT = {
     + "        for m in self.modules():\n            if isinstance(m, nn.Conv1d):\n"
     "                nn.init.kaiming_normal_(m.weight)\n": 80,
     "if __name__ == '__main__':\n    pass\nimport torch\nnet = nn.Sequential(nn.Linear(3, 4), nn.ReLU())\n": 16,
-    ">>> import torch\n>>> net = nn.Sequential(\n...     nn.Conv2d(3, 8, 3),\n...     nn.ReLU())\n>>> print(net)\n": 224,
+    ">>> import torch\n>>> net = nn.Sequential(\n...     nn.Conv2d(3, 8, 3),\n...     nn.ReLU())\n"
+    ">>> print(net)\n": 224,
     "In [1]: import torch\nIn [2]: net = nn.Linear(3, 4)\n": 16,
     "%matplotlib inline\nimport torch\nnet = nn.Linear(3, 4)\nopt = torch.optim.Adam(net.parameters())\n"
     "loss = nn.MSELoss()\n": 16,
@@ -148,8 +151,8 @@ def test_arithmetic_has_an_end(call: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["3x224x224", "3,224,224", "3, 224, 224", "(3, 224, 224)", "[3,224,224]", "torch.Size([3, 224, 224])", "3 x 224 x 224",
-     "3×224×224", "3X224X224", "3 224 224", "(3,224,224,)"],
+    ["3x224x224", "3,224,224", "3, 224, 224", "(3, 224, 224)", "[3,224,224]", "torch.Size([3, 224, 224])",
+     "3 x 224 x 224", "3×224×224", "3X224X224", "3 224 224", "(3,224,224,)"],
 )  # fmt: skip
 def test_sizes_as_people_write_them(text: str) -> None:
     assert tensor(text).sizes == (3, 224, 224)
