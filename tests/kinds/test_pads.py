@@ -33,7 +33,7 @@ def same(size: int, span: int, stride: int) -> tuple[int, int]:
 
 
 def pooled(x: np.ndarray[Any, Any], kernel: int, stride: int, pads: list[tuple[int, int]], how: str) -> Any:
-    """By the definition: the values of each window that lie in the map; `padded` divides by what lies in the pads too."""
+    """By the definition, the values of each window that lie in the map; `padded` divides by all of the window."""
     sizes = x.shape[2:]
     outputs = [
         (size + before + after - kernel) // stride + 1 for size, (before, after) in zip(sizes, pads, strict=True)

@@ -286,3 +286,34 @@ def test_a_prefix_a_bare_word_and_lower_case_truth() -> None:
     assert out("Conv2d(3, 4, 3, bias=false)") == (1, 4, 222, 222)
     assert out("concat", "from=input,input", "axis=-1", i="3x8x8") == (1, 3, 8, 16)
     assert out("slice", "axis=-1", "stop=2", i="3x8x8") == (1, 3, 8, 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "layout", "spec", "reading"),
+    [
+        ("64x128x3", "hwc", "conv2d c=4 k=3", "input 64x128x3 read as HxWxC, one sample"),
+        ("2x64x128x3", "hwc", "conv2d c=4 k=3", "input 2x64x128x3 read as NxHxWxC, a batch of 2"),
+        ("3x64x128", "chw", "conv2d c=4 k=3", "input 3x64x128 read as CxHxW, one sample"),
+        ("2x3x64x128", "chw", "conv2d c=4 k=3", "input 2x3x64x128 read as NxCxHxW, a batch of 2"),
+        ("5x9", "chw", "conv1d c=4 k=3", "input 5x9 read as CxL, one sample"),
+        ("3x8", "chw", "linear out_features=2", "input 3x8 read as NxF, a batch of 3"),
+    ],
+)
+def test_letters_and_sizes_stand_in_one_order(given: str, layout: str, spec: str, reading: str) -> None:
+    assert assemble(blocks(spec.split(), [given])[0], layout=layout).reading == reading
+
+
+@pytest.mark.parametrize(
+    ("given", "looks"),
+    [
+        *((given, True) for given in ("12x12x3", "64x128x3", "224x224x1", "32x32x4")),
+        *((given, False) for given in ("2x4x4", "128x1x1", "3x224x224", "64x4x4", "3x3x3", "64x28x28", "1x64x64x3")),
+    ],
+)
+def test_the_hint_on_channels_last_comes_where_an_image_is(given: str, looks: bool) -> None:
+    """With an answer and with an error; never for a gate or a small map."""
+    if not given.startswith("1x64"):
+        assert ("--input-layout hwc" in read("relu", i=given).hint) == looks
+    with pytest.raises(ConvcalcError) as caught:
+        out("conv2d", "c=4", "k=999", i=given)
+    assert ("--input-layout hwc" in str(caught.value)) == looks
