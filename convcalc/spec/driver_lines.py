@@ -1,6 +1,7 @@
-"""`driver_words`: command lines of benchdnn and MIOpenDriver as words, one block each.
+"""`driver_words`: command lines of benchdnn and MIOpenDriver, and benchdnn's batch files, as words, one block each.
 
-Sources: oneDNN's benchdnn (knobs_conv.md, problem descriptors), MIOpen's driver (conv_driver.hpp, the flags).
+Sources: oneDNN's benchdnn (driver_conv.md, knobs_desc.md: a minibatch that is not said is 2), MIOpen's driver
+(conv_driver.hpp: the flags and their defaults).
 """
 
 from __future__ import annotations
@@ -23,8 +24,14 @@ MIOPEN: Final = {
     "-Y": "Y", "--trans_output_pad_w": "X", "-X": "X", "--trans_output_pad_d": "Z", "-%": "Z",
 }  # fmt: skip
 """MIOpenDriver's flags and the number each says."""
+MIOPEN_DEFAULTS: Final = {"n": 100, "c": 3, "D": 32, "H": 32, "W": 32, "k": 32, "z": 3, "y": 3, "x": 3}
+"""What MIOpenDriver takes for a flag that is not given, where that is not 0 or 1."""
+BATCH: Final = 2
+"""The minibatch of a problem of benchdnn that says none."""
 _DRIVER = re.compile(r"(?:.*Command \[\w+\] )?(?:\S*/)?(benchdnn|MIOpenDriver)\b")
 _PAIRS = re.compile(r"(mb|g|[io]c|[iokspd][dhw])(\d{1,9})")
+_PROBLEM = re.compile(rf'(?:_*{_PAIRS.pattern}){{3,}}_*(?:n"[^"]*"|n[^\d_"]\S*)?')
+_OPTION = re.compile(r"--?[a-z][a-z-]*(?:=\S*)?")
 
 
 def is_driver_line(line: str, program: str = "") -> bool:
@@ -33,49 +40,76 @@ def is_driver_line(line: str, program: str = "") -> bool:
     return match is not None and program in ("", match[1])
 
 
+def is_problem(word: str) -> bool:
+    """Whether a word is a problem descriptor of benchdnn, such as mb1ic3ih224oc64oh112kh7sh2ph3."""
+    return _PROBLEM.fullmatch(word) is not None
+
+
+def is_batch_line(line: str) -> bool:
+    """Whether a line is of a batch file of benchdnn: options and problems, no program before them."""
+    words = line.split()
+    return bool(words) and all(_OPTION.fullmatch(word) or is_problem(word) for word in words)
+
+
 def driver_words(text: str, origin: str) -> str:
     """Return every driver line of a text as an input line and a layer. Raises SpecError for what a line lacks."""
     blocks = []
+    settings = {"driver": "conv"}
     for number, line in enumerate(text.split("\n"), 1):
         words = line.partition("#")[0].strip() if not is_driver_line(line) else line.strip()
         if not words:
             continue
         spot = Spot(line, 0, max(len(line), 1), f"{origin}, line {number}")
-        if not is_driver_line(words):
-            raise SpecError("this is no line of benchdnn or MIOpenDriver", spot)
         program = _DRIVER.match(words)
-        assert program is not None
-        command = words[program.start(1) :]
-        blocks += _benchdnn(command, spot) if program[1] == "benchdnn" else [_miopen(command, spot)]
+        if program is None and not is_batch_line(words):
+            raise SpecError("this is no line of benchdnn or MIOpenDriver", spot)
+        if program is None:
+            blocks += _benchdnn(words.split(), settings, spot)
+        elif program[1] == "benchdnn":
+            blocks += _benchdnn(words[program.end(1) :].split(), {}, spot)
+        else:
+            blocks.append(_miopen(words[program.start(1) :], spot))
+    if not blocks:
+        raise SpecError(f"{origin} names no problem such as mb1ic3ih224oc64oh112kh7sh2ph3")
     return "\n".join(blocks)
 
 
-def _benchdnn(line: str, spot: Spot) -> list[str]:
-    """One block for each problem on the line."""
-    words = line.split()[1:]
-    driver = next((word[2:] for word in words if word in ("--conv", "--deconv")), None)
-    if driver is None:
-        raise SpecError("only --conv and --deconv of benchdnn are layers here", spot)
-    settings = dict(word[2:].partition("=")[::2] for word in words if word.startswith("--"))
-    problems = [word for word in words if not word.startswith("--")]
-    if not problems or "batch" in settings:
-        raise SpecError("this line names no problem such as mb1ic3ih224oc64oh112kh7sh2ph3 itself", spot)
-    bias = any(part.endswith("_B") or part == "BWD_WB" for part in settings.get("dir", "FWD_B").split(","))
-    batch = int(settings["mb"]) if settings.get("mb", "").isdecimal() and len(settings["mb"]) < 10 else 0
-    return [_problem(problem, driver == "deconv", bias, batch, spot) for problem in problems]
+def _benchdnn(words: list[str], settings: dict[str, str], spot: Spot) -> list[str]:
+    """One block for each problem among the words; `settings` are what the options so far say, and go on."""
+    blocks = []
+    for word in words:
+        if word in ("--conv", "--deconv"):
+            settings["driver"] = word[2:]
+        elif word == "--reset":
+            settings |= {"dir": "FWD_B", "mb": "0"}
+        elif word.startswith("--batch"):
+            raise SpecError(
+                "give the problems themselves, such as mb1ic3ih224oc64oh112kh7sh2ph3, for a batch file", spot
+            )
+        elif word.startswith("-"):
+            key, _, value = word.lstrip("-").partition("=")
+            settings[key] = value
+        elif "driver" not in settings:
+            raise SpecError("only --conv and --deconv of benchdnn are layers here", spot)
+        else:
+            blocks.append(_problem(word, settings, spot))
+    return blocks
 
 
-def _problem(problem: str, transposed: bool, bias: bool, batch: int, spot: Spot) -> str:
+def _problem(problem: str, settings: dict[str, str], spot: Spot) -> str:
     """A descriptor such as mb1ic3ih224oc64oh112kh7sh2ph3dh0; what is not said of the width is the height's.
 
     A padding that is not said is what the output's size asks for, on both sides alike as far as that goes.
     """
+    transposed = settings["driver"] == "deconv"
+    bias = any(part.endswith("_B") or part == "BWD_WB" for part in settings.get("dir", "FWD_B").split(","))
+    batch = int(settings["mb"]) if re.fullmatch(r"[0-9]{1,9}", settings.get("mb", "")) else 0
     descriptor = re.sub(r'_?n"[^"]*"$|_?n[^\d_"]\S*$', "", problem)
     pairs = _PAIRS.findall(descriptor)
     if not pairs or "".join(key + value for key, value in pairs) != descriptor.replace("_", ""):
         raise SpecError(f"{problem} is no problem descriptor such as mb1ic3ih224oc64oh112kh7sh2ph3", spot)
     said: Numbers = {key: int(value) for key, value in pairs}
-    said["mb"] = batch or said.get("mb", 1)
+    said["mb"] = batch or said.get("mb", BATCH)
     axes = [axis for axis in AXES if f"i{axis}" in said or f"k{axis}" in said or f"o{axis}" in said]
     if "ih" in said and "iw" not in said and "kw" not in said:
         axes = [*(["d"] if "id" in said else []), "h", "w"]
@@ -109,7 +143,7 @@ def _problem(problem: str, transposed: bool, bias: bool, batch: int, spot: Spot)
     name = f"{'conv_transpose' if transposed else 'conv'}{len(axes)}d"
     sides = [str(b) if b == a or (not transposed and a < b) else f"{b}+{a}" for b, a in zip(before, after, strict=True)]
     block = _block(
-        said.get("mb", 1), said["ic"], size, name, said["oc"], kernel, stride, sides, dilation, said.get("g", 1), bias
+        said["mb"], said["ic"], size, name, said["oc"], kernel, stride, sides, dilation, said.get("g", 1), bias
     )
     return block + (f" output_padding={_axes(list(map(str, extra)))}" if any(extra) else "")
 
@@ -137,9 +171,7 @@ def _miopen(line: str, spot: Spot) -> str:
             if not re.fullmatch(r"\d{1,9}", value):
                 raise SpecError(f"{flag} takes a whole number, not {value!r}", spot)
             said[MIOPEN[flag]] = int(value)
-    missing = [flag for flag in "cHWkyx" if flag not in said]
-    if missing:
-        raise SpecError(f"this line lacks {', '.join('-' + flag for flag in missing)}", spot)
+    said = MIOPEN_DEFAULTS | said
     deep = said.get("rank", 2) == 3
     size, kernel, pads, strides, dilations = (
         [said.get(key, default) for key in (keys if deep else keys[1:])]
@@ -149,7 +181,7 @@ def _miopen(line: str, spot: Spot) -> str:
     name = f"{'conv_transpose' if mode.startswith('trans') else 'conv'}{len(size)}d"
     extra = [said.get(key, 0) for key in ("ZYX" if deep else "YX")]
     block = _block(
-        said.get("n", 1), said["c"], size, name, said["k"], kernel, strides, sides, dilations,
+        said["n"], said["c"], size, name, said["k"], kernel, strides, sides, dilations,
         said.get("g", 1), bool(said.get("b", 0)),
     )  # fmt: skip
     return block + (f" output_padding={_axes(list(map(str, extra)))}" if any(extra) else "")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from convcalc.errors import SpecError, nearest
 from convcalc.spec.darknet import darknet_words, looks_like_darknet
-from convcalc.spec.driver_lines import driver_words, is_driver_line
+from convcalc.spec.driver_lines import driver_words, is_batch_line, is_driver_line, is_problem
 from convcalc.spec.timm_blocks import looks_like_timm, timm_words
 
 if TYPE_CHECKING:
@@ -21,17 +21,27 @@ class Importer(NamedTuple):
     words: Callable[[str, str], str]
 
 
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.split("\n") if line.strip() and not line.strip().startswith("#")]
+
+
 def _drives(program: str) -> Callable[[str], bool]:
     def known(text: str) -> bool:
-        lines = [line.strip() for line in text.split("\n") if line.strip() and not line.strip().startswith("#")]
+        lines = _lines(text)
         return bool(lines) and all(map(is_driver_line, lines)) and is_driver_line(lines[0], program)
 
     return known
 
 
+def _is_batch(text: str) -> bool:
+    """Whether a text is a batch file of benchdnn."""
+    lines = [line.partition("#")[0].strip() for line in _lines(text)]
+    return all(map(is_batch_line, lines)) and any(is_problem(word) for line in lines for word in line.split())
+
+
 IMPORTERS: Final[dict[str, Importer]] = {
     "darknet": Importer(looks_like_darknet, darknet_words),
-    "benchdnn": Importer(_drives("benchdnn"), driver_words),
+    "benchdnn": Importer(lambda text: _drives("benchdnn")(text) or _is_batch(text), driver_words),
     "miopen": Importer(_drives("MIOpenDriver"), driver_words),
     "timm": Importer(looks_like_timm, timm_words),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +39,7 @@ def blocks(spec: Sequence[str], inputs: Sequence[str] = (), *, printed: bool = F
         if word is not None and word != "-" and not word.startswith("@"):
             plain.append(word)
             continue
-        if plain and plain[0].startswith(DRIVERS):
+        if plain and DRIVERS.match(plain[0]):
             items += layers(tokens(_words("\n".join(plain), "the command line"), "the command line"))
         elif plain:
             items += layers(word_tokens(plain))
@@ -60,8 +61,8 @@ def blocks(spec: Sequence[str], inputs: Sequence[str] = (), *, printed: bool = F
     return [block._replace(notes=notes, hint=hint) for block in _split(items, given)]
 
 
-DRIVERS = ("benchdnn ", "MIOpenDriver ")
-"""Programs whose command lines are read as layers."""
+DRIVERS = re.compile(r"(?:\S*/)?(?:benchdnn|MIOpenDriver) |(?:g\d+)?_?(?:mb\d+)?_?ic\d+[a-z_]")
+"""How a word begins that other programs' lines are: their names, and benchdnn's problem descriptors."""
 
 
 def _words(text: str, origin: str) -> str:
