@@ -127,7 +127,7 @@ def find(word: str) -> tuple[Kind, int | None]:
                 raise SpecError(f"there is no {word}: torch has {listed}")
             return (kind if rank is None else _with_rank(kind.name, rank)), rank
     if parts := network(word):
-        raise SpecError(f"{word} is a whole network: it is made of {', '.join(parts)}")
+        raise SpecError(f"{word} is no layer of its own: it is made of {', '.join(parts)}")
     if found := _place(ENDING.sub("", canonical(word))):
         importlib.import_module(f"convcalc.kinds.{found[0]}")
         return KINDS[found[1]], None

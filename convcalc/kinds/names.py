@@ -151,6 +151,8 @@ NETWORKS: Final[dict[str, tuple[str, ...]]] = {
     "efficientnet": ("inverted_residual", "fused_mbconv", "se"),
     "efficientnet_v2": ("fused_mbconv", "inverted_residual", "se"),
     "mnasnet": ("inverted_residual", "depthwise_separable"),
+    "squeezenet": ("pointwise", "conv", "concat", "relu", "max_pool"),
+    "fire": ("pointwise", "conv", "relu", "concat"),
     "xception": ("depthwise_separable", "pointwise", "depthwise"),
     "shufflenet": (
         "shufflenet_unit_a", "shufflenet_unit_b", "shufflenet_unit_c", "channel_shuffle", "pointwise_grouped",
@@ -175,7 +177,7 @@ NETWORKS: Final[dict[str, tuple[str, ...]]] = {
     "transformer": ("transformer_encoder_layer", "multihead_attention", "layer_norm", "linear"),
     "vit": ("transformer_encoder_layer", "multihead_attention", "layer_norm", "linear", "gelu"),
 }  # fmt: skip
-"""What people call by a network's name, and the kinds it is made of."""
+"""What people call by a network's name, or by a block's that is no kind, and the kinds it is made of."""
 SEE: Final = {
     "混合空洞卷积": "convcalc hdc-check 1,2,5", "atrous_spatial_pyramid_pool": "convcalc summary @aspp_v3",
     "hdc": "convcalc hdc-check 1,2,5", "hybrid_dilated_conv": "convcalc hdc-check 1,2,5",
@@ -185,6 +187,7 @@ SEE: Final = {
 """The command that answers what is most often asked of one of them."""
 
 _WORDS: Final = (
+    (re.compile(r"(?<=.)\([^()]*\)"), ""),
     (re.compile("convolutions?|convs"), "conv"),
     (re.compile("pooling"), "pool"),
     (re.compile("average"), "avg"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeGuard
 
 from convcalc.arguments import LARGEST
 from convcalc.errors import SpecError, Spot, UnsupportedError
@@ -21,11 +21,22 @@ HANDS_ON = frozenset({
     "to", "cuda", "cpu", "eval", "train", "half", "float", "double", "bfloat16", "requires_grad_", "share_memory",
 })  # fmt: skip
 """Methods of a module that return the module."""
+
+
+def _power(base: float, exponent: float) -> Any:
+    """A power of a bounded exponent: its result must not take a long time. Raises OverflowError for others."""
+    if abs(exponent) > LARGEST.bit_length() or abs(base) > LARGEST:
+        raise OverflowError
+    return base**exponent
+
+
 _OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
-    ast.Div: operator.truediv, ast.Mod: operator.mod,
+    ast.Div: operator.truediv, ast.Mod: operator.mod, ast.Pow: _power,
 }  # fmt: skip
-"""Arithmetic that is worked out; powers are not, whose results have no bound."""
+"""Arithmetic that is worked out."""
+_FUNCTIONS: Final[dict[str, Callable[..., int | float]]] = {"int": int, "round": round, "max": max, "min": min}
+"""Functions of numbers that are worked out, of positional arguments."""
 _DIGITS = re.compile(r"(?<![\d.])\d{19,}")
 
 
@@ -130,7 +141,7 @@ def _value(node: ast.expr, text: str, spot: Spot) -> Any:
             return Name(name)
         case ast.Attribute() if dotted := _dotted(node):
             return Name(dotted)
-        case ast.BinOp() | ast.UnaryOp():
+        case ast.BinOp() | ast.UnaryOp() | ast.Call(func=ast.Name(id="int" | "round" | "max" | "min")):
             return _number(node, text, spot)
         case ast.Call() if _dotted(node.func) or isinstance(node.func, ast.Call) or _hands_on(node.func):
             return _call(node, text, spot)
@@ -141,7 +152,10 @@ def _value(node: ast.expr, text: str, spot: Spot) -> Any:
 
 
 def _number(node: ast.expr, text: str, spot: Spot) -> int | float:
-    """The result of arithmetic on numbers: + - * / // %. Raises SpecError for anything else, and past any tensor."""
+    """The result of arithmetic on numbers: + - * / // % **, int, round, max, min.
+
+    Raises SpecError for anything else, and past any tensor.
+    """
     where = _spot(node, text, spot)
     piece = ast.get_source_segment(text, node) or "this"
     match node:
@@ -152,15 +166,22 @@ def _number(node: ast.expr, text: str, spot: Spot) -> int | float:
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
             return _number(operand, text, spot)
         case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _OPERATIONS:
-            try:
-                result: int | float = _OPERATIONS[type(sign)](_number(left, text, spot), _number(right, text, spot))
-            except (ZeroDivisionError, OverflowError):
-                raise SpecError(f"{piece!r} is no number", where) from None
-            if abs(result) >= LARGEST:
-                raise SpecError(f"{piece!r} is past any tensor", where)
-            return result
+            function: Callable[..., int | float] = _OPERATIONS[type(sign)]
+            parts = [left, right]
+        case ast.Call(func=ast.Name(id=name), args=parts, keywords=[]) if name in _FUNCTIONS:
+            function = _FUNCTIONS[name]
         case _:
             raise SpecError(f"{piece!r} is code: only numbers, words, tuples and names are read here", where)
+    values = [_number(part, text, spot) for part in parts]
+    try:
+        result = function(*values)
+    except (ZeroDivisionError, ValueError, TypeError):
+        raise SpecError(f"{piece!r} is no number", where) from None
+    except OverflowError:
+        raise SpecError(f"{piece!r} is past any tensor", where) from None
+    if isinstance(result, complex) or not abs(result) < LARGEST:
+        raise SpecError(f"{piece!r} is past any tensor", where)
+    return result
 
 
 def convert(argument: Argument, value: Any, spot: Spot) -> Any:

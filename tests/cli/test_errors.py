@@ -101,7 +101,7 @@ BAD: list[tuple[list[str], str]] = [
     (["shape", *I3, "Conv2d(3, 4, 3]"], "this ']' closes a '('"),
     (["shape", *I3, "Conv2d(3, 4, 3,, 5)"], "this call cannot be read"),
     (["shape", *I3, "Conv2d(3, 4, __import__('os').getpid())"], "is code: only numbers, words"),
-    (["shape", *I3, "Conv2d(3, 4, 2**2)"], "'2**2' is code: only numbers, words, tuples and names are read here"),
+    (["shape", *I3, "Conv2d(3, 4, 2<<2)"], "'2<<2' is code: only numbers, words, tuples and names are read here"),
     (["shape", *I3, "Conv2d(3, 4, 1//0)"], "'1//0' is no number"),
     (["shape", *I3, "Conv2d(3, 4, 999999999*999999999*999)"], "is past any tensor"),
     (["shape", *I3, "Conv2d(3, 4, [k for k in (1,)])"], "is code"),
@@ -172,7 +172,7 @@ def test_bad_input_is_one_clear_line_and_exit_2(
     [
         (["shape", *I3, *C, "dilaton=2"], "dilaton=2"),
         (["shape", *I3, "conv2d", "c=four", "k=3"], "four"),
-        (["shape", *I3, "Conv2d(3, 4, 2**2)"], "2**2"),
+        (["shape", *I3, "Conv2d(3, 4, 2<<2)"], "2<<2"),
         (["shape", *I3, "relu", "Conv2d(3, 4, 3"], "("),
         (["shape", "-i", "3x0x8", *C], "3x0x8"),
         (["shap", *I3], "shap"),

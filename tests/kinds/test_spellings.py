@@ -30,6 +30,8 @@ ENGLISH = {
     "Vanilla Convolution": "conv", "3D Convolution": "conv", "Transposed Convolution": "conv_transpose",
     "Transpose convolution": "conv_transpose", "Atrous convolution": "dilated", "À trous convolution": "dilated",
     "Flattened convolutions": "flattened", "1x1 Convolution": "pointwise", "1 × 1 conv": "pointwise",
+    "pointwise (1×1) convolution": "pointwise", "Squeeze-and-Excitation (SE) block": "se",
+    "dilated (atrous) convolution": "dilated",
     "Pointwise Convolutions": "pointwise", "Group convolution": "grouped",
     "Shuffled Grouped Convolution": "shuffled_grouped",
     "channel shuffle": "channel_shuffle", "Pointwise grouped convolution": "pointwise_grouped",
@@ -52,7 +54,8 @@ ENGLISH = {
     "Fully connected layers": "linear", "Local Response Normalization": "local_response_norm",
 }  # fmt: skip
 NETWORK_NAMES = {
-    "ResNet": "resnet_bottleneck", "ResNet-50": "resnet_basic", "残差网络": "resnet_basic",
+    "ResNet": "resnet_bottleneck", "fire module": "concat", "SqueezeNet": "pointwise",
+    "ResNet-50": "resnet_basic", "残差网络": "resnet_basic",
     "ResNeXt": "resnet_bottleneck",
     "ResNeXt block": "resnet_bottleneck", "ResNeSt": "splat", "DenseNet": "dense_block",
     "DenseNet121": "dense_layer",
@@ -90,7 +93,7 @@ def test_a_networks_name_answers_with_the_kinds_it_is_made_of(
     for command in ("kinds", "explain"):
         assert run([command, name, "-f", "json"]) == 0
         assert part in [row["name"] for row in json.loads(capsys.readouterr().out)["kinds"]]
-    with pytest.raises(SpecError, match="is a whole network: it is made of"):
+    with pytest.raises(SpecError, match="is no layer of its own: it is made of"):
         find(name)
 
 

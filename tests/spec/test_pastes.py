@@ -128,6 +128,9 @@ def test_one_sequential_of_a_cell_is_a_stack(monkeypatch: pytest.MonkeyPatch) ->
     [
         ("Conv2d(1, 16*2, (3, 3), padding=(3-1)//2)", (1, 32, 32, 32)),
         ("Conv2d(1, 2*(3+1), 7 % 4)", (1, 8, 30, 30)),
+        ("Conv2d(1, 2**4, 3)", (1, 16, 30, 30)),
+        ("Conv2d(in_channels=1, out_channels=int(64 * 0.5), kernel_size=max(1, 7 // 2))", (1, 32, 30, 30)),
+        ("Conv2d(1, round(32 * 1.4), min(3, 5), padding=int((3 - 1) / 2))", (1, 45, 32, 32)),
         ("nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU()).to(device)", (1, 4, 30, 30)),
         ("weight_norm(nn.Conv2d(1, 4, 3))", (1, 4, 30, 30)),
         ("self.a: nn.Module = nn.Conv2d(1, 4, 3).eval()", (1, 4, 30, 30)),
@@ -139,7 +142,21 @@ def test_calls_with_arithmetic_and_around_layers(call: str, output: tuple[int, .
 
 
 @pytest.mark.parametrize(
-    "call", ["Conv2d(1, 9**9**9, 3)", "Conv2d(1, 1//0, 3)", "Conv2d(1, 8<<90, 3)", "Conv2d(1, -(-8), 3)"]
+    "call",
+    [
+        "Conv2d(1, 9**9**9, 3)",
+        "Conv2d(1, 1//0, 3)",
+        "Conv2d(1, 8<<90, 3)",
+        "Conv2d(1, -(-8), 3)",
+        "Conv2d(1, max(1), 3)",
+        "Conv2d(1, (-8)**0.5, 3)",
+        "Conv2d(1, 1e400-1e400, 3)",
+        "Conv2d(1, int(1e400), 3)",
+        "Conv2d(1, 2**64, 3)",
+        "Conv2d(1, 0**-1, 3)",
+        "Conv2d(1, int(2*'3'), 3)",
+        "Conv2d(1, round(8, ndigits=1), 3)",
+    ],
 )
 def test_arithmetic_has_an_end(call: str) -> None:
     try:
