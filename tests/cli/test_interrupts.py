@@ -9,12 +9,24 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
 LAYERS = ["-i", "16x24x24", *(word for _ in range(8) for word in ("conv2d", "c=16", "k=3", "p=1"))]
 SLOW = ["--time", "1s", "--threads", "1", "--peak-flops", "1T", "--peak-bw", "100G", "--no-cold"]
+
+
+@pytest.fixture(autouse=True)
+def not_ignored() -> Iterator[None]:
+    """A shell starts what runs in its background with SIGINT ignored, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def started(tmp_path: Path, *more: str) -> subprocess.Popen[str]:
