@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.errors import SpecError
-from convcalc.kinds.caffe import CAFFE, CAFFE_WORDS
-from convcalc.kinds.keras import KERAS, PLAIN, Foreign
+
+if TYPE_CHECKING:
+    from convcalc.kinds.keras import Foreign
 
 _PATH: Final = re.compile(r"(?:(?:tf|tensorflow|keras|layers|compat|v1|python|L|slim|contrib|caffe)\.)+(?=\w+$)")
 _RANKED: Final = re.compile(r"(.*?)([123])D(Transpose)?")
@@ -39,6 +40,8 @@ def translated(name: str, positional: Sequence[Any], keywords: Mapping[str, Any]
         return None
     if entry.library == "Keras" and TORCHS & set(keywords):
         raise SpecError(f"{short} with torch's arguments is {short[:-1]}d: write that name")
+    from convcalc.kinds.caffe import CAFFE_WORDS
+
     names = entry.order
     values = [value for value in positional if type(value).__name__ != "Name"]  # the tensor of a functional call
     if short in ("Convolution", "Deconvolution", "LRN") and not CAFFE_WORDS & set(keywords):
@@ -64,7 +67,13 @@ def bare(name: str) -> str:
 
 
 def _entry(name: str) -> tuple[Foreign | None, int]:
+    """The entry of a name and its rank. The tables are loaded only for what may be in them: our own words are not."""
     short = bare(name)
+    if short == name and short.islower() and short != "dense":
+        return None, 0
+    from convcalc.kinds.caffe import CAFFE
+    from convcalc.kinds.keras import KERAS, PLAIN
+
     if short in CAFFE:
         return CAFFE[short], 2
     match = _RANKED.fullmatch(short)

@@ -11,9 +11,7 @@ from convcalc.errors import SpecError, nearest
 from convcalc.limits import MAX_FILE_BYTES, MAX_WORDS
 from convcalc.spec.layers import InputLine, layers
 from convcalc.spec.lexer import Token, normal, tokens, word_tokens
-from convcalc.spec.printed import by_themselves, printed_model
 from convcalc.spec.tensors import tensor
-from convcalc.spec.torch_repr import looks_printed
 from convcalc.subject import Block, Layer, Tensor
 
 if TYPE_CHECKING:
@@ -46,6 +44,9 @@ def blocks(spec: Sequence[str], inputs: Sequence[str] = (), *, printed: bool = F
         plain = []
         if word is None:
             break
+        from convcalc.spec.printed import by_themselves, printed_model  # what no word on the command line needs
+        from convcalc.spec.torch_repr import looks_printed
+
         origin, text = read_text(word)
         if looks_printed(text):
             model = printed_model(text, origin, weights_only=printed)
