@@ -5,23 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from convcalc import ops
+from convcalc.arranger import Arranger, rank_of
 from convcalc.equations import linear_equation
 from convcalc.errors import ShapeError, UnsupportedError, nearest
 from convcalc.functions import FUNCTIONS
 from convcalc.padding import Padding, torch_pools, transposed_windows, windows
-from convcalc.patterns import arrangement
-from convcalc.shapes import axis_in, divided, output_shape, show
+from convcalc.shapes import axis_in, divided, output_shape
 from convcalc.sizes import Shape, Size, Sizes, is_array, per_axis
 from convcalc.window import Window
-from convcalc.writer import Writer
 
 if TYPE_CHECKING:
     from convcalc.functions import Scalar
     from convcalc.graph import Value
 
 
-class Builder(Writer):
-    """Writes layers: with weights of their own, without weights, and what only moves a tensor."""
+class Builder(Arranger):
+    """Writes layers: with weights of their own, and without weights."""
 
     # -- layers with weights -----------------------------------------------------------------------------------
 
@@ -39,7 +38,7 @@ class Builder(Writer):
         padding_mode: str = "zeros",
     ) -> Value:
         """Convolve x (B, Cin, *S) with a weight (out_channels, Cin/groups, *kernel_size) of its own."""
-        _rank(x)
+        rank_of(x)
         walks = windows(x.spatial, kernel_size, stride, padding, dilation)
         with self.scope("conv"):
             weights = self.kernel(x, out_channels, kernel_size, groups=groups, bias=bias)
@@ -54,7 +53,7 @@ class Builder(Writer):
         self.require(out_channels >= 1, "out_channels ({o}) must be at least 1", o=out_channels)
         reads = divided(x.channels, groups, self.require, "in_channels", "groups")
         divided(out_channels, groups, self.require, "out_channels", "groups")
-        weight = self.parameter("weight", (out_channels, reads, *per_axis(kernel_size, _rank(x), "kernel_size")))
+        weight = self.parameter("weight", (out_channels, reads, *per_axis(kernel_size, rank_of(x), "kernel_size")))
         return (weight, self.parameter("bias", (out_channels,), "bias")) if bias else (weight,)
 
     def convolve(self, x: Value, weight: Value, *bias: Value, walks: tuple[Window, ...], groups: Size = 1) -> Value:
@@ -81,7 +80,7 @@ class Builder(Writer):
     ) -> Value:
         """Transposed convolution of x with a weight (Cin, out_channels/groups, *kernel_size) of its own."""
         self.require(out_channels >= 1, "out_channels ({o}) must be at least 1", o=out_channels)
-        rank = _rank(x)
+        rank = rank_of(x)
         extra = per_axis(output_padding, rank, "output_padding")
         if isinstance(padding, str):
             if any(not isinstance(size, int) or size for size in extra):
@@ -225,7 +224,7 @@ class Builder(Writer):
 
     def adaptive_pool(self, function: str, x: Value, output_size: Sizes) -> Value:
         """Pool to a given size over windows that tile the input; None keeps an axis as it is."""
-        targets = per_axis(output_size, _rank(x), "output_size")
+        targets = per_axis(output_size, rank_of(x), "output_size")
         sizes = tuple(have if want is None else want for want, have in zip(targets, x.spatial, strict=True))
         return self.write(ops.Pool(function=cast("Any", function), output_size=sizes), x)
 
@@ -249,26 +248,6 @@ class Builder(Writer):
         """Interpolate the spatial axes to `size`."""
         return self.write(ops.Resample(size=size, mode=mode, scale=scale, align_corners=align_corners), x)
 
-    def pad(
-        self,
-        x: Value,
-        sides: list[tuple[Size, Size]],
-        *,
-        mode: str = "constant",
-        value: float = 0.0,
-        fill: Value | None = None,
-    ) -> Value:
-        """Pad the last axes of x, one (before, after) pair each; `fill` is a value per channel."""
-        left = ((0, 0),) * (len(x.shape) - len(sides))
-        pairs = (*left, *sides)
-        before, after = tuple(b for b, _ in pairs), tuple(a for _, a in pairs)
-        op = ops.Pad(before=before, after=after, mode=mode, value=value)
-        return self.write(op, x, *(() if fill is None else (fill,)))
-
-    def concat(self, *values: Value, axis: int = 1) -> Value:
-        """Join tensors, along the channels unless said otherwise."""
-        return self.write(ops.Concat(axis_in(axis, len(values[0].shape))), *values)
-
     def add(self, *values: Value) -> Value:
         """Add tensors of the same shape."""
         return self._merge("add", values)
@@ -283,14 +262,6 @@ class Builder(Writer):
             result = self.elementwise(function, result, value)
         return result
 
-    def slice(self, x: Value, axis: int, start: Size, stop: Size, step: Size = 1) -> Value:
-        """Keep positions start, start+step, ... before stop of one axis."""
-        return self.write(ops.Slice(axis=axis_in(axis, len(x.shape)), start=start, stop=stop, step=step), x)
-
-    def take(self, x: Value, channels: Size) -> Value:
-        """Keep the first channels."""
-        return self.slice(x, 1, 0, channels)
-
     def reduce(self, function: str, x: Value, axes: tuple[int, ...], *, keep: bool = False) -> Value:
         """Reduce whole axes by sum, mean, max or min."""
         places = tuple(sorted(axis_in(axis, len(x.shape)) for axis in axes))
@@ -298,43 +269,7 @@ class Builder(Writer):
             raise ShapeError(f"axis {axes} is named twice")
         return self.write(ops.Reduce(axes=places, function=function, keep=keep), x)
 
-    def rearrange(self, x: Value, pattern: str, **sizes: Size) -> Value:
-        """Lay a tensor out by a pattern such as "b (c r) h w -> b c (h r) w"; `sizes` are those of factors."""
-        return self.write(arrangement(pattern, x.shape, sizes), x)
-
-    def permute(self, x: Value, split: tuple[Shape, ...], order: tuple[int, ...], merge: tuple[int, ...]) -> Value:
-        """Split each axis into factors, reorder them all, merge runs of them: what a pattern comes to."""
-        return self.write(ops.Rearrange(split=split, order=order, merge=merge), x)
-
-    def merge(self, x: Value, runs: tuple[int, ...]) -> Value:
-        """Merge runs of axes, in order: (1, 2, 1) merges the second with the third."""
-        return self.permute(x, tuple((size,) for size in x.shape), tuple(range(len(x.shape))), runs)
-
-    def flatten(self, x: Value, start: int = 1, stop: int = -1) -> Value:
-        """Merge the axes start..stop, both included."""
-        rank = len(x.shape)
-        first, last = axis_in(start, rank), axis_in(stop, rank)
-        return self.merge(x, (*(1 for _ in range(first)), last - first + 1, *(1 for _ in range(last + 1, rank))))
-
     def add_bias(self, x: Value, bias: Value) -> Value:
         """Add a bias (C) to every position of x (B, C, *S)."""
         column = self.rearrange(bias, f"c -> c{' 1' * len(x.spatial)}")
         return self.elementwise("add_bias", x, column)
-
-    def channel_shuffle(self, x: Value, groups: Size) -> Value:
-        """out[j*g + i] = in[i*n + j] for n = C/g channels in each of g groups."""
-        _rank(x)
-        each = divided(x.channels, groups, self.require, "channels", "groups")
-        return self.rearrange(x, "b (g n) ... -> b (n g) ...", g=groups, n=each)
-
-    def pixel_shuffle(self, x: Value, factor: Size) -> Value:
-        """(B, C r^2, H, W) -> (B, C, rH, rW)."""
-        self.require(factor >= 1, "upscale_factor ({r}) must be at least 1", r=factor)
-        channels = divided(x.channels, factor * factor, self.require, "channels", "upscale_factor squared")
-        return self.rearrange(x, "b (c r1 r2) h w -> b c (h r1) (w r2)", c=channels, r1=factor, r2=factor)
-
-
-def _rank(x: Value) -> int:
-    if len(x.shape) < 3:
-        raise ShapeError(f"this layer needs spatial axes, but its input is {show(x.shape[1:])}")
-    return len(x.shape) - 2
