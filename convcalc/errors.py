@@ -44,6 +44,11 @@ class Spot(NamedTuple):
     end: int
     origin: str = ""
 
+    @classmethod
+    def of_line(cls, line: str, number: int, origin: str) -> Spot:
+        """Return the spot of a whole line of a text, without the blanks before it; lines count from 1."""
+        return cls(line, len(line) - len(line.lstrip()), max(len(line), 1), f"{origin}, line {number}")
+
 
 def nearest(word: str, known: Iterable[str], *, several: bool = False) -> str:
     """Return `; did you mean 'x'?` for the known word nearest to a typo (`several`: up to three), or nothing.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from convcalc.sizes import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 SI = ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"))
 ITEMSIZES = {"fp64": 8, "fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
@@ -75,6 +75,15 @@ def plural(count: int, noun: str) -> str:
     ('1 layer', '12 layers')
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def axes_text(values: Sequence[object]) -> str:
+    """Return values per axis as they are typed: one where all are alike, else one for each.
+
+    >>> axes_text([3, 3]), axes_text([0, 1])
+    ('3', '0x1')
+    """
+    return "x".join(map(str, values if len(set(values)) > 1 else values[:1]))
 
 
 def figures(value: float) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from convcalc.analyses.inverse import Bounds, Solution, solutions, transposed_solutions
 from convcalc.documents import plain
+from convcalc.units import axes_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,19 +50,14 @@ def solution_words(solution: Solution) -> str:
     """Return a solution as a layer that can be typed, without its channels."""
     windows = solution.windows
     sides = [str(w.before) if solution.symmetric else f"{w.before}+{w.after}" for w in windows]
-    parts = ["conv_transpose" if solution.transposed else "conv", f"k={_joined([w.kernel for w in windows])}"]
+    parts = ["conv_transpose" if solution.transposed else "conv", f"k={axes_text([w.kernel for w in windows])}"]
     for name, values, usual in (
         ("s", [w.stride for w in windows], "1"), ("p", sides, "0"), ("d", [w.dilation for w in windows], "1"),
         ("output_padding", list(solution.output_padding), "0"),
     ):  # fmt: skip
-        text = _joined(values)
+        text = axes_text(values)
         parts += [f"{name}={text}"] if text not in (usual, "") else []
     return " ".join(parts)
-
-
-def _joined(values: Sequence[Any]) -> str:
-    """One value where all axes are alike, else one for each: 0x1."""
-    return "x".join(map(str, values if len(set(values)) > 1 else values[:1]))
 
 
 def _value(values: Sequence[Any]) -> Any:

@@ -120,17 +120,15 @@ def find(word: str) -> tuple[Kind, int | None]:
             raise SpecError(f"{word} cannot be a layer here: {REFUSED.get(plain(base), LOSS)}")
         place = _place(base)
         if place:
-            importlib.import_module(f"convcalc.kinds.{place[0]}")
-            kind = KINDS[place[1]]
+            kind = _loaded(*place)
             if rank is not None and kind.ranks and rank not in kind.ranks:
                 listed = ", ".join(f"{kind.torch or kind.name}{r}d" for r in kind.ranks)
                 raise SpecError(f"there is no {word}: torch has {listed}")
             return (kind if rank is None else _with_rank(kind.name, rank)), rank
     if parts := network(word):
         raise SpecError(f"{word} is no layer of its own: it is made of {', '.join(parts)}")
-    if found := _place(ENDING.sub("", canonical(word))):
-        importlib.import_module(f"convcalc.kinds.{found[0]}")
-        return KINDS[found[1]], None
+    if place := _place(ENDING.sub("", canonical(word))):
+        return _loaded(*place), None
     *_, (base, _) = ranked(word)
     close = nearest(canonical(base), [*HOME, *_OTHER, *map(plain, NETWORKS)], several=True)
     raise SpecError(f"there is no kind {word!r}{close} (`convcalc kinds` lists them)")
@@ -139,6 +137,12 @@ def find(word: str) -> tuple[Kind, int | None]:
 @cache
 def _with_rank(name: str, rank: int) -> Kind:
     return replace(KINDS[name], rank=rank)
+
+
+def _loaded(family: str, name: str) -> Kind:
+    """A kind, after the import of its family."""
+    importlib.import_module(f"convcalc.kinds.{family}")
+    return KINDS[name]
 
 
 def _place(name: str) -> tuple[str, str] | None:

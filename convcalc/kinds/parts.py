@@ -7,6 +7,7 @@ from convcalc.builder import Builder
 from convcalc.errors import ShapeError
 from convcalc.graph import Value
 from convcalc.padding import Padding, windows
+from convcalc.shapes import show
 from convcalc.sizes import Size, Sizes, equal, largest, per_axis
 
 Form: TypeAlias = Literal["train", "folded"]
@@ -15,6 +16,16 @@ Norm: TypeAlias = tuple[Value, Value]
 """What a batch norm does in inference: a factor and a shift per channel."""
 EPS = 1e-5
 MOST_LAYERS = 1000
+SEQUENCE: dict[str, Any] = {"spatial": 1, "axis": -1, "layout": ("N", "L", "F")}
+"""What kinds over sequences of features say of themselves."""
+
+
+def check_sequence(layer: str, *tensors: Value) -> None:
+    """Raise ShapeError where a tensor is no batch of sequences of features."""
+    for tensor in tensors:
+        if len(tensor.shape) != 3:
+            have = show(tensor.shape[1:])
+            raise ShapeError(f"{layer} takes a sequence of features, LxF, but its input is {have}")
 
 
 def conv_norm(

@@ -6,19 +6,18 @@ from convcalc import ops
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError
 from convcalc.graph import Value
+from convcalc.kinds.parts import SEQUENCE, check_sequence
 from convcalc.registry import kind
 from convcalc.shapes import show
 from convcalc.sizes import Size
 
+lookup: dict[str, Any] = {
+    "channels": "", "spatial": 0, "layout": ("N", "L"), "letters": {"num_embeddings": "V", "embedding_dim": "E"},
+}  # fmt: skip
+"""What both tables of vectors say of themselves."""
 
-@kind(
-    source="torch.nn.Embedding",
-    channels="",
-    torch="Embedding",
-    spatial=0,
-    layout=("N", "L"),
-    letters={"num_embeddings": "V", "embedding_dim": "E"},
-)
+
+@kind(source="torch.nn.Embedding", torch="Embedding", **lookup)
 def embedding(
     b: Builder,
     x: Value,
@@ -39,14 +38,7 @@ def embedding(
         return b.write(ops.Sample(shape=(*x.shape, embedding_dim), taps=1), weight, x)
 
 
-@kind(
-    source="torch.nn.EmbeddingBag",
-    channels="",
-    torch="EmbeddingBag",
-    spatial=0,
-    layout=("N", "L"),
-    letters={"num_embeddings": "V", "embedding_dim": "E"},
-)
+@kind(source="torch.nn.EmbeddingBag", torch="EmbeddingBag", **lookup)
 def embedding_bag(
     b: Builder,
     x: Value,
@@ -68,8 +60,7 @@ def embedding_bag(
 
 
 recurrent: dict[str, Any] = {
-    "channels": "input_size", "spatial": 1, "axis": -1, "layout": ("N", "L", "F"), "as_structure": ("proj_size",),
-    "letters": {"hidden_size": "n"},
+    **SEQUENCE, "channels": "input_size", "as_structure": ("proj_size",), "letters": {"hidden_size": "n"},
 }  # fmt: skip
 """What all recurrent layers say of themselves."""
 
@@ -89,7 +80,7 @@ def rnn(
 ) -> Value:
     """Carry one state from step to step: h = tanh(W x + U h); gives every step's state."""
     cell: Any = f"rnn_{nonlinearity}"
-    op = ops.Recurrent(cell, hidden_size, num_layers, bidirectional, batch=0 if batch_first else 1, bias=bias)
+    op = ops.Recurrent(cell, hidden_size, num_layers, bidirectional, batch=int(not batch_first), bias=bias)
     return _recurrent(b, x, op)
 
 
@@ -114,7 +105,7 @@ def lstm(
     b.require(
         proj_size < hidden_size, "proj_size ({p}) must be smaller than hidden_size ({h})", p=proj_size, h=hidden_size
     )
-    batch = 0 if batch_first else 1
+    batch = int(not batch_first)
     return _recurrent(b, x, ops.Recurrent("lstm", hidden_size, num_layers, bidirectional, proj_size, batch, bias))
 
 
@@ -134,8 +125,8 @@ def gru(
 
     3 H (F + H) weights per layer and direction, and 6 H biases.
     """
-    batch = 0 if batch_first else 1
-    return _recurrent(b, x, ops.Recurrent("gru", hidden_size, num_layers, bidirectional, batch=batch, bias=bias))
+    op = ops.Recurrent("gru", hidden_size, num_layers, bidirectional, batch=int(not batch_first), bias=bias)
+    return _recurrent(b, x, op)
 
 
 cell: dict[str, Any] = {
@@ -173,8 +164,7 @@ def _single_step(b: Builder, x: Value, op: ops.Recurrent) -> Value:
 
 def _recurrent(b: Builder, x: Value, op: ops.Recurrent) -> Value:
     """Write torch's weights, layer by layer and direction by direction, and the step that reads them."""
-    if len(x.shape) != 3:
-        raise ShapeError(f"a recurrent layer takes a sequence of features, LxF, but its input is {show(x.shape[1:])}")
+    check_sequence("a recurrent layer", x)
     b.require(op.hidden >= 1, "hidden_size ({n}) must be at least 1", n=op.hidden)
     b.require(op.layers >= 1, "num_layers ({n}) must be at least 1", n=op.layers)
     rows = op.gates * op.hidden

@@ -5,10 +5,10 @@ from typing import Literal
 
 from convcalc.builder import Builder
 from convcalc.equations import linear_equation
-from convcalc.errors import ShapeError
 from convcalc.graph import Value
+from convcalc.kinds.parts import SEQUENCE, check_sequence
 from convcalc.registry import kind
-from convcalc.shapes import divided, show
+from convcalc.shapes import divided
 from convcalc.sizes import Size
 
 
@@ -16,9 +16,7 @@ from convcalc.sizes import Size
     source="arXiv:1706.03762; torch.nn.MultiheadAttention",
     channels="embed_dim",
     torch="MultiheadAttention",
-    spatial=1,
-    axis=-1,
-    layout=("N", "L", "F"),
+    **SEQUENCE,
     letters={"num_heads": "h"},
     unlike_channels=True,
 )
@@ -44,8 +42,7 @@ def multihead_attention(
     """
     key = query if key is None else key
     value = key if value is None else value
-    if any(len(tensor.shape) != 3 for tensor in (query, key, value)):
-        raise ShapeError(f"attention takes a sequence of features, LxF, but its input is {show(query.shape[1:])}")
+    check_sequence("attention", query, key, value)
     embed = query.shape[-1]
     divided(embed, num_heads, b.require, "embed_dim", "num_heads")
     for name, dim, tensor in (("kdim", kdim, key), ("vdim", vdim, value)):
@@ -108,9 +105,7 @@ def _longer(b: Builder, heads: Value, step: Value, num_heads: Size) -> Value:
     source="arXiv:1706.03762; torch.nn.TransformerEncoderLayer",
     channels="d_model",
     torch="TransformerEncoderLayer",
-    spatial=1,
-    axis=-1,
-    layout=("N", "L", "F"),
+    **SEQUENCE,
     letters={"nhead": "h", "dim_feedforward": "D"},
 )
 def transformer_encoder_layer(
@@ -130,8 +125,7 @@ def transformer_encoder_layer(
 
     4 E^2 + 2 E D weights for D = dim_feedforward.
     """
-    if len(x.shape) != 3:
-        raise ShapeError(f"a transformer takes a sequence of features, LxF, but its input is {show(x.shape[1:])}")
+    check_sequence("a transformer", x)
 
     def attended(y: Value) -> Value:
         return multihead_attention(b, y, num_heads=nhead, bias=bias, batch_first=batch_first)

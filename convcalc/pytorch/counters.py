@@ -14,7 +14,7 @@ from convcalc.analyses.counts.macs import macs_of
 from convcalc.equations import letter_sizes, linear_equation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Set
+    from collections.abc import Callable, Iterable, Set
 
     from convcalc.graph import Node
 
@@ -82,12 +82,12 @@ def fvcore_counts(
     return _predicted(nodes, special)
 
 
-def _predicted(nodes: Iterable[Node], special: object) -> Prediction:
+def _predicted(nodes: Iterable[Node], special: Callable[[Node], tuple[int, str] | None]) -> Prediction:
     count = 0
     reasons: dict[str, None] = {}
     for node in nodes:
         ours = macs_of(node)
-        other = special(node)  # type: ignore[operator]
+        other = special(node)
         count += ours if other is None else other[0]
         if other is not None and other[0] != ours:
             reasons[other[1]] = None

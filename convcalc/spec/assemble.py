@@ -41,14 +41,12 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     values: dict[str, tuple[Value, ...]] = {}
     readings = []
     first = block.layers[0].kind
-    called, batch_axis = _called(first, block.inputs), 0
+    called, axes = _called(first, block.inputs), _axes(block.layers)
     for place, given in enumerate(block.inputs):
-        input_rank = dict(first.input_ranks).get(called[place], rank)
-        axes = _axes(block.layers)
-        batch_axis = axes.index("N") if axes else 0
         if axes:
             shape, reading = laid_out(given, axes, decided_by)
         else:
+            input_rank = dict(first.input_ranks).get(called[place], rank)
             shape, reading = batched(given, input_rank, decided_by, layout)
         if first.rows:
             reading = f"{show(shape[1:])} features for each of {shape[0]} {first.rows}"
@@ -75,6 +73,7 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     if channels_last:
         hints.append(CHANNELS_LAST)
     parts = {index: name.rpartition(".")[2] for index, name in names.items()}
+    batch_axis = axes.index("N") if axes and block.inputs else 0
     return Subject(graph, block, "; ".join(readings), "; ".join(filter(None, hints)), parts, batch_axis)
 
 

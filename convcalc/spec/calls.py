@@ -141,7 +141,9 @@ def _value(node: ast.expr, text: str, spot: Spot) -> Any:
             return Name(name)
         case ast.Attribute() if dotted := _dotted(node):
             return Name(dotted)
-        case ast.BinOp() | ast.UnaryOp() | ast.Call(func=ast.Name(id="int" | "round" | "max" | "min")):
+        case ast.Call(func=ast.Name(id=name)) if name in _FUNCTIONS:
+            return _number(node, text, spot)
+        case ast.BinOp() | ast.UnaryOp():
             return _number(node, text, spot)
         case ast.Call() if _dotted(node.func) or isinstance(node.func, ast.Call) or _hands_on(node.func):
             return _call(node, text, spot)

@@ -15,7 +15,7 @@ from convcalc.errors import ConvcalcError, SpecError, Spot, UnsupportedError
 from convcalc.spec.calls import HANDS_ON
 from convcalc.spec.layers import WRAPPERS, layers
 from convcalc.spec.lexer import Token
-from convcalc.spec.printed import LEARNERS, stands_alone, torch_kind
+from convcalc.spec.printed import is_learner, stands_alone, torch_kind
 from convcalc.spec.weightless import WEIGHTLESS
 from convcalc.subject import Layer
 
@@ -120,8 +120,7 @@ def _single(tree: ast.Module, reader: _Reader) -> list[Layer]:
 
 def _spot(text: str, line: int, origin: str) -> Spot:
     lines = text.split("\n")
-    words = lines[min(line, len(lines)) - 1]
-    return Spot(words, len(words) - len(words.lstrip()), max(len(words), 1), f"{origin}, line {line}")
+    return Spot.of_line(lines[min(line, len(lines)) - 1], line, origin)
 
 
 class _Reader:
@@ -168,9 +167,9 @@ class _Reader:
                             yield from self.expression(child, runs, used=True)
                 case ast.Import() | ast.ImportFrom():
                     pass
-                case ast.Assign(targets=targets, value=value):
-                    self._check_assignment(targets, value, node, runs, scope)
-                    yield from self.expression(value, runs, used=True)
+                case ast.Assign() as assignment:
+                    self._check_assignment(assignment, runs, scope)
+                    yield from self.expression(assignment.value, runs, used=True)
                 case ast.AnnAssign(value=value) if value is not None:
                     yield from self.expression(value, runs, used=True)
                 case ast.Expr(value=value):
@@ -179,16 +178,15 @@ class _Reader:
                     for child in ast.iter_child_nodes(node):
                         yield from self.expression(child, runs, used=True)
 
-    def _check_assignment(
-        self, targets: list[ast.expr], value: ast.expr, node: ast.AST, runs: Runs, scope: int
-    ) -> None:
+    def _check_assignment(self, assignment: ast.Assign, runs: Runs, scope: int) -> None:
         """Raise SpecError where a layer is replaced, or shares its weights with another."""
-        spot = _spot(self.text, node.lineno, self.origin)  # type: ignore[attr-defined]
-        for target in targets:
+        line, value = assignment.lineno, assignment.value
+        spot = _spot(self.text, line, self.origin)
+        for target in assignment.targets:
             if isinstance(target, ast.Attribute) and target.attr in ("weight", "bias") and _last(value) == target.attr:
                 raise SpecError("this line lets two layers share weights: list the layers, the second with same=", spot)
             name = ast.unparse(target)
-            builds = any(isinstance(part, ast.Call) and self._is_learner(part) for part in ast.walk(value))
+            builds = any(isinstance(part, ast.Call) and is_learner(_last(part.func)) for part in ast.walk(value))
             used_before = name in {
                 ast.unparse(part) for part in ast.walk(value) if isinstance(part, (ast.Name, ast.Attribute))
             }
@@ -198,11 +196,7 @@ class _Reader:
                     raise SpecError(
                         f"{name} is built here and on line {first}: leave out the one that is replaced", spot
                     )
-                self.assigned[scope, name] = node.lineno  # type: ignore[attr-defined]
-
-    def _is_learner(self, node: ast.Call) -> bool:
-        known = torch_kind(_last(node.func))
-        return known is not None and known[0].name in LEARNERS
+                self.assigned[scope, name] = line
 
     def expression(self, node: ast.AST, runs: Runs, *, used: bool) -> Iterator[Layer]:
         """Yield the layers that an expression builds; `used` says that its value is kept somewhere."""
@@ -211,8 +205,7 @@ class _Reader:
         elif isinstance(node, (ast.IfExp, ast.Lambda, ast.BoolOp)):
             runs = "perhaps" if runs == "once" else runs
         if isinstance(node, (ast.Name, ast.Attribute)):
-            known = torch_kind(_last(node)) if isinstance(node.ctx, ast.Load) else None
-            if known is not None and known[0].name in LEARNERS:  # a class that is handed on, to be built elsewhere
+            if isinstance(node.ctx, ast.Load) and is_learner(_last(node)):  # handed on, to be built elsewhere
                 self._hide(_last(node), node)
             return
         if not isinstance(node, ast.Call):
@@ -222,10 +215,7 @@ class _Reader:
         name = _last(node.func)
         if name == "isinstance":
             return
-        if name == "weight_norm" or self._is_learner(node):
-            yield from self._layer(node, name, runs)
-            return
-        if torch_kind(name) is not None and runs == "once":
+        if name == "weight_norm" or is_learner(name) or (torch_kind(name) is not None and runs == "once"):
             yield from self._layer(node, name, runs)
             return
         inner = node.func.value if isinstance(node.func, ast.Attribute) else None
@@ -264,7 +254,6 @@ class _Reader:
     def _layer(self, node: ast.Call, name: str, runs: Runs) -> Iterator[Layer]:
         """A layer of torch's own, where the line says all of it and runs once."""
         spot = _spot(self.text, node.lineno, self.origin)
-        known = torch_kind(name)
         try:
             if runs != "once":
                 raise SpecError("it may run any number of times")
@@ -272,13 +261,13 @@ class _Reader:
         except ConvcalcError:
             built = []
         good = [layer for layer in built if isinstance(layer, Layer) and stands_alone(layer)]
-        if (not good or len(good) < len(built)) and (known is None or known[0].name in LEARNERS):
+        if (not good or len(good) < len(built)) and (torch_kind(name) is None or is_learner(name)):
             self._hide(name, node)
             return
         yield from good
 
-    def _hide(self, name: str, node: ast.AST) -> None:
-        self.hidden.append(f"{name} (line {node.lineno})")  # type: ignore[attr-defined]
+    def _hide(self, name: str, node: ast.stmt | ast.expr) -> None:
+        self.hidden.append(f"{name} (line {node.lineno})")
 
 
 def _is_target(node: ast.AST) -> bool:

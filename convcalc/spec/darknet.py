@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from convcalc.errors import SpecError, Spot, UnsupportedError
+from convcalc.units import axes_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +81,7 @@ def _sections(text: str, origin: str) -> Iterator[_Section]:
         words = line.partition("#")[0].partition(";")[0].strip()
         if not words:
             continue
-        spot = Spot(line, 0, max(len(line), 1), f"{origin}, line {number}")
+        spot = Spot.of_line(line, number, origin)
         head = re.fullmatch(r"\[(\w+)\]", words)
         if head:
             if section:
@@ -183,8 +184,8 @@ def _convolution(section: _Section) -> str:
     strides = [section.number(key, section.number("stride", 1)) for key in ("stride_y", "stride_x")]
     pad = size // 2 if section.number("pad", 0) else section.number("padding", 0)
     words = f"conv2d c={section.number('filters', 1)} k={size}"
-    words += f" s={strides[0]}" if strides[0] == strides[1] else f" s={strides[0]}x{strides[1]}"
-    return _normed(section, words + f" p={pad}" + (f" g={groups}" if groups > 1 else ""))
+    words += f" s={axes_text(strides)} p={pad}" + (f" g={groups}" if groups > 1 else "")
+    return _normed(section, words)
 
 
 def _normed(section: _Section, words: str) -> str:

@@ -11,6 +11,7 @@ import shlex
 from typing import Final, TypeAlias
 
 from convcalc.errors import SpecError, Spot
+from convcalc.units import axes_text
 
 Numbers: TypeAlias = dict[str, int]
 AXES: Final = ("d", "h", "w")
@@ -59,7 +60,7 @@ def driver_words(text: str, origin: str) -> str:
         words = line.partition("#")[0].strip() if not is_driver_line(line) else line.strip()
         if not words:
             continue
-        spot = Spot(line, 0, max(len(line), 1), f"{origin}, line {number}")
+        spot = Spot.of_line(line, number, origin)
         program = _DRIVER.match(words)
         if program is None and not is_batch_line(words):
             raise SpecError("this is no line of benchdnn or MIOpenDriver", spot)
@@ -108,33 +109,34 @@ def _problem(problem: str, settings: dict[str, str], spot: Spot) -> str:
     pairs = _PAIRS.findall(descriptor)
     if not pairs or "".join(key + value for key, value in pairs) != descriptor.replace("_", ""):
         raise SpecError(f"{problem} is no problem descriptor such as mb1ic3ih224oc64oh112kh7sh2ph3", spot)
-    said: Numbers = {key: int(value) for key, value in pairs}
-    said["mb"] = batch or said.get("mb", BATCH)
-    axes = [axis for axis in AXES if f"i{axis}" in said or f"k{axis}" in said or f"o{axis}" in said]
-    if "ih" in said and "iw" not in said and "kw" not in said:
-        axes = [*(["d"] if "id" in said else []), "h", "w"]
-    if not axes or not {"ic", "oc"} <= set(said):
+    numbers: Numbers = {key: int(value) for key, value in pairs}
+    numbers["mb"] = batch or numbers.get("mb", BATCH)
+    axes = [axis for axis in AXES if f"i{axis}" in numbers or f"k{axis}" in numbers or f"o{axis}" in numbers]
+    if "ih" in numbers and "iw" not in numbers and "kw" not in numbers:
+        axes = [*(["d"] if "id" in numbers else []), "h", "w"]
+    if not axes or not {"ic", "oc"} <= set(numbers):
         raise SpecError("this problem lacks ic, oc or its sizes", spot)
 
     def per_axis(letter: str, default: int | None) -> list[int]:
         """One number per axis: the width's where it is said, else the height's."""
         values = []
         for axis in axes:
-            value = next((said[key] for key in (f"{letter}{axis}", f"{letter}h", f"{letter}w") if key in said), default)
+            keys = (f"{letter}{axis}", f"{letter}h", f"{letter}w")
+            value = next((numbers[key] for key in keys if key in numbers), default)
             if value is None:
                 raise SpecError(f"this problem lacks {letter}{axis}", spot)
             values.append(value)
         return values
 
     size, kernel, stride = per_axis("i", None), per_axis("k", None), per_axis("s", 1)
-    dilation = [between + 1 for between in per_axis("d", 0)] if _has_dilation(said) else [1] * len(axes)
+    dilation = [between + 1 for between in per_axis("d", 0)]
     before = per_axis("p", 0)
     after, extra = list(before), [0] * len(axes)
-    if any(f"o{axis}" in said for axis in AXES):
+    if any(f"o{axis}" in numbers for axis in AXES):
         outputs = per_axis("o", None)
         walks = zip(size, outputs, kernel, stride, dilation, before, strict=True)
         spans = [((i, o) if not transposed else (o, i), d * (k - 1) + 1, s, p) for i, o, k, s, d, p in walks]
-        if not any(f"p{axis}" in said for axis in AXES):
+        if not any(f"p{axis}" in numbers for axis in AXES):
             before = [max((few - 1) * s + span - many, 0) // 2 for (many, few), span, s, _ in spans]
             spans = [(sizes, span, s, p) for (sizes, span, s, _), p in zip(spans, before, strict=True)]
         rests = [(few - 1) * s + span - many - p for (many, few), span, s, p in spans]
@@ -142,14 +144,10 @@ def _problem(problem: str, settings: dict[str, str], spot: Spot) -> str:
         extra = [p - rest if transposed and rest < p else 0 for rest, p in zip(rests, before, strict=True)]
     name = f"{'conv_transpose' if transposed else 'conv'}{len(axes)}d"
     sides = [str(b) if b == a or (not transposed and a < b) else f"{b}+{a}" for b, a in zip(before, after, strict=True)]
-    block = _block(
-        said["mb"], said["ic"], size, name, said["oc"], kernel, stride, sides, dilation, said.get("g", 1), bias
-    )
-    return block + (f" output_padding={_axes(list(map(str, extra)))}" if any(extra) else "")
-
-
-def _has_dilation(said: Numbers) -> bool:
-    return any(f"d{axis}" in said for axis in AXES)
+    return _block(
+        numbers["mb"], numbers["ic"], size, name, numbers["oc"], kernel, stride, sides, dilation,
+        numbers.get("g", 1), bias, extra,
+    )  # fmt: skip
 
 
 def _miopen(line: str, spot: Spot) -> str:
@@ -160,7 +158,7 @@ def _miopen(line: str, spot: Spot) -> str:
     words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
     if len(words) < 2 or not words[1].startswith("conv"):
         raise SpecError("only MIOpenDriver conv, convfp16 and convbfp16 are layers here", spot)
-    said: Numbers = {}
+    numbers: Numbers = {}
     mode, pad_mode = "conv", "default"
     for flag, value in zip(words[2::2], words[3::2], strict=False):
         if flag in ("-m", "--mode"):
@@ -170,35 +168,32 @@ def _miopen(line: str, spot: Spot) -> str:
         elif flag in MIOPEN:
             if not re.fullmatch(r"\d{1,9}", value):
                 raise SpecError(f"{flag} takes a whole number, not {value!r}", spot)
-            said[MIOPEN[flag]] = int(value)
-    said = MIOPEN_DEFAULTS | said
-    deep = said.get("rank", 2) == 3
+            numbers[MIOPEN[flag]] = int(value)
+    numbers = MIOPEN_DEFAULTS | numbers
+    deep = numbers.get("rank", 2) == 3
     size, kernel, pads, strides, dilations = (
-        [said.get(key, default) for key in (keys if deep else keys[1:])]
+        [numbers.get(key, default) for key in (keys if deep else keys[1:])]
         for keys, default in (("DHW", 1), ("zyx", 1), ("opq", 0), ("tuv", 1), ("ilj", 1))
     )
     sides = ["tf_same"] if pad_mode == "same" else ["0"] if pad_mode == "valid" else list(map(str, pads))
     name = f"{'conv_transpose' if mode.startswith('trans') else 'conv'}{len(size)}d"
-    extra = [said.get(key, 0) for key in ("ZYX" if deep else "YX")]
-    block = _block(
-        said["n"], said["c"], size, name, said["k"], kernel, strides, sides, dilations,
-        said.get("g", 1), bool(said.get("b", 0)),
+    extra = [numbers.get(key, 0) for key in ("ZYX" if deep else "YX")]
+    return _block(
+        numbers["n"], numbers["c"], size, name, numbers["k"], kernel, strides, sides, dilations,
+        numbers.get("g", 1), bool(numbers.get("b", 0)), extra,
     )  # fmt: skip
-    return block + (f" output_padding={_axes(list(map(str, extra)))}" if any(extra) else "")
 
 
 def _block(
     batch: int, channels: int, size: list[int], name: str, out: int, kernel: list[int], stride: list[int],
-    sides: list[str], dilation: list[int], groups: int, bias: bool,
+    sides: list[str], dilation: list[int], groups: int, bias: bool, output_padding: list[int],
 ) -> str:  # fmt: skip
-    settings = [f"c={out}", f"k={_axes(list(map(str, kernel)))}"]
+    """The line of the input and that of the layer."""
+    settings = [f"c={out}", f"k={axes_text(kernel)}"]
     for key, values, usual in (("s", stride, "1"), ("p", sides, "0"), ("d", dilation, "1")):
-        text = _axes(list(map(str, values)))
+        text = axes_text(values)
         settings += [f"{key}={text}"] if text != usual else []
     settings += [f"g={groups}"] if groups > 1 else []
     settings += [] if bias else ["bias=false"]
+    settings += [f"output_padding={axes_text(output_padding)}"] if any(output_padding) else []
     return f"input {'x'.join(map(str, (batch, channels, *size)))}\n{name} {' '.join(settings)}"
-
-
-def _axes(values: list[str]) -> str:
-    return values[0] if len(set(values)) == 1 else "x".join(values)

@@ -135,11 +135,8 @@ def _called(spot: Spot, *, learners: bool = False) -> str:
     """The class that a skipped line calls (`learners`: one of torch's with weights), or that lines are left out."""
     if spot.line.strip() in ("...", "…", "(...)"):
         return f"lines left out ({spot.origin})"
-    for call in _CALL.finditer(spot.line):
-        found = torch_kind(call[1]) if learners else None
-        if not learners or (found is not None and found[0].name in LEARNERS):
-            return f"{call[1]} ({spot.origin})"
-    return ""
+    calls = (call[1] for call in _CALL.finditer(spot.line))
+    return next((f"{name} ({spot.origin})" for name in calls if not learners or is_learner(name)), "")
 
 
 def _hint(printed: PrintedText) -> str:
@@ -180,6 +177,12 @@ def torch_kind(name: str) -> tuple[Kind, int | None] | None:
         return kind, rank
     ranked = rank in kind.ranks if kind.ranks else rank is None
     return (kind, rank) if ranked and name == f"{kind.torch}{f'{rank}d' if rank else ''}" else None
+
+
+def is_learner(name: str) -> bool:
+    """Whether a name is a class of torch.nn's with weights."""
+    entry = torch_kind(name)
+    return entry is not None and entry[0].name in LEARNERS
 
 
 class _Reader:
@@ -240,8 +243,8 @@ class _Reader:
                 raise SpecError(message, module.spot)
             self.unread |= kind_name not in PASSES_ON
             kind_name, arguments = "Identity", ""
-        found = torch_kind(kind_name)
-        if found is None:
+        entry = torch_kind(kind_name)
+        if entry is None:
             if self.weights_only:
                 return self._hide(name, module)
             message = f"{module.kind} is no layer convcalc knows, so what follows it cannot be told"
@@ -252,9 +255,9 @@ class _Reader:
             if not self.weights_only:
                 raise
             self.unread = True
-            if found[0].name in LEARNERS:
+            if is_learner(kind_name):
                 return self._hide(name, module)
-            layer = Layer(*found, text, module.spot)
+            layer = Layer(*entry, text, module.spot)
         assert isinstance(layer, Layer)
         if self.weights_only and not stands_alone(layer):
             return self._hide(name, module)

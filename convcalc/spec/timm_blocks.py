@@ -38,50 +38,49 @@ def timm_words(text: str, origin: str) -> str:
         kind, *options = word.split("_")
         if kind not in TYPES:
             raise UnsupportedError(f"timm's block {kind!r} has no words here (those of {', '.join(TYPES)} have)")
-        said = _options(options, spot)
-        repeats = int(said.pop("r", "1"))
+        values = _options(options, spot)
+        repeats = int(values.pop("r", "1"))
         for turn in range(repeats):
-            lines.append(_block(kind, {**said, **({"s": "1"} if turn else {})}, channels, spot))
-            channels = said["c"]
+            lines.append(_block(kind, {**values, **({"s": "1"} if turn else {})}, channels, spot))
+            channels = values["c"]
     return "\n".join(lines)
 
 
 def _options(options: list[str], spot: Spot) -> dict[str, str]:
-    said: dict[str, str] = {}
+    values: dict[str, str] = {}
     for option in options:
         match = _OPTION.fullmatch(option)
         if option in ACTIVATIONS or (option[:1] == "n" and option[1:] in ACTIVATIONS):
-            said["activation"] = ACTIVATIONS[option.removeprefix("n") if option not in ACTIVATIONS else option]
+            values["activation"] = ACTIVATIONS[option.removeprefix("n") if option not in ACTIVATIONS else option]
         elif option in ("noskip", "skip"):
-            said[option] = ""
+            values[option] = ""
         elif match and match[1] in ("r", "k", "s", "e", "c", "se") and re.fullmatch(r"\d{1,6}(\.\d{1,6})?", match[2]):
-            said[match[1]] = match[2]
+            values[match[1]] = match[2]
         else:
             raise SpecError(f"{option!r} is no option of a block that can be read", spot)
-    for key in ("c",):
-        if key not in said:
-            raise SpecError(f"this block lacks its {key} (channels)", spot)
+    if "c" not in values:
+        raise SpecError("this block lacks its c (channels)", spot)
     for key in ("r", "k", "s", "c"):
-        if "." in said.get(key, ""):
-            raise SpecError(f"{key} is a whole number, not {said[key]}", spot)
-    return said
+        if "." in values.get(key, ""):
+            raise SpecError(f"{key} is a whole number, not {values[key]}", spot)
+    return values
 
 
-def _block(kind: str, said: dict[str, str], channels: str, spot: Spot) -> str:
+def _block(kind: str, values: dict[str, str], channels: str, spot: Spot) -> str:
     """One block; `channels` are those of the block before, empty where there is none.
 
     The middle of an `ir` or `er` block has channels times expansion, rounded to a multiple of 8 (`make_divisible`).
     """
-    kernel, stride, expansion = said.get("k", "3"), said.get("s", "1"), Fraction(said.get("e", "1"))
-    activation, pad = said.get("activation", "relu"), (int(kernel) - 1) // 2
-    settings = f"c={said['c']} k={kernel} s={stride}"
+    kernel, stride, expansion = values.get("k", "3"), values.get("s", "1"), Fraction(values.get("e", "1"))
+    activation, pad = values.get("activation", "relu"), (int(kernel) - 1) // 2
+    settings = f"c={values['c']} k={kernel} s={stride}"
     gate = ""
-    if Fraction(said.get("se", "0")):
-        ratio = 1 / Fraction(said["se"])
+    if Fraction(values.get("se", "0")):
+        ratio = 1 / Fraction(values["se"])
         if ratio.denominator != 1:
-            raise UnsupportedError(f"{spot.line}: a gate of {said['se']} times the channels is no whole reduction")
+            raise UnsupportedError(f"{spot.line}: a gate of {values['se']} times the channels is no whole reduction")
         gate = f" reduction={ratio.numerator}"
-    if "noskip" in said:
+    if "noskip" in values:
         raise UnsupportedError(f"{spot.line}: a block without its sum has no words here")
     if kind == "cn":
         if gate:
@@ -91,20 +90,20 @@ def _block(kind: str, said: dict[str, str], channels: str, spot: Spot) -> str:
         return f"inverted_residual {settings} expansion=1{gate} activation={activation}"
     if not channels and (expansion == 1 or expansion.denominator != 1):
         raise UnsupportedError(
-            f"{spot.line}: a first block of expansion {said.get('e', '1')} needs channels no text says"
+            f"{spot.line}: a first block of expansion {values.get('e', '1')} needs channels no text says"
         )
     middle = _divisible(int(channels) * expansion) if channels else 0
     if kind == "er" and (expansion == 1 or (channels and middle != int(channels) * expansion)):
         if gate:
             raise UnsupportedError(f"{spot.line}: an er block of expansion 1 with a gate has no words here")
         wide = f"conv2d c={middle} k={kernel} s={stride} p={pad} bias=false batch_norm {activation}"
-        return f"{wide} conv2d c={said['c']} k=1 bias=false batch_norm"
+        return f"{wide} conv2d c={values['c']} k=1 bias=false batch_norm"
     if kind == "ir" and middle and middle == int(channels):
         if gate:
             raise UnsupportedError(f"{spot.line}: an ir block of expansion 1 with a gate has no words here")
         narrow = f"conv2d c={middle} k=1 bias=false batch_norm {activation}"
         deep = f"depthwise k={kernel} s={stride} p={pad} bias=false batch_norm {activation}"
-        return f"{narrow} {deep} conv2d c={said['c']} k=1 bias=false batch_norm"
+        return f"{narrow} {deep} conv2d c={values['c']} k=1 bias=false batch_norm"
     name = "fused_mbconv" if kind == "er" else "inverted_residual"
     width = f"mid_channels={middle}" if middle and kind == "ir" else f"expansion={int(expansion)}"
     return f"{name} {settings} {width}{gate} activation={activation}"

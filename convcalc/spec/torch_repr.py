@@ -67,10 +67,10 @@ def parse_printed(text: str, origin: str) -> PrintedText:
     after it are no part of it.
     """
     reader = _Reader(origin)
-    for number, line in enumerate(unquoted(text).split("\n")):
+    for number, line in enumerate(unquoted(text).split("\n"), 1):
         words = _COMMENT.sub("", _COLOUR.sub("", line)).strip()
         if words and not words.startswith("#"):
-            reader.read(words, Spot(line, len(line) - len(line.lstrip()), len(line), f"{origin}, line {number + 1}"))
+            reader.read(words, Spot.of_line(line, number, origin))
     return reader.result()
 
 

@@ -49,16 +49,13 @@ def kinds_answer(shown: tuple[str, ...], of_network: str = "") -> Answer:
         Column("about", "what it does"),
         Column("source", "source"),
     )
+    head: list[str] = []
     foot = f"{len(rows)} kinds; names ignore case, - and _; `convcalc kinds NAME` and `convcalc explain NAME` say more"
-    table = Table(columns=columns, rows=rows, foot=[foot])
     if of_network:
+        head = [f"{of_network} is made of {plural(len(rows), 'kind')}"]
         command = command_of(of_network)
-        table = Table(
-            columns=columns,
-            rows=rows,
-            head=[f"{of_network} is made of {plural(len(rows), 'kind')}"],
-            foot=["`convcalc explain NAME` says more of each" + (f"; see also `{command}`" if command else "")],
-        )
+        foot = "`convcalc explain NAME` says more of each" + (f"; see also `{command}`" if command else "")
+    table = Table(columns=columns, rows=rows, head=head, foot=[foot])
     return Answer("kinds", document={"kinds": rows}, tables=[table])
 
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from convcalc import ops
 from convcalc.errors import UnsupportedError
 from convcalc.graph import Value
-from convcalc.padding import windows
+from convcalc.kinds import shaping
 from convcalc.pytorch.readers.registry import Reader, axes_of, reads
-from convcalc.sizes import PerAxis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,13 +62,7 @@ def fold(
 ) -> Value:
     if len(input.shape) != 3:
         raise UnsupportedError("a fold of one sample is not read")
-    size = tuple(axes_of(output_size, 2)) if isinstance(output_size, (list, tuple)) else (output_size,) * 2
-    walks = windows(
-        size, axes_of(kernel_size, 2), axes_of(stride, 2), axes_of(padding, 2), axes_of(dilation, 2)
+    size, kernel, spacing, pad, step = (axes_of(v, 2) for v in (output_size, kernel_size, dilation, padding, stride))
+    return shaping.fold(
+        b, input, output_size=size, kernel_size=kernel, dilation=spacing, padding=pad, stride=step
     )  # fmt: skip
-    high, wide = (walk.size_out(have) for walk, have in zip(walks, size, strict=True))
-    taps = PerAxis(walk.kernel for walk in walks)
-    laid = b.rearrange(
-        input, "b (c k1 k2) (h w) -> b c k1 k2 h w", k1=taps[0], k2=taps[1], h=high, w=wide
-    )  # fmt: skip
-    return b.write(ops.Fold(walks, size), laid)
