@@ -77,6 +77,11 @@ class Pool(NamedTuple):
     ceil_mode: bool = False
     count_padding: bool = True
 
+    @property
+    def random(self) -> bool:
+        """Whether its windows are placed at random."""
+        return bool(self.windows and self.output_size)
+
 
 class Unfold(NamedTuple):
     """Lay out what each window reads: (B, C, *S) -> (B, C, *kernel, *out)."""
@@ -104,6 +109,11 @@ class Recurrent(NamedTuple):
     projection: Size = 0
     batch: int = 0
     bias: bool = True
+
+    @property
+    def directions(self) -> int:
+        """How often it walks the sequence: forth, and back."""
+        return 2 if self.bidirectional else 1
 
     @property
     def gates(self) -> int:

@@ -166,6 +166,12 @@ class Kind:
         )
         return inputs
 
+    def axes(self, arguments: dict[str, Any]) -> tuple[str, ...]:
+        """Return `layout` in the order these arguments give: as in torch, the steps of a sequence before the batch."""
+        if "batch_first" in self.arguments and not arguments.get("batch_first", False):
+            return (self.layout[1], self.layout[0], *self.layout[2:])
+        return self.layout
+
     def build(self, *shapes: Shape, builder: Builder | None = None, **arguments: Any) -> Graph:
         """Return the graph of this kind alone on inputs (batch, channels, *spatial) of these shapes.
 

@@ -50,8 +50,7 @@ def output_shape(op: Op, inputs: tuple[Shape, ...], require: Require) -> Shape:
         case ops.Fold():
             return _fold(op, inputs[0], require)
         case ops.Recurrent():
-            directions = 2 if op.bidirectional else 1
-            return (*inputs[0][:2], op.features * directions)
+            return (*inputs[0][:2], op.features * op.directions)
         case ops.Einsum():
             return _einsum(op, inputs, require)
         case ops.Resample():

@@ -101,7 +101,7 @@ def describe_step(node: Node, show: Show = str) -> str:
             both = ", both directions" if op.bidirectional else ""
             return f"{op.cell.replace('_', ' ')} over the steps{several}{both}"
         case ops.Pool():
-            if op.windows and op.output_size:
+            if op.random:
                 return f"{op.function} pool {_kernel(op.windows, show)} at random places to {_by(op.output_size, show)}"
             if not op.windows:
                 return f"{op.function} pool to {_by(op.output_size, show)}"

@@ -180,5 +180,5 @@ def _recurrent(b: Builder, x: Value, op: ops.Recurrent) -> Value:
                     weights += [b.parameter(f"bias_{side}_{end}", (rows,), "bias") for side in ("ih", "hh")]
                 if op.features is not op.hidden:
                     weights.append(b.parameter(f"weight_hr_{end}", (op.features, op.hidden)))
-            reads = op.features * (2 if op.bidirectional else 1)
+            reads = op.features * op.directions
         return b.write(op, x, *weights)

@@ -142,7 +142,7 @@ def _conv_transpose(op: ops.ConvTranspose) -> Callable[..., Tensor]:
 
 def _recurrent(op: ops.Recurrent, x: Tensor, *weights: Tensor) -> Tensor:
     """Torch's own layers, from a first state of zeros."""
-    count = op.layers * (2 if op.bidirectional else 1)
+    count = op.layers * op.directions
     state = x.new_zeros(count, x.shape[op.batch], op.features)
     cell = x.new_zeros(count, state.shape[1], op.hidden)
     settings = (list(weights), op.bias, op.layers, 0.0, False, op.bidirectional, op.batch == 0)

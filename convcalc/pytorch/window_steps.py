@@ -38,7 +38,7 @@ def sides_of(windows: tuple[Window, ...]) -> list[int]:
 def pool(op: ops.Pool, x: Tensor) -> Tensor:
     """Pool by windows, over uneven windows that tile the map, or over windows at random places."""
     rank = x.dim() - 2
-    if op.windows and op.output_size:
+    if op.random:
         return FRACTIONAL[rank](x, tuple(window.kernel for window in op.windows), output_size=op.output_size)
     if not op.windows:
         return ADAPTIVE[op.function, rank](x, op.output_size)

@@ -122,10 +122,7 @@ def _unknown(first: Layer, rank: int | None) -> Shape:
 def _axes(layers: tuple[Layer, ...]) -> tuple[str, ...]:
     """Return the axes of the input by name, where the first layer that is no function of any shape names them."""
     layer = next((layer for layer in layers if not layer.kind.any_shape), layers[0])
-    axes = layer.kind.layout
-    if "batch_first" in layer.kind.arguments and not layer.arguments.get("batch_first", False):
-        return (axes[1], axes[0], *axes[2:])
-    return axes
+    return layer.kind.axes(layer.arguments)
 
 
 def _rank(layers: tuple[Layer, ...]) -> tuple[int | None, str]:

@@ -125,7 +125,7 @@ the two products, activations, and what the gates do."""
 
 def _recurrent(op: ops.Recurrent, node: Node) -> dict[str, Size]:
     steps = product(node.inputs[0].shape[:2])
-    cells = op.layers * (2 if op.bidirectional else 1)
+    cells = op.layers * op.directions
     work = {"recurrent": steps * cells * op.hidden * CELL_WORK[op.cell]}
     return {**work, "bias": steps * cells * op.hidden * 2 * op.gates} if op.bias else work
 

@@ -80,8 +80,7 @@ def gradient_macs(node: Node, needs: set[int]) -> Gradients:
 def _recurrent_gradients(op: ops.Recurrent, node: Node, work: Size, needs: set[int]) -> Gradients:
     """Back through time every product but that with an input nobody trains has a gradient of its own."""
     x, first = node.inputs[:2]
-    directions = 2 if op.bidirectional else 1
-    unasked = 0 if x.index in needs else directions * product((*x.shape[:2], *first.shape))
+    unasked = 0 if x.index in needs else op.directions * product((*x.shape[:2], *first.shape))
     return Gradients(work - unasked, work if any(value.index in needs for value in node.inputs[1:]) else 0)
 
 

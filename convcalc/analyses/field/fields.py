@@ -58,7 +58,7 @@ def _through(node: Node, operands: list[Field]) -> Field:
                 _spread(operands[0], op.windows, node), *(_whole(f, "a generated kernel") for f in operands[1:])
             )
         case ops.Pool():
-            if op.windows and op.output_size:
+            if op.random:
                 return _whole(operands[0], RANDOM)
             return _walk(operands[0], op.windows, node) if op.windows else _adaptive(operands[0], node)
         case ops.Unfold():

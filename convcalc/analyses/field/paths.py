@@ -61,7 +61,7 @@ def _through(node: Node, operands: list[Paths]) -> Paths:
             _no_generated(operands[1:])
             return _each(operands[0], lambda axis: _spread(axis, op.windows, out))
         case ops.Pool():
-            if op.windows and op.output_size:
+            if op.random:
                 raise UnsupportedError("the ways through windows at random places differ from run to run")
             if op.windows:
                 return _each(operands[0], lambda axis: _through_windows(axis, op.windows, out))

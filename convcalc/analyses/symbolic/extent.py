@@ -67,7 +67,7 @@ def _through(node: Node, operands: list[Extents]) -> Extents:
         case ops.Recurrent():
             return _join(*(_whole(s, "a recurrent layer") for s in operands))
         case ops.Pool():
-            if op.windows and op.output_size:
+            if op.random:
                 return _whole(operands[0], RANDOM)
             if op.windows:
                 return _through_window(operands[0], op.windows[-1])

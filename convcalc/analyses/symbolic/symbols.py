@@ -146,9 +146,7 @@ def input_shapes(kind: Kind, rank: int, count: int | None = None) -> tuple[Shape
 def _sequences(kind: Kind, batch: Any) -> tuple[Shape, ...]:
     """Inputs whose axes have names of their own: T steps of F features, the batch second unless `batch_first`."""
     sizes = {"N": batch, "L": symbol("T"), "F": symbol("F")}
-    axes = tuple(sizes[axis] for axis in kind.layout)
-    if "batch_first" in kind.arguments:
-        axes = (axes[1], axes[0], *axes[2:])
+    axes = tuple(sizes[axis] for axis in kind.axes({}))
     others = len(kind.inputs) - kind.optional - 1
     return (axes, *((*axes[:-1], symbol("F_2")) for _ in range(others)))
 
