@@ -19,7 +19,6 @@ from typing import IO, TYPE_CHECKING, Any
 from convcalc import errors
 from convcalc.profiling.environment import environment
 from convcalc.profiling.fields import to_json
-from convcalc.profiling.machine import cores
 from convcalc.profiling.observation import Observation
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ class _Child:
         self.process = subprocess.Popen[bytes](
             [sys.executable, "-P", "-c", START, json.dumps(sys.path)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-            env=environment(plan.threads, cores(), plan.allocator), **process_group,
+            env=environment(plan.threads, plan.cores, plan.allocator), **process_group,
         )  # fmt: skip
         self.heard: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self.late = False
