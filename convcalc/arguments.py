@@ -121,7 +121,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "pairs": lambda value: _are_sides(_parts(value)),
     "padding": lambda value: isinstance(value, str) or _are_sides(_parts(value)),
     "factors": lambda value: all(map(_is_number, _parts(value))),
-    "sides": lambda value: _are_sides(value if isinstance(value, tuple) else _parts(value)),
+    "sides": lambda value: _is_pair(value) or _are_sides(value if isinstance(value, tuple) else _parts(value)),
     "bool": lambda value: isinstance(value, bool),
     "float": _is_number,
     "tuple": lambda value: isinstance(value, (tuple, PerAxis)) and all(map(is_size, value)),

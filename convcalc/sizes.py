@@ -126,6 +126,12 @@ class PerAxis:
         return repr(self.values)
 
 
+class Pair(tuple[int, int]):
+    """What is before and after each axis, as the word 0+1 says it: one pair for all axes, no flat list of sides."""
+
+    __slots__ = ()
+
+
 def per_axis(value: Any, rank: int, name: str = "the value") -> tuple[Any, ...]:
     """Return one value per axis. Raises ShapeError when a tuple of another length was given."""
     if not isinstance(value, PerAxis):

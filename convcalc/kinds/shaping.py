@@ -10,7 +10,7 @@ from convcalc.ops import RANK_OF_MODE
 from convcalc.padding import windows
 from convcalc.registry import kind
 from convcalc.shapes import axis_in, divided, show
-from convcalc.sizes import Factors, Sides, Size, Sizes, equal, per_axis, product, scaled
+from convcalc.sizes import Factors, Pair, Sides, Size, Sizes, equal, per_axis, product, scaled
 
 Mode = Literal["nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic"]
 
@@ -150,7 +150,7 @@ def channel_shuffle(b: Builder, x: Value, *, groups: Size) -> Value:
 def _sides(x: Value, padding: Sides) -> list[tuple[Size, Size]]:
     """One (before, after) pair per spatial axis; a flat tuple is torch's: the last axis first."""
     rank = len(x.spatial)
-    if isinstance(padding, tuple):
+    if isinstance(padding, tuple) and not isinstance(padding, Pair):
         if len(padding) != 2 * rank:
             raise ShapeError(f"padding has {len(padding)} numbers, but {rank} spatial axes need {2 * rank}")
         return [(padding[2 * axis], padding[2 * axis + 1]) for axis in reversed(range(rank))]

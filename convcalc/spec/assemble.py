@@ -9,7 +9,7 @@ from convcalc.builder import Builder
 from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError, nearest
 from convcalc.ops import RANK_OF_MODE, STORED
 from convcalc.shapes import show
-from convcalc.sizes import UNKNOWN, PerAxis, Shape, known
+from convcalc.sizes import AXIS_NAMES, UNKNOWN, PerAxis, Shape, known
 from convcalc.spec.tensors import batched, laid_out, looks_channels_last
 from convcalc.subject import Subject, Tensor
 from convcalc.units import plural
@@ -138,8 +138,12 @@ def _rank(layers: tuple[Layer, ...]) -> tuple[int | None, str]:
             return layer.kind.spatial, layer.text
         if layer.arguments.get("mode") in RANK_OF_MODE:
             return RANK_OF_MODE[layer.arguments["mode"]], layer.text
-        for value in layer.arguments.values():
+        for name, value in layer.arguments.items():
             if isinstance(value, PerAxis):
+                if len(value) not in AXIS_NAMES:
+                    raise ShapeError(
+                        f"{name} has {plural(len(value), 'number')}, but layers have 1 to 3 axes", layer.spot
+                    )
                 return len(value), layer.text
     return None, ""
 

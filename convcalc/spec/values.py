@@ -12,7 +12,7 @@ from typing import Any
 from convcalc.arguments import Argument, check_value, describe
 from convcalc.errors import SpecError, Spot, UnsupportedError
 from convcalc.limits import MAX_DIGITS
-from convcalc.sizes import PerAxis
+from convcalc.sizes import Pair, PerAxis
 
 _INT = re.compile(r"[+-]?\d+")
 _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -71,7 +71,7 @@ def _read(argument: Argument, text: str, spot: Spot) -> Any:
 def _side(text: str, argument: Argument, spot: Spot) -> Any:
     pair = _PAIR.fullmatch(text)
     if pair and {"padding", "pairs", "sides"} & set(argument.takes):
-        return int(pair[1]), int(pair[2])
+        return Pair(number(end, argument, spot) for end in pair.groups())
     return number(text, argument, spot)
 
 
