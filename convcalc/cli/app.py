@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from convcalc.cli.error_messages import argument_spot, report_error
 from convcalc.cli.exits import ANSWERED, COMPLETE, INTERRUPTED
+from convcalc.cli.typer_private import Command
 from convcalc.errors import SpecError, nearest
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ class CommandGroup(TyperGroup):
             return None
         module = importlib.import_module(f"convcalc.cli.commands.{cmd_name.replace('-', '_')}")
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        context = {"help_option_names": ["-h", "--help"], **getattr(module, "CONTEXT", {})}
-        single.command(cmd_name, context_settings=context)(module.command)
+        context = {"help_option_names": ["-h", "--help"]}
+        single.command(cmd_name, cls=Command, context_settings=context)(module.command)
         return typer.main.get_command(single)
 
     def format_commands(self, ctx: Context, formatter: Any) -> None:

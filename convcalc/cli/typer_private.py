@@ -1,16 +1,37 @@
-"""`completion_script`: what Typer does not offer in public and we use: vendored Click's context, and completion.
+"""`Command`, `completion_script`: what Typer does not offer in public and we use: its parser, context, completion.
 
 Everything of Typer's that a minor release may move is imported here and nowhere else; a test names each.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+import re
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from typer._click import Context as _Context
 
     Context: TypeAlias = _Context
+
+
+class Command(TyperCommand):
+    """A command whose words may begin with a minus: only one that a letter or a minus follows is an option's."""
+
+    def make_parser(self, ctx: Context) -> Any:
+        """Return Click's parser, which is asked for options alone: `-1 0 1` is a word."""
+        parser = super().make_parser(ctx)
+        options = parser._process_opts
+
+        def process(word: str, state: Any) -> None:
+            if re.match(r"-[A-Za-z-]", word):
+                options(word, state)
+            else:
+                state.largs.append(word)
+
+        parser._process_opts = process  # type: ignore[assignment, method-assign]
+        return parser
 
 
 def completion_script(shell: str, program: str, variable: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Annotated, Any, Final
@@ -16,7 +15,6 @@ from convcalc.render.table import Answer, Column, Table
 from convcalc.spec.kernels import read_kernel
 from convcalc.units import figures, percent, plural
 
-CONTEXT = {"ignore_unknown_options": True}  # a kernel may begin with a minus sign
 MAX_SHOWN: Final = 9
 
 
@@ -60,9 +58,6 @@ def command(
     words = kernel or []
     if not words:
         raise SpecError('no kernel given: name one (sobel), or write its rows, such as "1 0 -1; 2 0 -2; 1 0 -1"')
-    for word in words:
-        if re.match(r"--?[A-Za-z]", word):
-            raise SpecError(f"there is no option {word!r} (--image, --rank, --format, --output)")
     kernel_values = read_kernel(words)
     array = kernel_values.array
     if array is not None and array.ndim == 3:
