@@ -10,6 +10,7 @@ import typer
 
 from convcalc.cli.exits import BUG, MISUSED, UNAVAILABLE
 from convcalc.errors import ConvcalcError, ShapeError, SpecError, Spot, UnavailableError
+from convcalc.printable import message_line
 
 CARET_WIDTH = 100
 REWORDED = {
@@ -66,9 +67,9 @@ def _say(message: str, spot: Spot | None = None) -> None:
 
 def _print(message: str, spot: Spot | None) -> None:
     where = f"{spot.origin}: " if spot and spot.origin else ""
-    print(f"convcalc: {where}{message}", file=sys.stderr)
+    print(f"convcalc: {message_line(where + message)}", file=sys.stderr)
     if spot and spot.line.strip() and "\n" not in spot.line:
         start = max(0, min(spot.start, spot.end - 1) - CARET_WIDTH // 2) if len(spot.line) > CARET_WIDTH else 0
-        piece = spot.line[start : start + CARET_WIDTH].replace("\t", " ")
+        piece = "".join(letter if letter.isprintable() else " " for letter in spot.line[start : start + CARET_WIDTH])
         width = max(1, min(spot.end, start + CARET_WIDTH) - spot.start)
         print(f"  {piece}\n  {' ' * (spot.start - start)}{'^' * width}", file=sys.stderr)

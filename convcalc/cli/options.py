@@ -14,6 +14,8 @@ from typing import Annotated, TypeAlias
 import typer
 
 from convcalc.errors import ConvcalcError
+from convcalc.files import replacing
+from convcalc.printable import message_line
 from convcalc.render.table import Answer, to_csv, to_json, to_jsonl, to_markdown
 
 
@@ -72,12 +74,12 @@ def emit(answer: Answer, form: Format, out: str | None) -> int:
         _write(answer, form, sys.stdout)
     else:
         try:
-            with Path(out).open("w", encoding="utf-8") as file:
+            with replacing(Path(out)) as path, path.open("w", encoding="utf-8", errors="replace") as file:
                 _write(answer, form, file)
         except OSError as error:
             raise ConvcalcError(f"{out} cannot be written: {error.strerror or error}") from None
     for hint in answer.hints:
-        print(f"convcalc: {hint}", file=sys.stderr)
+        print(f"convcalc: {message_line(hint)}", file=sys.stderr)
     return 0 if answer.holds else 1
 
 

@@ -22,9 +22,9 @@ def _table(table: Table) -> str:
     rows = [_row(table, cells(table, row), "td") for row in table.rows]
     if table.total is not None:
         rows.append(_row(table, cells(table, table.total), "th"))
-    header = _row(table, [column.title for column in table.columns], "th")
+    header = _row(table, table.titles, "th")
     body = [f"<table><thead>{header}</thead><tbody>{''.join(rows)}</tbody></table>"] if table.columns else []
-    return "".join([*_lines(table.head), *body, *_lines(table.foot)])
+    return "".join([*_lines(table.above), *body, *_lines(table.below)])
 
 
 def _row(table: Table, texts: Sequence[str], tag: str) -> str:

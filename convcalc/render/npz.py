@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convcalc.errors import ConvcalcError
+from convcalc.files import replacing
 
 if TYPE_CHECKING:
     from convcalc.analyses.matrix import Matrix
@@ -21,13 +22,14 @@ def save_npz(matrix: Matrix, path: str) -> None:
     for row in range(matrix.rows):
         starts[row + 1] += starts[row]
     try:
-        numpy.savez_compressed(
-            Path(path),
-            indices=numpy.array([column for _, column, _ in matrix.entries], dtype=numpy.int64),
-            indptr=numpy.array(starts, dtype=numpy.int64),
-            format=numpy.array(b"csr"),
-            shape=numpy.array([matrix.rows, matrix.columns]),
-            data=numpy.array([weight + 1 for _, _, weight in matrix.entries], dtype=numpy.int64),
-        )
+        with replacing(Path(path)) as beside:
+            numpy.savez_compressed(
+                beside,
+                indices=numpy.array([column for _, column, _ in matrix.entries], dtype=numpy.int64),
+                indptr=numpy.array(starts, dtype=numpy.int64),
+                format=numpy.array(b"csr"),
+                shape=numpy.array([matrix.rows, matrix.columns]),
+                data=numpy.array([weight + 1 for _, _, weight in matrix.entries], dtype=numpy.int64),
+            )
     except OSError as error:
         raise ConvcalcError(f"{path} cannot be written: {error.strerror or error}") from None

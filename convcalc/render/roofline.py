@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcalc.errors import ConvcalcError, SpecError, UnavailableError
+from convcalc.files import replacing
+from convcalc.printable import printable
 from convcalc.units import figures, giga
 
 if TYPE_CHECKING:
@@ -45,7 +47,9 @@ def points(rows: Sequence[Row]) -> list[PlotPoint]:
             label = f"{row.identity.spec} ({row.variant})" if several else row.identity.spec
             kernel = (row.implementation or "").partition(" +")[0]
             share = row.shares.share if row.shares else None
-            points.append(PlotPoint(name, label, kernel, point.intensity, point.flops_per_s, share or 0.0))
+            points.append(
+                PlotPoint(name, printable(label), printable(kernel), point.intensity, point.flops_per_s, share or 0.0)
+            )
     return points
 
 
@@ -153,7 +157,8 @@ def save(path: str, spots: Sequence[PlotPoint], peaks: Peaks, title: str) -> Non
             color="#333333",
         )  # fmt: skip
         try:
-            figure.savefig(path, dpi=160, bbox_inches="tight")
+            with replacing(Path(path)) as beside:
+                figure.savefig(beside, dpi=160, bbox_inches="tight")
         except OSError as error:
             raise ConvcalcError(f"{path} cannot be written: {error.strerror or error}") from None
         finally:

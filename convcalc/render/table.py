@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import html
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from convcalc.documents import envelope, plain
+from convcalc.documents import envelope, json_text, plain
+from convcalc.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+FORMULA_SIGNS: Final = ("=", "+", "-", "@")
+"""How a cell begins that a spreadsheet works out."""
+_NUMBER = r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?"
+NUMBERS: Final = rf"-|{_NUMBER}((\.\.|[/x ]|, ){_NUMBER})*"
+"""Numbers, fractions, ranges, one per axis; and the sign for none."""
 LISTS = ("layers", "groups", "kinds", "findings", "solutions")
 """Keys under which an answer holds a list of like things: JSON lines have one line for each."""
 
@@ -45,6 +53,21 @@ class Table(NamedTuple):
     name: str = ""
     lines: Sequence[str] = ()
 
+    @property
+    def titles(self) -> list[str]:
+        """The headings of its columns, as they may be shown."""
+        return [printable(column.title) for column in self.columns]
+
+    @property
+    def above(self) -> list[str]:
+        """The lines above, as they may be shown."""
+        return [printable(line) for line in self.head]
+
+    @property
+    def below(self) -> list[str]:
+        """The lines below, as they may be shown."""
+        return [printable(line) for line in self.foot]
+
 
 class Answer(NamedTuple):
     """What a command answers: its JSON object, tables, hints for stderr, and whether what was asked holds."""
@@ -57,32 +80,27 @@ class Answer(NamedTuple):
 
 
 def cells(table: Table, row: dict[str, Any]) -> list[str]:
-    """Return one row as text; a value that is missing is an empty cell."""
-    return [column.show(row[column.key]) if column.key in row else "" for column in table.columns]
+    """Return one row as text that may be shown; a value that is missing is an empty cell."""
+    return [printable(column.show(row[column.key])) if column.key in row else "" for column in table.columns]
 
 
 def to_json(answer: Answer) -> str:
     """Return the document, indented, with lists of plain values on one line."""
-    import json
-    import re
-
     # Lists of plain values go on one line; the text of a JSON string holds no line break, so none is cut.
-    text = json.dumps(envelope(answer.command, plain(answer.document)), indent=2, ensure_ascii=False)
+    text = json_text(envelope(answer.command, plain(answer.document)), indent=2)
     lists = re.compile(r"\[\n\s+([^\[\]{}\"]*?)\n\s+\]")
     return lists.sub(lambda match: "[" + re.sub(r"\s*\n\s*", " ", match[1]) + "]", text) + "\n"
 
 
 def to_jsonl(answer: Answer) -> str:
     """Return one object per line: the layers where there are some, else the whole document."""
-    import json
-
     document = plain(answer.document)
     lines = []
     for number, part in enumerate(document.get("blocks", [document])):
         block = {"block": number} if "blocks" in document else {}
         rows = next((part[key] for key in LISTS if key in part), [part])
         rows = [*rows, *part.get("wholes", ())]
-        lines += [json.dumps(envelope(answer.command, {**block, **row}), ensure_ascii=False) + "\n" for row in rows]
+        lines += [json_text(envelope(answer.command, {**block, **row})) + "\n" for row in rows]
     return "".join(lines)
 
 
@@ -104,8 +122,16 @@ def to_csv(answer: Answer) -> str:
             header = keys
         for row in table.rows:
             cells_ = {"table": table.name, **row} if named else row
-            writer.writerow([_flat(plain(cells_.get(key, ""))) for key in keys])
+            writer.writerow([_harmless(_flat(plain(cells_.get(key, "")))) for key in keys])
     return out.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    """Text that no spreadsheet takes for a formula: behind a ' where it begins like one and is no number."""
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(FORMULA_SIGNS) and not re.fullmatch(NUMBERS, text) else text
 
 
 def _flat(value: Any) -> Any:
@@ -119,7 +145,7 @@ def _flat(value: Any) -> Any:
 
 
 def to_markdown(answer: Answer) -> str:
-    """Return every table as a markdown table, its lines above and below as paragraphs."""
+    """Return every table as a markdown table, its lines above and below as paragraphs; HTML in them is text."""
     from convcalc.render.heat import heat
 
     parts = []
@@ -128,9 +154,15 @@ def to_markdown(answer: Answer) -> str:
         if table.total is not None:
             rows.append([f"**{cell}**" if cell else "" for cell in cells(table, table.total)])
         rules = ["---:" if column.right else "---" for column in table.columns]
-        lines = [[column.title for column in table.columns], rules, *rows]
-        body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        lines = [table.titles, rules, *rows]
+        body = "\n".join("| " + " | ".join(_text(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
         lined = list(heat(table.picture)) if table.picture is not None else list(table.lines)
         drawn = ["```", *lined, "```"] if lined else []
-        parts += ["  \n".join(table.head), body if table.columns else "", "  \n".join(table.foot), "\n".join(drawn)]
+        above, below = ("  \n".join(map(_text, text)) for text in (table.above, table.below))
+        parts += [above, body if table.columns else "", below, "\n".join(drawn)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _text(text: str) -> str:
+    """Text that markdown does not take for HTML."""
+    return html.escape(text, quote=False)

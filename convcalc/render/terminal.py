@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from convcalc.digits import whole
 from convcalc.render.table import Answer, Picture, Table, cells
 
 PIPE_WIDTH = 100_000
@@ -32,9 +33,8 @@ MIN_WIDTH = 8
 def console(stream: TextIO | None = None) -> Console:
     """Return the one console: user text is printed as typed, and a pipe has no width unless COLUMNS says so."""
     stream = stream or sys.stdout
-    columns = os.environ.get("COLUMNS", "")
-    piped = not stream.isatty()
-    width = int(columns) if columns.isdigit() and int(columns) > 0 else PIPE_WIDTH if piped else None
+    columns = whole(os.environ.get("COLUMNS", ""), least=1, most=PIPE_WIDTH)
+    width = columns or (None if stream.isatty() else PIPE_WIDTH)
     height = None if width is None else 100
     return Console(file=stream, markup=False, emoji=False, highlight=False, width=width, height=height, soft_wrap=False)
 
@@ -53,13 +53,13 @@ def renderable(answer: Answer) -> Group:
     parts: list[Text | RichTable] = []
     for table in answer.tables:
         grids = [_rich_table(table, _folding(table, _widths(table)))] if table.columns and table.rows else []
-        parts += [*map(Text, table.head), *grids, *map(Text, table.foot)]
+        parts += [*map(Text, table.above), *grids, *map(Text, table.below)]
     return Group(*parts)
 
 
 def _widths(table: Table) -> list[int]:
     rows = [cells(table, row) for row in (*table.rows, *([table.total] if table.total is not None else []))]
-    return [max(map(cell_len, parts)) for parts in zip([c.title for c in table.columns], *rows, strict=True)]
+    return [max(map(cell_len, parts)) for parts in zip(table.titles, *rows, strict=True)]
 
 
 def _folding(table: Table, widths: list[int]) -> set[int]:
@@ -71,9 +71,9 @@ def _folding(table: Table, widths: list[int]) -> set[int]:
 def _rich_table(table: Table, folding: set[int]) -> RichTable:
     """A table in which some columns fold and the others keep their lines."""
     grid = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
-    for number, column in enumerate(table.columns):
+    for number, (title, column) in enumerate(zip(table.titles, table.columns, strict=True)):
         side: Literal["left", "right"] = "right" if column.right else "left"
-        grid.add_column(column.title, justify=side, overflow="fold", no_wrap=number not in folding)
+        grid.add_column(title, justify=side, overflow="fold", no_wrap=number not in folding)
     for row in table.rows:
         grid.add_row(*map(Text, cells(table, row)))
     if table.total is not None:
@@ -87,19 +87,19 @@ def _listed(out: Console, table: Table, folding: set[int]) -> None:
     numbers = [n for n, column in enumerate(table.columns) if column.right]
     lead = min([min(folding) + 1, *numbers[:1]])  # what names the row; every value stands behind its title
     for row in (*table.rows, *([table.total] if table.total is not None else [])):
-        pairs = list(zip(table.columns, cells(table, row), strict=True))
+        pairs = list(zip(table.titles, cells(table, row), strict=True))
         first = " ".join(cell for _, cell in pairs[:lead] if cell)
         out.print(Text(first, style="bold"))
-        long = [(column, cell) for n, (column, cell) in enumerate(pairs) if n >= lead and n in folding and cell]
-        rest = [(column, cell) for n, (column, cell) in enumerate(pairs) if n >= lead and n not in folding and cell]
+        long = [(title, cell) for n, (title, cell) in enumerate(pairs) if n >= lead and n in folding and cell]
+        rest = [(title, cell) for n, (title, cell) in enumerate(pairs) if n >= lead and n not in folding and cell]
         if rest:
-            out.print(Padding(Text(", ".join(f"{column.title} {cell}" for column, cell in rest)), (0, 0, 0, 2)))
-        for column, cell in long:
-            out.print(Padding(Text(f"{column.title}: {cell}"), (0, 0, 0, 2)))
+            out.print(Padding(Text(", ".join(f"{title} {cell}" for title, cell in rest)), (0, 0, 0, 2)))
+        for title, cell in long:
+            out.print(Padding(Text(f"{title}: {cell}"), (0, 0, 0, 2)))
 
 
 def _print(out: Console, table: Table) -> None:
-    for line in table.head:
+    for line in table.above:
         out.print(Text(line))
     if table.columns and (table.rows or table.total):
         widths = _widths(table)
@@ -110,7 +110,7 @@ def _print(out: Console, table: Table) -> None:
             out.print(_rich_table(table, folding))
         else:
             _listed(out, table, folding)
-    for line in table.foot:
+    for line in table.below:
         out.print(Text(line))
     plain = {} if out.encoding.startswith("utf") else str.maketrans("─╱│└", "-/|+")
     for line in table.lines:

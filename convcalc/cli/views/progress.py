@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from convcalc.printable import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
@@ -28,7 +30,7 @@ class Bar:
 
     def show(self, text: str) -> None:
         """Say what is being done now."""
-        self.bar.update(self.task, description=text[:LABEL_WIDTH])
+        self.bar.update(self.task, description=printable(text[:LABEL_WIDTH]))
         self.bar.refresh()
 
     def advance(self) -> None:
@@ -44,7 +46,7 @@ def bar() -> Iterator[Bar]:
 
     from convcalc.render.terminal import console
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     piped = not sys.stderr.isatty()
     with Progress(*columns, console=console(sys.stderr), transient=True, disable=piped, auto_refresh=False) as progress:
         yield Bar(progress)
