@@ -7,12 +7,17 @@ MAX_WORD_CHARACTERS: Final = 64 * 1024
 MAX_BRACKET_DEPTH: Final = 32
 MAX_FILE_BYTES: Final = 2**20
 """Of a file of layers, or of standard input."""
+MAX_SAVE_BYTES: Final = 2**26
+"""Of a file of saved rows."""
 MAX_WORDS: Final = 10_000
 """Of a file of layers."""
 MAX_COPIES: Final = 10_000
 """Of one layer, by repeat= or times=."""
 MAX_DIGITS: Final = 18
-"""Of a number in a spec: what int64 holds."""
+"""Of a whole number: what int64 holds."""
+MAX_SHOWN_WORD: Final = 200
+"""Characters of a word in a message: what is longer is cut in its middle."""
+MAX_MESSAGE_CHARACTERS: Final = 2_000
 MAX_SIZE: Final = 2**40
 """Of one axis of an input."""
 MAX_RATES: Final = 10_000
@@ -20,6 +25,8 @@ MAX_RATES: Final = 10_000
 MAX_NAMED_KERNEL: Final = 129
 """The widest kernel by name."""
 MAX_KERNEL_VALUES: Final = 1_000_000
+MAX_KERNEL_BYTES: Final = 2**24
+"""Of a file that holds a kernel."""
 MAX_KERNEL_DIGITS: Final = 60
 """Of one number of a kernel that is split."""
 MAX_DESIGN_FIELD: Final = 1_000_000

@@ -70,7 +70,7 @@ class Kind:
     @property
     def help(self) -> str:
         """The docstring's first line."""
-        return (self.recipe.__doc__ or "").strip().splitlines()[0]
+        return (self.recipe.__doc__ or "").strip().partition("\n")[0]
 
     @property
     def about(self) -> str:

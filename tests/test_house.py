@@ -14,14 +14,16 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "convcalc"
 FLOORS = {
-    "errors": 0, "sizes": 0, "units": 0, "limits": 0, "documents": 0, "window": 1, "functions": 1,
+    "errors": 0, "sizes": 0, "units": 0, "limits": 0, "documents": 0, "digits": 0, "printable": 0, "files": 0,
+    "window": 1, "functions": 1,
     "equations": 2, "ops": 2, "shapes": 2, "graph": 2,
     "padding": 3, "arguments": 3, "builder": 3, "registry": 3, "patterns": 3, "folding": 3, "subject": 3, "writer": 3,
     "arranger": 3,
     "kinds": 4, "spec": 5, "analyses": 5, "profiling": 6, "pytorch": 6, "render": 7, "cli": 8, "api": 9,
 }  # fmt: skip
 SAME_FLOOR = {
-    ("documents", "sizes"), ("sizes", "errors"), ("units", "sizes"),
+    ("documents", "sizes"), ("documents", "errors"), ("digits", "limits"), ("printable", "limits"),
+    ("sizes", "errors"), ("units", "sizes"),
     ("graph", "ops"), ("shapes", "ops"), ("shapes", "equations"),
     ("builder", "arranger"), ("builder", "padding"), ("arranger", "patterns"), ("arranger", "writer"),
     ("writer", "folding"),

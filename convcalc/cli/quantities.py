@@ -12,6 +12,7 @@ SUFFIXES = {
     "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
 }  # fmt: skip
 LARGEST = 10**30
+MAX_QUANTITY_DIGITS = 60
 _NUMBER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:[eE]([-+]?\d{1,3}))?\s*([A-Za-z]*)")
 
 
@@ -32,7 +33,7 @@ def quantity(text: str, option: str) -> Fraction:
         (letter for letter in SUFFIXES if letter == suffix or (len(letter) == 1 and letter.upper() == suffix.upper())),
         None,
     )
-    if match is None or known is None or suffix == "m":
+    if match is None or known is None or suffix == "m" or len(match[1]) > MAX_QUANTITY_DIGITS:
         raise SpecError(
             f"{option} is a number with a suffix k, M, G, T, P, Ki, Mi, Gi or Ti, such as 300M, not {text!r}"
         )

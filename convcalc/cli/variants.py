@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import product
 
+from convcalc.digits import whole
 from convcalc.errors import SpecError, nearest
 from convcalc.profiling.machine import cores
 from convcalc.profiling.plan import DEVICES, LAYOUTS, MODES, PASSES, TIMED_DTYPES, Setup
@@ -48,8 +49,8 @@ def threads(text: str) -> list[int]:
         word = part.strip()
         if word in ("all", "0"):
             counts.append(cores())
-        elif word.isdecimal() and 1 <= int(word[:9]) <= MOST_THREADS:
-            counts.append(int(word))
+        elif (count := whole(word, 1, MOST_THREADS)) is not None:
+            counts.append(count)
         else:
             raise SpecError(f"--threads takes numbers from 1 to {MOST_THREADS}, or all, joined by commas, not {word!r}")
     return list(dict.fromkeys(counts))
@@ -64,21 +65,17 @@ def batches(text: str) -> list[int]:
     numbers: list[int] = []
     for part in text.split(","):
         parts = part.strip().split(":")
-        ends = [int(word) if word.isdecimal() and len(word) < 9 else 0 for word in parts[:2]]
-        step = parts[2] if len(parts) == 3 else "1"
-        if (
-            len(parts) > 3
-            or min(ends) < 1
-            or ends[-1] > MOST_BATCH
-            or not (step == "pow2" or (step.isdecimal() and int(step)))
-        ):
+        ends = [whole(word, 1, MOST_BATCH) for word in parts[:2]]
+        doubles = parts[2:] == ["pow2"]
+        step = 1 if doubles or len(parts) < 3 else whole(parts[2], 1)
+        size, last = ends[0], ends[-1]
+        if len(parts) > 3 or size is None or last is None or step is None:
             raise SpecError(f"--batch takes sizes such as 8, 1,8,32, 8:64:8 or 1:64:pow2, not {part.strip()!r}")
-        size = ends[0]
-        while size <= ends[-1]:
+        while size <= last:
             numbers.append(size)
             if len(numbers) > MOST_VARIANTS:
                 raise SpecError(f"--batch {text} is over {MOST_VARIANTS} sizes")
-            size = size * 2 if step == "pow2" else size + int(step)
+            size = size * 2 if doubles else size + step
     if not numbers:
         raise SpecError(f"--batch {text} holds no size")
     return list(dict.fromkeys(numbers))

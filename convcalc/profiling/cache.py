@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from convcalc.documents import SCHEMA_VERSION
+from convcalc.documents import SCHEMA_VERSION, json_text, read_json
+from convcalc.errors import SpecError
+from convcalc.files import replacing
 
 
 def folder() -> Path:
@@ -26,12 +26,19 @@ def folder() -> Path:
 
 def read(name: str, key: str) -> dict[str, Any] | None:
     """Return what is kept under a key; None where there is nothing, or nothing that can be read."""
-    try:
-        document = json.loads((folder() / name).read_text(encoding="utf-8"))
-        entry = document["entries"][key] if document["schema_version"] == SCHEMA_VERSION else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    entry = _entries(folder() / name).get(key)
     return entry if isinstance(entry, dict) else None
+
+
+def _entries(path: Path) -> dict[str, Any]:
+    """What a file holds; nothing where it is missing, of another version or of something else."""
+    try:
+        document = read_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, SpecError):
+        return {}
+    ours = isinstance(document, dict) and document.get("schema_version") == SCHEMA_VERSION
+    entries = document.get("entries") if ours else None
+    return entries if isinstance(entries, dict) else {}
 
 
 def write(name: str, key: str, value: dict[str, Any]) -> str:
@@ -39,17 +46,10 @@ def write(name: str, key: str, value: dict[str, Any]) -> str:
     path = folder() / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            entries = dict(document["entries"]) if document["schema_version"] == SCHEMA_VERSION else {}
-        except (OSError, ValueError, KeyError, TypeError):
-            entries = {}
-        entries[key] = value
-        text = json.dumps({"schema_version": SCHEMA_VERSION, "entries": entries}, indent=2) + "\n"
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=name)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(beside).replace(path)
+        entries = {**_entries(path), key: value}
+        text = json_text({"schema_version": SCHEMA_VERSION, "entries": entries}, indent=2) + "\n"
+        with replacing(path) as beside:
+            beside.write_text(text, encoding="utf-8")
     except OSError as error:
         return f"{path} cannot be written: {error.strerror or error}"
     return ""

@@ -6,7 +6,6 @@ A group, a dataclass declared with `inline()`, has its keys among those of the d
 from __future__ import annotations
 
 import dataclasses
-import math
 import types
 import typing
 from functools import cache
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
+LARGEST = 10**30
+"""Numbers from here on were never measured or counted."""
 
 
 class Column(NamedTuple):
@@ -170,7 +171,7 @@ def _scalar(kind: type, value: Any, declaration: Column) -> Any:
     """Return text, a flag, a count from 0 on, or a finite number. Raises SpecError for anything else."""
     if kind in (int, float):
         right = isinstance(value, (int, float) if kind is float else int) and not isinstance(value, bool)
-        if not right or not math.isfinite(value) or (kind is int and value < 0):
+        if not right or not abs(value) < LARGEST or (kind is int and value < 0):
             raise SpecError(f"{declaration.tag} is not a {'number' if kind is float else 'count'}")
         if declaration.positive and value <= 0:
             raise SpecError(f"{declaration.tag} is not above 0")

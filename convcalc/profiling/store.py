@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convcalc.documents import SCHEMA_VERSION, envelope
+from convcalc.documents import SCHEMA_VERSION, envelope, read_json
 from convcalc.errors import ConvcalcError, SpecError
+from convcalc.limits import MAX_SAVE_BYTES
 from convcalc.profiling.environment import environment, recorded
 from convcalc.profiling.machine import cores, cpu_name, torch_version
 from convcalc.profiling.observation import NOT_ASKED
 from convcalc.profiling.results import identity
 from convcalc.profiling.row import Row
+from convcalc.units import size_of
 
 if TYPE_CHECKING:
     from convcalc.profiling.plan import Job
@@ -62,7 +64,11 @@ def append(path: Path, row: Row, machine: dict[str, Any]) -> None:
 def read(path: Path) -> list[SavedRow]:
     """Return the rows of a file; of rows with one key the last. Raises SpecError for a file of something else."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            raw = file.read(MAX_SAVE_BYTES + 1)
+        if len(raw) > MAX_SAVE_BYTES:
+            raise SpecError(f"{path} cannot be read: it is over {size_of(MAX_SAVE_BYTES)}")
+        text = raw.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from None
     rows: dict[str, SavedRow] = {}
@@ -91,14 +97,21 @@ def _cut(line: str) -> bool:
 def _row(line: str) -> SavedRow | None:
     """The row of a line; None where the line is something else."""
     try:
-        document = json.loads(line)
+        document = read_json(line)
         row = Row.from_json(document)
         machine = document["machine"]
-    except (ValueError, KeyError, SpecError):
+    except (KeyError, SpecError):
         return None
     ours = document.get("command") == "profile" and document.get("schema_version") == SCHEMA_VERSION
-    known = isinstance(machine, dict) and isinstance(machine.get("environment", {}), dict)
-    return SavedRow(row, machine) if ours and known else None
+    return SavedRow(row, machine) if ours and _is_machine(machine) else None
+
+
+def _is_machine(machine: Any) -> bool:
+    """Whether this is what a child tells of its machine: text and numbers by name, and variables as text."""
+    if not isinstance(machine, dict) or not all(isinstance(machine.get(key, ""), str) for key in ("name", "torch")):
+        return False
+    environment = machine.get("environment", {})
+    return isinstance(environment, dict) and all(isinstance(value, str) for value in environment.values())
 
 
 def differences(

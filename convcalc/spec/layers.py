@@ -6,10 +6,11 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from convcalc.digits import whole
 from convcalc.errors import SpecError, Spot, nearest
 from convcalc.kinds import find
 from convcalc.kinds.foreign import bare, translated
-from convcalc.limits import MAX_COPIES, MAX_DIGITS
+from convcalc.limits import MAX_COPIES
 from convcalc.spec.calls import Call, convert, parse_call
 from convcalc.spec.learned import first_axis, parameters
 from convcalc.spec.values import checked, from_word
@@ -94,7 +95,8 @@ def _check_foreign(token: Token, following: list[Token]) -> None:
         key, equals, text = setting.text.partition("=")
         if setting.is_call or not equals:
             break
-        parts = [int(part) if part.isdecimal() and len(part) < MAX_DIGITS else part for part in re.split("[x,]", text)]
+        numbers = [(part, whole(part)) for part in re.split("[x,]", text)]
+        parts = [part if number is None else number for part, number in numbers]
         settings[key] = tuple(parts) if len(parts) > 1 else parts[0]
     with _under(token.spot):
         if settings and (line := translated(token.text, (), settings)):
@@ -222,9 +224,10 @@ def _with_setting(items: list[Layer | InputLine], token: Token) -> Layer:
     after = layer._replace(text=f"{layer.text} {token.text}")
     match key:
         case "repeat" | "times":
-            if not (text.isdigit() and 1 <= int(text) <= MAX_COPIES):
+            count = whole(text, 1, MAX_COPIES)
+            if count is None:
                 raise SpecError(f"{key} takes a whole number from 1 to {MAX_COPIES:,}, not {text!r}", spot)
-            return after._replace(repeat=int(text)) if key == "repeat" else after._replace(times=int(text))
+            return after._replace(repeat=count) if key == "repeat" else after._replace(times=count)
         case "as" | "name":
             if text in RESERVED:
                 raise SpecError(f"{text!r} already means something: choose another name", spot)

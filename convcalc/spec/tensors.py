@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from convcalc.digits import whole
 from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError
 from convcalc.limits import MAX_SIZE
 from convcalc.shapes import show
@@ -54,11 +55,12 @@ def _joined(sizes: str) -> str:
 
 def _size(part: str, text: str, spot: Spot) -> int:
     if part.isdecimal():
-        if len(part) > 13 or int(part) > MAX_SIZE:
+        size = whole(part, most=MAX_SIZE)
+        if size is None:
             raise SpecError(f"a size of {part[:16]} is past any tensor", spot)
-        if int(part) == 0:
+        if size == 0:
             raise ShapeError("an input size must be at least 1, not 0", spot)
-        return int(part)
+        return size
     if _SYMBOLIC.fullmatch(part):
         raise UnsupportedError(f"-i {text}: ranges and symbols make sweeps and formulas, which are not built yet")
     if part.startswith("-"):

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from convcalc.digits import whole
 from convcalc.errors import SpecError, Spot
 from convcalc.limits import MAX_COPIES
 
@@ -154,9 +155,10 @@ def _copies(digits: str | None, spot: Spot) -> int:
     """How often a line stands there, `(0-2): 3 x Block(`."""
     if digits is None:
         return 1
-    if len(digits) > len(str(MAX_COPIES)) or not 1 <= int(digits) <= MAX_COPIES:
+    count = whole(digits, 1, MAX_COPIES)
+    if count is None:
         raise SpecError(f"a module stands there 1 to {MAX_COPIES:,} times, not {digits[:20]}", spot)
-    return int(digits)
+    return count
 
 
 def _depth(text: str) -> int:

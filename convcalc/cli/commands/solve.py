@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import typer
@@ -11,12 +10,16 @@ from convcalc.analyses.inverse import Bounds
 from convcalc.analyses.inverse_report import solve
 from convcalc.analyses.sweep import FitReport, fit_inputs
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, emit
+from convcalc.cli.values import sizes
 from convcalc.cli.views.solve import fit_tables, solution_table
 from convcalc.errors import SpecError
 from convcalc.render.table import Answer
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
 from convcalc.spec.spatial import spatial_stack
+
+SIZES, KERNEL = "56x28", "41x11"
+"""Examples in messages."""
 
 
 def command(
@@ -60,7 +63,7 @@ def command(
     if spec:
         if size_in is not None or transposed or any(value is not None for value in searched):
             raise SpecError("with layers solve takes -i, --out and --max-size; the other options search for a layer")
-        goal = None if size_out is None else _sizes(size_out, "--out")
+        goal = None if size_out is None else sizes(size_out, "--out", SIZES)
         report = _fits(spec, inputs or [], layout, goal, max_size or 2048)
         return emit(Answer("solve", report.to_dict(), fit_tables(report)), form, out)
     if size_in is None or size_out is None:
@@ -68,10 +71,11 @@ def command(
     if inputs or max_size is not None:
         raise SpecError("-i and --max-size go with layers: give the sizes with --in and --out")
     options = (("--kernel-size", kernel), ("--stride", stride), ("--dilation", dilation))
-    exact = [_values(text, name, 1) for name, text in options]
-    pads = _values(padding, "--padding", 0)
+    exact = [None if text is None else sizes(text, name, KERNEL) for name, text in options]
+    pads = None if padding is None else sizes(padding, "--padding", KERNEL, 0)
     bounds = Bounds.up_to(max_kernel or 7, max_stride or 8, max_dilation or 1, exact=exact, padding=pads)
-    answer = solve(_sizes(size_in, "--in"), _sizes(size_out, "--out"), bounds, transposed=transposed)
+    ends = sizes(size_in, "--in", SIZES), sizes(size_out, "--out", SIZES)
+    answer = solve(*ends, bounds, transposed=transposed)
     return emit(Answer("solve", answer.to_dict(), [solution_table(answer, shown or 12)]), form, out)
 
 
@@ -87,20 +91,3 @@ def _fits(
         raise SpecError("solve needs an input with spatial axes")
     build = (lambda: assemble(block, layout=layout.value)) if block.inputs else None
     return fit_inputs(stack.build, stack.rank, stack.spatial, goal, limit, build)
-
-
-def _values(text: str | None, option: str, least: int) -> tuple[int, ...] | None:
-    """One number, or one per axis; None where the option was not given."""
-    if text is None:
-        return None
-    parts = re.split(r"[xX×]", text.strip())
-    if not all(part.isdecimal() and part.isascii() and len(part) < 10 and int(part) >= least for part in parts):
-        raise SpecError(f"{option} is a whole number from {least}, or one per axis such as 41x11, not {text!r}")
-    return tuple(map(int, parts))
-
-
-def _sizes(text: str, option: str) -> tuple[int, ...]:
-    parts = re.split(r"[x×]", text.strip())
-    if not all(part.isdecimal() and len(part) < 10 and int(part) for part in parts) or len(parts) > 3:
-        raise SpecError(f"{option} is a size, or one per axis joined by x, such as 56 or 56x28, not {text!r}")
-    return tuple(map(int, parts))
