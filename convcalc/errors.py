@@ -32,6 +32,10 @@ class UnsupportedError(ConvcalcError):
     """This step cannot be read, run, or seen through."""
 
 
+class LimitError(ConvcalcError):
+    """The answer would take more work or memory than is spent here; the message says the limit."""
+
+
 class UnavailableError(ConvcalcError):
     """A device or an optional package is missing here."""
 

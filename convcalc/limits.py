@@ -29,6 +29,14 @@ MAX_KERNEL_BYTES: Final = 2**24
 """Of a file that holds a kernel."""
 MAX_KERNEL_DIGITS: Final = 60
 """Of one number of a kernel that is split."""
+MAX_COUNTED_POSITIONS: Final = 2**18
+"""Of one axis, to each of which the ways are counted."""
+MAX_COUNTED_CELLS: Final = 2**20
+"""Of a map on which branches meet."""
+MAX_SEEN_RUNS: Final = 2**18
+"""Of positions that one output sees, along one axis."""
+MAX_SEEN_BOXES: Final = 1024
+"""Of such runs per axis, one for each branch that sees other positions."""
 MAX_DESIGN_FIELD: Final = 1_000_000
 MAX_DESIGN_LAYERS: Final = 100
 """Of rates that are searched for a field."""

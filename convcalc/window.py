@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from math import gcd
+from typing import NamedTuple
 
 from convcalc.sizes import Size, ceil_div, is_array, largest, smallest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 
 class Window(NamedTuple):
@@ -32,17 +30,25 @@ class Window(NamedTuple):
         """Return where a tap reads, from the position that the stride gives its output."""
         return self.dilation * tap - self.before
 
-    def reads(self, output: int, taps: Iterable[int] | None = None) -> Iterator[int]:
-        """Yield the positions that an output of a convolution reads, with all taps or some (ints only)."""
+    def reads(self, output: int) -> range:
+        """Return the positions that an output of a convolution reads (ints only)."""
         start = self.stride * output - self.before
-        return (start + self.dilation * tap for tap in (range(self.kernel) if taps is None else taps))
+        return range(start, start + self.dilation * self.kernel, self.dilation)
 
-    def written_by(self, output: int) -> Iterator[int]:
-        """Yield the positions whose taps write an output of the transposed convolution (ints only)."""
-        for tap in range(self.kernel):
-            place, rest = divmod(output - self.offset(tap), self.stride)
-            if not rest:
-                yield place
+    def written_by(self, output: int) -> range:
+        """Return the positions whose taps write an output of the transposed convolution (ints only).
+
+        They solve stride*position + dilation*tap = output + before for a tap of the kernel: with the first such tap
+        every (stride / gcd)-th after it, each dilation / gcd positions further down.
+        """
+        common = gcd(self.stride, self.dilation)
+        total, rest = divmod(output + self.before, common)
+        stride, dilation = self.stride // common, self.dilation // common
+        first = total * pow(dilation, -1, stride) % stride
+        if rest or first >= self.kernel:
+            return range(0)
+        last = first + (self.kernel - 1 - first) // stride * stride
+        return range((total - dilation * last) // stride, (total - dilation * first) // stride + 1, dilation)
 
     @property
     def symmetric(self) -> bool:

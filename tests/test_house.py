@@ -107,7 +107,7 @@ def test_imports_only_go_down(here: str) -> None:
         ("ops", "from convcalc.graph import Graph", "a room beside it"),
         ("profiling.run", "from convcalc.pytorch.module import to_module", "a room beside it"),
         ("analyses.counts.macs", "from convcalc.analyses.field.reach import reach", "a room further up"),
-        ("analyses.field.paths", "from convcalc.analyses import inverse", "a room further up"),
+        ("analyses.field.ways", "from convcalc.analyses import inverse", "a room further up"),
         ("pytorch.readers.layers", "from convcalc.pytorch.trace import trace", "a room further up"),
         ("profiling.session", "from convcalc.profiling.child import worker", "a room further up"),
         ("profiling.child.kernels", "from convcalc.profiling.child.backends import cpu", "a room further up"),

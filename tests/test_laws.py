@@ -20,8 +20,8 @@ from convcalc.analyses.counts.report import count as count_layers
 from convcalc.analyses.counts.segments import segments
 from convcalc.analyses.counts.training import needs_gradient, saved_tensors, training
 from convcalc.analyses.field.fields import fields
-from convcalc.analyses.field.paths import paths, reached
 from convcalc.analyses.field.reach import Reach
+from convcalc.analyses.field.seen import boxes_seen
 from convcalc.arguments import REQUIRED
 from convcalc.builder import Builder
 from convcalc.documents import plain
@@ -41,7 +41,7 @@ from convcalc.render.table import Answer, to_json
 from convcalc.sizes import PerAxis
 from convcalc.subject import Block, Subject
 from tests.strategies import cases, windows
-from tests.worlds import built, positive, ran
+from tests.worlds import built, positions_seen, positive, ran
 
 KINDS = sorted(all_kinds())
 BLOCK_FAMILIES = set(FAMILIES) - {
@@ -289,22 +289,23 @@ def test_gradients_are_nonzero_exactly_on_paths_and_reach_holds_them(name: str, 
     assume(exact or name in BLOCKS)
     place_of = data.draw(st.integers(0, len(graph.outputs) - 1))
     value = graph.outputs[place_of]
+    spatial = tuple(data.draw(st.integers(0, size - 1)) for size in value.spatial)
+    followed = True
     try:
-        terms = paths(graph)[value.index]
+        boxes_seen(graph, value, spatial)
     except UnsupportedError:
-        terms = None  # a generated kernel, sampling: what is seen depends on the data
+        followed = False  # a generated kernel, sampling: what is seen depends on the data
     field = fields(graph)[value.index]
     module = positive(graph)
     tensors = [torch.ones(shape, dtype=torch.float64, requires_grad=True) for shape in inputs]
     results = module(*tensors)
     result = results if len(graph.outputs) == 1 else results[place_of]
-    spatial = tuple(data.draw(st.integers(0, size - 1)) for size in value.spatial)
     picked = result[(slice(None), slice(None), *spatial)].sum()
     gradients = torch.autograd.grad(picked, tensors, allow_unused=True)
     for source, gradient in enumerate(gradients):
         seen = set() if gradient is None else {tuple(p) for p in gradient.abs().sum((0, 1)).nonzero().tolist()}
-        if terms is not None and exact:
-            assert reached(terms, source, spatial) == seen
+        if followed and exact:
+            assert positions_seen(graph, value, spatial, source) == seen
         if name in BORDER and not _interior(field, spatial, inputs[source]):
             continue
         for place in seen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import torch
@@ -9,8 +10,9 @@ from hypothesis import assume
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from convcalc.analyses.field.seen import boxes_seen
 from convcalc.errors import ShapeError
-from convcalc.graph import Graph
+from convcalc.graph import Graph, Value
 from convcalc.kinds import all_kinds
 from convcalc.pytorch.module import GraphModule
 from convcalc.pytorch.verify import unfused
@@ -42,3 +44,10 @@ def positive(graph: Graph) -> GraphModule:
         for parameter in module.parameters():
             parameter.fill_(1.0)
     return module
+
+
+def positions_seen(graph: Graph, value: Value, position: tuple[int, ...], source: int = 0) -> set[tuple[int, ...]]:
+    """Return the positions of one input that one position of a value sees, one by one."""
+    boxes = boxes_seen(graph, value, position).get(graph.inputs[source].index, [])
+    axes = [[[at for first, last in runs for at in range(first, last + 1)] for runs in box] for box in boxes]
+    return {place for box in axes for place in product(*box)}

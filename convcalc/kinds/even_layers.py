@@ -10,8 +10,14 @@ from convcalc.kinds import find
 from convcalc.sizes import ceil_div, per_axis
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from convcalc.graph import Graph
     from convcalc.subject import Layer, Subject
+
+
+MAX_PADDINGS = 16
+"""How many paddings of one kernel are tried."""
 
 
 class EvenLayer(NamedTuple):
@@ -27,28 +33,38 @@ class EvenLayer(NamedTuple):
     subpixel: bool = False
 
 
-def even_layers(layer: Layer, subject: Subject) -> list[EvenLayer]:
-    """Return the candidates for one transposed layer with the same kernel and stride along every axis."""
+def even_layers(layer: Layer, subject: Subject) -> Iterator[EvenLayer]:
+    """Yield the candidates for one transposed layer with the same kernel and stride along every axis."""
     if layer.kind.name != "conv_transpose":
-        return []
+        return
     rank = len(subject.graph.outputs[0].spatial)
     kernels = set(per_axis(layer.arguments["kernel_size"], rank))
     strides = set(per_axis(layer.arguments.get("stride", 1), rank))
     if len(kernels) > 1 or len(strides) > 1:
-        return []
+        return
     kernel, stride = kernels.pop(), strides.pop()
     same: dict[str, Any] = {key: layer.arguments[key] for key in ("out_channels", "bias") if key in layer.arguments}
-    candidates = []
+    settings: list[tuple[str, dict[str, Any]]] = []
     for near in sorted({kernel // stride * stride, ceil_div(kernel, stride) * stride} - {0, kernel}):
-        for padding in range(near):
-            for extra in range(stride):
-                settings = {**same, "kernel_size": near, "stride": stride, "padding": padding, "output_padding": extra}
-                candidates.append(_candidate("conv_transpose", settings, subject))
-    candidates.append(_candidate("resize_conv", {**same, "kernel_size": kernel | 1, "scale_factor": stride}, subject))
+        for padding, extra in _paddings(near, stride, subject):
+            sides = {"kernel_size": near, "stride": stride, "padding": padding, "output_padding": extra}
+            settings.append(("conv_transpose", {**same, **sides}))
+    settings.append(("resize_conv", {**same, "kernel_size": kernel | 1, "scale_factor": stride}))
     if rank == 2:
         taps = max(ceil_div(kernel, stride), 1) | 1
-        candidates.append(_candidate("subpixel", {**same, "kernel_size": taps, "upscale_factor": stride}, subject))
-    return [candidate for candidate in candidates if candidate is not None]
+        settings.append(("subpixel", {**same, "kernel_size": taps, "upscale_factor": stride}))
+    yield from filter(None, (_candidate(name, arguments, subject) for name, arguments in settings))
+
+
+def _paddings(kernel: int, stride: int, subject: Subject) -> list[tuple[int, int]]:
+    """The first paddings, with their output_padding, that give the output's size along every axis."""
+    pairs = zip(subject.graph.inputs[0].spatial, subject.graph.outputs[0].spatial, strict=True)
+    surplus = {(size - 1) * stride + kernel - outputs for size, outputs in pairs}  # 2 padding - output_padding
+    if len(surplus) > 1:
+        return []
+    (cut,) = surplus
+    least = max(ceil_div(cut, 2), 0)
+    return [(n, 2 * n - cut) for n in range(least, min(kernel, least + MAX_PADDINGS)) if 2 * n - cut < stride]
 
 
 def _candidate(name: str, settings: dict[str, Any], subject: Subject) -> EvenLayer | None:

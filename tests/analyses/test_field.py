@@ -14,17 +14,18 @@ from convcalc.analyses.counts.macs import at_least, macs, other
 from convcalc.analyses.counts.memory import columns, memory
 from convcalc.analyses.counts.params import params_of
 from convcalc.analyses.field.fields import ANYWHERE, Field, fields
-from convcalc.analyses.field.paths import paths, reached
 from convcalc.analyses.field.reach import Reach
 from convcalc.analyses.field.receptive import receptive
 from convcalc.analyses.field.resampling import reader
+from convcalc.analyses.field.seen import boxes_seen
+from convcalc.analyses.field.ways import ways_to
 from convcalc.builder import Builder
 from convcalc.errors import UnsupportedError
 from convcalc.graph import Value
 from convcalc.kinds import all_kinds
 from convcalc.sizes import UNKNOWN
 from convcalc.window import Window
-from tests.worlds import positive
+from tests.worlds import positions_seen, positive
 
 
 def seen(write: Callable[[Builder, Value], Value], shape: tuple[Any, ...] = (1, 2, 9, 8)) -> Field:
@@ -38,7 +39,7 @@ def judged(write: Callable[[Builder, Value], Value], shape: tuple[int, ...] = (1
     b = Builder()
     y = write(b, b.input(shape))
     graph = b.graph(y)
-    terms, field = paths(graph)[y.index], fields(graph)[y.index]
+    field = fields(graph)[y.index]
     x = torch.ones(shape, dtype=torch.float64, requires_grad=True)
     result: Any = positive(graph)(x)
     rank = len(y.shape) - 2
@@ -47,7 +48,7 @@ def judged(write: Callable[[Builder, Value], Value], shape: tuple[int, ...] = (1
     ):
         (gradient,) = torch.autograd.grad(result[(slice(None), slice(None), *place)].sum(), x, retain_graph=True)
         want = {tuple(p) for p in gradient.sum((0, 1)).nonzero().tolist()}
-        assert reached(terms, 0, tuple(place)) == want
+        assert positions_seen(graph, y, tuple(place)) == want
         for axis in range(len(shape) - 2):
             mine = [(key[2], reach) for key, reach in field.items() if key[1] == axis + 2]
             if any(own is None for own, _ in mine):
@@ -102,7 +103,7 @@ def test_a_generated_kernel_shows_the_whole_of_what_made_it() -> None:
     b = Builder()
     y = dynamic(b, b.input((1, 2, 9, 8)))
     with pytest.raises(UnsupportedError, match="generated kernel"):
-        paths(b.graph(y))
+        ways_to(b.graph(y))
 
 
 def test_what_cannot_be_read_shows_everything_and_makes_totals_at_least() -> None:
@@ -113,7 +114,7 @@ def test_what_cannot_be_read_shows_everything_and_makes_totals_at_least() -> Non
     assert one is not None and one.everything == "fft, which cannot be read"
     assert at_least(graph) == ["fft"] and macs(graph) == 0
     with pytest.raises(UnsupportedError, match="opaque step depend on the data"):
-        paths(graph)
+        boxes_seen(graph, y, (0, 0))
 
 
 def test_nothing_of_an_input_is_seen_through_parameters_alone() -> None:
@@ -174,17 +175,15 @@ def test_bicubic_reads_what_torch_reads(out: int, corners: bool) -> None:
     b = Builder()
     y = b.resize(b.input((1, 1, size, 2)), (out, 2), "bicubic", align_corners=corners)
     graph = b.graph(y)
-    ((_, (axis, _)),) = paths(graph)[y.index]
     reach = fields(graph)[y.index][0, 2, 2]
     assert isinstance(reach, Reach)
     eye = torch.eye(size, dtype=torch.float64).reshape(size, 1, size, 1).expand(size, 1, size, 2)
     seen = torch.nn.functional.interpolate(eye, (out, 2), mode="bicubic", align_corners=corners)[:, 0, :, 0]
     for place in range(out):
         want = set((seen[:, place].abs() > 1e-12).nonzero()[:, 0].tolist())
-        assert want <= set(axis.rows[place])
-        assert set(axis.rows[place]) - want <= (
-            {0, size - 1} if place * size // out in (0, 1, size - 2, size - 1) else set()
-        )
+        reads = {at for at, _ in positions_seen(graph, y, (place, 0))}
+        assert want <= reads
+        assert reads - want <= ({0, size - 1} if place * size // out in (0, 1, size - 2, size - 1) else set())
         first, last = reach.at(place) or (0, 0)
         assert all(first <= position <= last for position in want)
 
@@ -203,12 +202,12 @@ def test_what_paths_cannot_follow_is_refused() -> None:
     x = b.input((1, 2, 4, 4))
     put = b.elementwise("put", x)
     with pytest.raises(UnsupportedError, match="a write into part of a tensor"):
-        paths(b.graph(put))
+        ways_to(b.graph(put))
     clean = Builder()
     y = clean.permute(clean.input((1, 2, 4, 4)), ((1,), (2,), (2, 2), (4,)), (0, 1, 2, 3, 4), (1, 1, 1, 1, 1))
     assert y.shape == (1, 2, 2, 2, 4)
     with pytest.raises(UnsupportedError, match="no product over axes"):
-        paths(clean.graph(y))
+        boxes_seen(clean.graph(y), y, (0, 0, 0))
 
 
 def test_an_outer_product_is_no_contraction_and_one_tap_means_one_channel_kept() -> None:

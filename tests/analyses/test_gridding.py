@@ -14,7 +14,6 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcalc.analyses.field.paths import paths
 from convcalc.analyses.hdc.gridding import (
     Gap,
     check,
@@ -35,6 +34,7 @@ from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.ops import Conv
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
+from tests.worlds import positions_seen
 
 # brute force over all tuples of rates 1..12, and gradients in torch 2.13.0: rows of the oracle records
 ROWS = list(json.loads((Path(__file__).parents[1] / "golden/fields.json").read_text()))
@@ -479,8 +479,7 @@ def test_a_residual_addition_sees_nothing_new_and_goes_on() -> None:
     # the same, counted: every input of the three blocks together is reached
     b = assemble(blocks(residual(1, 2, 5).split(), ("4x40x40",))[0]).graph
     (group,) = groups(b)
-    row = paths(b)[b.outputs[0].index]
-    reached = {place for _, axes in row for place in axes[0].rows[20]}
+    reached = {row for row, _ in positions_seen(b, b.outputs[0], (20, 20))}
     assert len(reached) == group.reached(0).reached == 33
     holed = judged(residual(2, 2, 2))
     assert holed[0][1] == (2,) * 6

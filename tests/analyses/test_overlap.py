@@ -36,7 +36,7 @@ def test_the_oracles_counts(row: dict[str, Any]) -> None:
     told = row["params_kwargs"]
     graph = transposed(row["input"][2], kernel_size=told["kernel"], stride=told["stride"], padding=told["padding"])
     found = written(graph)
-    assert list(found.along(0)) == row["overlap"]
+    assert list(found.ways.line(0)) == row["overlap"]
     assert found.uniform == (row["notes"] == "uniform interior")
 
 
@@ -66,11 +66,11 @@ def test_ones_through_ones_count_the_ways(data: st.DataObject) -> None:
     result = module(ones)
     counted, back = written(graph), read(graph)
     for position in [(0, 0), tuple(size - 1 for size in y.spatial), tuple(size // 2 for size in y.spatial)]:
-        assert counted.at(position) == int(result[0, 0][position])
+        assert counted.ways.at(position) == int(result[0, 0][position])
     result.sum().backward()
     for position in [(0, 0), tuple(size // 2 for size in x.spatial)]:
         assert ones.grad is not None
-        assert back.at(position) == int(ones.grad[0, 0][position])
+        assert back.ways.at(position) == int(ones.grad[0, 0][position])
 
 
 @given(kernel=st.integers(1, 7), stride=st.integers(1, 5), dilation=st.integers(1, 4))

@@ -13,15 +13,16 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from convcalc.analyses.field.coverage import uncut
 from convcalc.analyses.field.fields import fields
-from convcalc.analyses.field.paths import paths, reached
 from convcalc.analyses.field.reach import Reach
 from convcalc.analyses.field.receptive import receptive
+from convcalc.analyses.field.ways import ways_from, ways_to
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.graph import Graph, Value
 from convcalc.window import Window
-from tests.worlds import positive
+from tests.worlds import positions_seen, positive
 
 # rows of the oracle records (gradient support in torch 2.13.0), copied here with their ids
 ROWS = {row["id"]: row for row in json.loads((Path(__file__).parents[1] / "golden/fields.json").read_text())}
@@ -219,13 +220,13 @@ def test_drawn_graphs_agree_with_gradients(drawn: tuple[Graph, tuple[int, ...]],
     graph, shape = drawn
     value = graph.outputs[0]
     assume(value.index > 0)
-    terms, field = paths(graph)[value.index], fields(graph)[value.index]
+    field = fields(graph)[value.index]
     x = torch.ones(shape, dtype=torch.float64, requires_grad=True)
     result: Any = positive(graph)(x)
     place = tuple(data.draw(st.integers(0, size - 1)) for size in value.spatial)
     (gradient,) = torch.autograd.grad(result[(slice(None), slice(None), *place)].sum(), x)
     seen = {tuple(p) for p in gradient.sum((0, 1)).nonzero().tolist()}
-    assert reached(terms, 0, place) == seen
+    assert positions_seen(graph, value, place) == seen
     for axis in range(len(place)):
         reach = field.get((0, axis + 2, axis + 2))
         if isinstance(reach, Reach) and (0, axis + 2, None) not in field:
@@ -239,11 +240,10 @@ def test_paths_count_the_ways_through_a_residual_block() -> None:
     x = b.input((1, 1, 9))
     for _ in range(3):
         x = b.add(x, b.conv(x, 1, 3, padding=1))
-    terms = paths(b.graph(x))[x.index]
-    assert (
-        sum(axes[0].rows[4].get(4, 0) for _, axes in terms) == 20
-    )  # (1 + t)^3, t = 1/z + 1 + z, at z^0: 1 + 3 + 9 + 7
-    assert sum(sum(axes[0].rows[4].values()) for _, axes in terms) == 4**3
+    graph = b.graph(b.slice(x, 2, 4, 5))  # the output in the middle
+    counted = ways_to(graph)
+    assert ways_from(graph, counted).line(0)[4] == 20  # (1 + t)^3, t = 1/z + 1 + z, at z^0: 1 + 3 + 9 + 7
+    assert counted.ways is not None and counted.ways.line(0) == (4**3,)
 
 
 def test_the_multiplicities_of_dilated_stacks_are_torchs() -> None:
@@ -255,8 +255,8 @@ def test_the_multiplicities_of_dilated_stacks_are_torchs() -> None:
         x = b.input((1, 1, row["rf"]["size"]))
         for rate in told["dilations"]:
             x = b.conv(x, 1, told["kernel"], dilation=rate)
-        ((_, (axis,)),) = paths(b.graph(x))[x.index]
-        assert [axis.rows[0].get(i, 0) for i in range(row["rf"]["size"])] == row["rf"]["multiplicity"]
+        graph = b.graph(x)
+        assert list(ways_from(graph, ways_to(graph)).line(0)) == row["rf"]["multiplicity"]
 
 
 def test_what_is_seen_whole_is_named() -> None:
@@ -284,11 +284,12 @@ def test_fractional_scale_factors_read_what_torch_reads(mode: str, scale: float)
         b = Builder()
         x = b.input((1, 1, size))
         y = b.resize(x, (out,), mode, (scale,))
-        ((_, (axis,)),) = paths(b.graph(y))[y.index]
+        graph = b.graph(y)
         eye = torch.eye(size, dtype=torch.float64).reshape(size, 1, size)
         seen = torch.nn.functional.interpolate(eye, scale_factor=scale, mode=mode)[:, 0]
         for place in range(out):
-            assert set(axis.rows[place]) == set(seen[:, place].nonzero()[:, 0].tolist()), (size, place)
+            want = {(at,) for at in seen[:, place].nonzero()[:, 0].tolist()}
+            assert positions_seen(graph, y, (place,)) == want, (size, place)
 
 
 @pytest.mark.parametrize(
@@ -299,16 +300,16 @@ def test_paths_know_what_padding_reads_at_the_border(padding: tuple[int, int], m
     b = Builder()
     x = b.input((1, 1, size))
     y = b.pad(x, [padding], mode=mode)
-    ((_, (axis,)),) = paths(b.graph(y))[y.index]
+    graph = b.graph(y)
     seen = torch.nn.functional.pad(torch.arange(float(size)).reshape(1, 1, size), padding, mode=mode).flatten().tolist()
-    assert [list(row) for row in axis.rows] == [[int(place)] for place in seen]
+    assert [positions_seen(graph, y, (at,)) for at in range(len(seen))] == [{(int(place),)} for place in seen]
 
 
 def test_pixel_shuffle_of_one_row() -> None:
     b = Builder()
     x = b.input((1, 4, 1, 4))
     y = b.pixel_shuffle(x, 2)
-    assert reached(paths(b.graph(y))[y.index], 0, (1, 2)) == {(0, 1)}
+    assert positions_seen(b.graph(y), y, (1, 2)) == {(0, 1)}
 
 
 def test_a_map_smaller_than_the_pattern_has_only_the_sizes_of_its_outputs() -> None:
@@ -317,3 +318,19 @@ def test_a_map_smaller_than_the_pattern_has_only_the_sizes_of_its_outputs() -> N
     y = b.conv(b.adaptive_pool("avg", b.input((1, 1, 10)), 3), 1, 2)
     one = receptive(fields(b.graph(y))[y.index], 1, 0, y.shape)
     assert one is not None and (one.size_min, one.size_max) == ([7], [7])
+
+
+@given(
+    kernel=st.integers(1, 5), stride=st.integers(1, 4), before=st.integers(0, 3), transposed=st.booleans(),
+    outputs=st.integers(1, 20), size=st.integers(1, 12),
+)  # fmt: skip
+def test_outputs_are_counted_by_phases_as_one_by_one(
+    kernel: int, stride: int, before: int, transposed: bool, outputs: int, size: int
+) -> None:
+    window = Window(kernel, stride, 1, before, before)
+    reach = Reach().through(Window(3, 2)).back_through(window) if transposed else Reach().through(window)
+    spans = [reach.at(place) for place in range(outputs)]
+    inside = sum(span is not None and span[0] >= 0 and span[1] < size for span in spans)
+    whole = sum(span is not None and span[0] <= 0 and span[1] >= size - 1 for span in spans)
+    assert uncut(reach, size, outputs) == inside
+    assert reach.outputs_seeing((-99, 0), (size - 1, 99), outputs) == whole

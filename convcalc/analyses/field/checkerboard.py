@@ -15,7 +15,7 @@ from convcalc.sizes import AXIS_NAMES
 from convcalc.subject import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from convcalc.graph import Graph
     from convcalc.sizes import Shape, Size
@@ -84,7 +84,7 @@ class CheckerboardReport:
         return document
 
 
-def checkerboard(subject: Subject, candidates: Sequence[Candidate] = ()) -> CheckerboardReport:
+def checkerboard(subject: Subject, candidates: Iterable[Candidate] = ()) -> CheckerboardReport:
     """Judge how evenly a stack writes, and which candidates write the same output evenly.
 
     Raises UnsupportedError where the ways depend on the data.
@@ -108,7 +108,12 @@ def verdict(overlap: Overlap) -> str:
 def overlap_axes(overlap: Overlap) -> list[dict[str, Any]]:
     """Return for each axis its name, one period, the counts from the border, and the positions never written."""
     return [
-        {"axis": name, "pattern": overlap.pattern(axis), "counts": overlap.along(axis), "never": overlap.never(axis)}
+        {
+            "axis": name,
+            "pattern": overlap.pattern(axis),
+            "counts": overlap.ways.line(axis),
+            "never": overlap.never(axis),
+        }
         for axis, name in enumerate(AXIS_NAMES[len(overlap.sizes)])
     ]
 
@@ -123,7 +128,7 @@ def _overlap_json(overlap: Overlap) -> dict[str, Any]:
     }
 
 
-def _remedies(candidates: Sequence[Candidate]) -> list[Remedy]:
+def _remedies(candidates: Iterable[Candidate]) -> list[Remedy]:
     """The first candidate of each sort and kernel that writes every output."""
     remedies: dict[tuple[bool, bool, int], Remedy] = {}
     for candidate in candidates:

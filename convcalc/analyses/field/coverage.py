@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from math import prod
-from operator import or_
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from convcalc.analyses.boxes import union_of_boxes
-from convcalc.analyses.field.path_counts import bits, places
-from convcalc.analyses.field.paths import paths
+from convcalc.analyses.boxes import union_of_runs
+from convcalc.analyses.field.seen import boxes_seen, joined
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.sizes import known
 
@@ -21,6 +18,8 @@ if TYPE_CHECKING:
     from convcalc.graph import Graph, Value
 
 Span = tuple[int, int]
+FAR: Final = 2**80
+"""Past any position."""
 
 
 class Unit(NamedTuple):
@@ -77,22 +76,20 @@ def unit(graph: Graph, value: Value, source: int, receptive: Receptive, position
         inside *= size if axis is None else 0 if span is None else span[1] - span[0] + 1
     if receptive.everything:
         inside = prod(source_value.spatial)
-    boxes = _boxes(graph, value, source, position)
-    if boxes is None:
+    try:
+        boxes = boxes_seen(graph, value, position).get(source_value.index, [])
+    except UnsupportedError:  # it depends on the data
         return Unit(position, region, clipped, inside, None, receptive.everything)
-    masks = [reduce(or_, masks) for masks in zip(*boxes, strict=True)]
-    reads = [_runs(mask, span) for mask, span in zip(masks, region, strict=True)] if boxes else None
-    return Unit(position, region, clipped, inside, union_of_boxes(boxes), receptive.everything, reads)
+    axes = [
+        joined((run for runs in each for run in runs), size)
+        for each, size in zip(zip(*boxes, strict=True), source_value.spatial, strict=False)
+    ]
+    reads = [_turned(list(runs), span) for runs, span in zip(axes, region, strict=True)] if boxes else None
+    return Unit(position, region, clipped, inside, union_of_runs(boxes), receptive.everything, reads)
 
 
-def _runs(mask: int, region: Span | None) -> list[Span]:
-    """The positions of a mask as runs, those that lie before position 0 of a region first."""
-    runs: list[Span] = []
-    for place in sorted(places(mask)):
-        if runs and runs[-1][1] == place - 1:
-            runs[-1] = (runs[-1][0], place)
-        else:
-            runs.append((place, place))
+def _turned(runs: list[Span], region: Span | None) -> list[Span]:
+    """Runs in the order of a region: those that lie before position 0 first."""
     if region is not None and region[0] < 0 and len(runs) > 1 and runs[-1][0] > region[1]:
         return [*runs[1:], runs[0]]
     return runs
@@ -102,20 +99,6 @@ def _clip(span: Span | None, size: int) -> Span | None:
     if span is None or span[1] < 0 or span[0] >= size:
         return None
     return max(span[0], 0), min(span[1], size - 1)
-
-
-def _boxes(graph: Graph, value: Value, source: int, position: tuple[int, ...]) -> list[tuple[int, ...]] | None:
-    """What is reached as boxes, a bit mask per axis; None where it depends on the data."""
-    try:
-        terms = paths(graph, reached_only=True)[value.index]
-    except UnsupportedError:
-        return None
-    boxes = []
-    for which, axes in terms:
-        if which == source:
-            rows = [axis.rows[0] if axis.along is None else axis.rows[position[axis.along - 2]] for axis in axes]
-            boxes.append(tuple(map(bits, rows)))
-    return boxes
 
 
 class Whole(NamedTuple):
@@ -135,17 +118,11 @@ def whole(receptive: Receptive, sizes: Sequence[int], outputs: Sequence[int]) ->
             continue
         if reach.sizes[1] < size:
             return Whole(False, False)
-        covers = [_holds(reach, place, size) for place in range(count)]
-        some, every = some and any(covers), every and all(covers)
+        covering = reach.outputs_seeing((-FAR, 0), (size - 1, FAR), count)
+        some, every = some and covering > 0, every and covering == count
     return Whole(some, every)
-
-
-def _holds(reach: Reach, output: int, size: int) -> bool:
-    span = reach.at(output)
-    return span is not None and span[0] <= 0 and span[1] >= size - 1
 
 
 def uncut(reach: Reach, size: int, outputs: int) -> int:
     """Return how many outputs see a field that lies wholly inside the input."""
-    spans = (reach.at(place) for place in range(outputs))
-    return sum(span is not None and span[0] >= 0 and span[1] < size for span in spans)
+    return reach.outputs_seeing((0, FAR), (-FAR, size - 1), outputs)

@@ -1,6 +1,6 @@
 """`written` and `read`: how often each output is written and each input read: the checkerboard of strides.
 
-Counted on `Paths`, so that stacks, branches, resizing and borders are exact. Source: Odena, Dumoulin, Olah,
+Counted on `Ways`, so that stacks, branches, resizing and borders are exact. Source: Odena, Dumoulin, Olah,
 "Deconvolution and checkerboard artifacts", Distill 2016, doi:10.23915/distill.00003.
 """
 
@@ -9,20 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
 from convcalc import ops
 from convcalc.analyses.field.fields import fields
-from convcalc.analyses.field.path_counts import counted
-from convcalc.analyses.field.paths import paths
 from convcalc.analyses.field.reach import Reach
+from convcalc.analyses.field.ways import Counted, Ways, ways_from, ways_to
 from convcalc.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from convcalc.analyses.field.path_counts import Axis
     from convcalc.graph import Graph
 
 Counts: TypeAlias = tuple[int, ...]
@@ -32,37 +29,26 @@ SEEN = 64
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """How many ways lead to each position: a sum over branches of a product over axes.
+    """How many ways lead to each position.
 
     `inside` are the positions of each axis that no border cuts short.
     """
 
-    terms: tuple[tuple[Counts, ...], ...]
+    ways: Ways
     inside: tuple[Counts, ...]
 
     @property
     def sizes(self) -> Counts:
         """How many positions each axis has."""
-        return tuple(map(len, self.terms[0]))
-
-    def at(self, position: tuple[int, ...]) -> int:
-        """Return the ways that lead to one position."""
-        return sum(prod(counts[place] for counts, place in zip(axes, position, strict=True)) for axes in self.terms)
-
-    def along(self, axis: int) -> Counts:
-        """Return the counts of one axis: of one axis alone where there is one branch, else through the middle."""
-        if len(self.terms) == 1:
-            return self.terms[0][axis]
-        middle = [size // 2 for size in self.sizes]
-        return tuple(self.at((*middle[:axis], n, *middle[axis + 1 :])) for n in range(self.sizes[axis]))
+        return self.ways.sizes
 
     def interior(self) -> Iterator[int]:
         """Yield the counts away from the borders (of at most `SEEN` positions in the middle of each axis)."""
-        return (self.at(position) for position in product(*map(_central, self.inside)))
+        return (self.ways.at(position) for position in product(*map(_central, self.inside)))
 
     def pattern(self, axis: int) -> Counts:
         """Return one period of the counts away from the borders; all of them where nothing repeats."""
-        counts = self.along(axis)
+        counts = self.ways.line(axis)
         middle = tuple(counts[n] for n in _central(self.inside[axis]))
         for period in range(1, len(middle) // 2 + 1):
             if all(middle[n] == middle[n - period] for n in range(period, len(middle))):
@@ -87,7 +73,7 @@ class Overlap:
 
     def never(self, axis: int) -> Counts:
         """Return the positions of one axis that no way leads to."""
-        return tuple(n for n, count in enumerate(self.along(axis)) if count == 0)
+        return tuple(n for n, count in enumerate(self.ways.line(axis)) if count == 0)
 
 
 def _central(places: Counts) -> Counts:
@@ -100,8 +86,8 @@ def written(graph: Graph) -> Overlap:
 
     Raises UnsupportedError where the ways depend on data, or an output sees a whole axis.
     """
-    terms = _counted(graph, lambda axis, _: tuple(sum(counted(row).values()) for row in axis.rows))
     value = graph.outputs[0]
+    ways, _ = _forward(graph)
     field = fields(graph)[value.index]
     inside = []
     for axis, size in enumerate(value.spatial, start=2):
@@ -110,7 +96,7 @@ def written(graph: Graph) -> Overlap:
             n for n in range(size) if all(_inside(reach.at(n), graph.inputs[0].shape[of]) for of, reach in reaches)
         ]
         inside.append(tuple(whole) or (_third(size) if _widens(graph) else ()))
-    return Overlap(terms, tuple(inside))
+    return Overlap(ways, tuple(inside))
 
 
 def _widens(graph: Graph) -> bool:
@@ -129,28 +115,18 @@ def _third(size: int) -> Counts:
 
 def read(graph: Graph) -> Overlap:
     """Return how many ways lead from each input to any output: the pattern in the gradient. Raises as `written`."""
-
-    def columns(axis: Axis, size: int) -> Counts:
-        counts = [0] * size
-        for row in axis.rows:
-            for place, ways in counted(row).items():
-                counts[place] += ways
-        return tuple(counts)
-
-    return Overlap(_counted(graph, columns), tuple(map(_third, graph.inputs[0].spatial)))
+    _, counted = _forward(graph)
+    return Overlap(ways_from(graph, counted), tuple(map(_third, graph.inputs[0].spatial)))
 
 
-def _counted(graph: Graph, count: Callable[[Axis, int], Counts]) -> tuple[tuple[Counts, ...], ...]:
-    counts = []
-    for source, axes in paths(graph)[graph.outputs[0].index]:
-        if any(axis.along is None for axis in axes):
-            raise UnsupportedError("an output that sees a whole axis at once has no overlap pattern")
-        if [axis.along for axis in axes] != list(range(2, len(graph.outputs[0].shape))):
-            raise UnsupportedError("an output whose axes are not those of the input has no overlap pattern")
-        sizes = graph.inputs[source].spatial
-        counts.append(tuple(count(axis, size) for axis, size in zip(axes, sizes, strict=True)))
-    if len({tuple(map(len, axes)) for axes in counts}) > 1:
-        raise UnsupportedError("inputs of different sizes have no overlap pattern together")
-    if not counts or not counts[0]:
+def _forward(graph: Graph) -> tuple[Ways, Counted]:
+    """The ways to the output. Raises UnsupportedError where they have no pattern."""
+    counted = ways_to(graph)
+    ways = counted.ways
+    if ways is None or not ways.along:
         raise UnsupportedError("without spatial axes there is no overlap to count")
-    return tuple(counts)
+    if ways.whole:
+        raise UnsupportedError("an output that sees a whole axis at once has no overlap pattern")
+    if list(ways.along) != list(range(2, len(graph.outputs[0].shape))):
+        raise UnsupportedError("an output whose axes are not those of the input has no overlap pattern")
+    return ways, counted

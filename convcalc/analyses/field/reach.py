@@ -6,7 +6,7 @@ extended to dilation, transposed convolution and resizing, whose fields differ b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
@@ -21,8 +21,10 @@ FEW = 1024
 """Up to so many phases a resized field keeps its pattern; past it a smaller map is written out."""
 PHASES = 2**17
 """How many phases or outputs are written out before a field is refused as too uneven."""
+STEPS = 2**22
+"""How many positions are looked up for one layer before it is refused."""
 Interval = tuple[int, int]
-Reads = Callable[[int], Iterable[int]]
+Reads = Callable[[int], Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,7 @@ class Reach:
 
     def through(self, window: Window, size: int | None = None) -> Reach:
         """Append a convolution or pool: what one more layer sees of the same input (`size` outputs)."""
-        last = window.kernel - 1
-        taps = (0, last) if self.period == 1 and self.size is None else range(last + 1)
-        return self._after(1, window.stride, lambda i: window.reads(i, taps), size)
+        return self._after(1, window.stride, window.reads, size)
 
     def back_through(self, window: Window, size: int | None = None) -> Reach:
         """Append a transposed convolution: phases multiply by the stride."""
@@ -89,23 +89,52 @@ class Reach:
         turns = self.period // gcd(self.period, inputs)
         if outputs * turns > PHASES:
             raise UnsupportedError(f"the field here has {outputs * turns:,} phases: that is past what is written out")
-        spans = [self._span(reads(i)) for i in range(outputs * turns)]
+        spans = self._spans(reads, outputs * turns)
         jump = self.jump * inputs * turns // self.period
         return _reach(jump, spans).shortest()
 
     def _table(self, reads: Reads, size: int | None) -> Reach:
         if size is None:
             raise UnsupportedError("branches of different strides meet here: give the input's size with -i")
-        if size > PHASES:
-            raise UnsupportedError(f"the field differs at each of {size:,} outputs: that is past what is written out")
-        return _reach(0, [self._span(reads(i)) for i in range(size)], size)
+        check_written_out(size)
+        return _reach(0, self._spans(reads, size), size)
 
-    def _span(self, positions: Iterable[int]) -> Interval | None:
-        return _union(self.at(position) for position in positions)
+    def _spans(self, reads: Reads, count: int) -> list[Interval | None]:
+        """What each output sees: from the first to the last position that those it reads see."""
+        if len(self._ends(reads(count // 2))) * count > STEPS:
+            raise UnsupportedError(f"a field of {self.period:,} phases is past what is followed through a wide window")
+        return [_union(self.at(position) for position in self._ends(reads(i))) for i in range(count)]
+
+    def _ends(self, positions: Sequence[int]) -> Sequence[int]:
+        """Those positions of a row at equal distances that can be the first or last to see: one period at each end."""
+        if self.size is not None and isinstance(positions, range):
+            return within(positions, self.size)
+        if not isinstance(positions, range) or len(positions) <= 2 * self.period:
+            return positions
+        return (*positions[: self.period], *positions[-self.period :])
 
     def table(self, size: int) -> Reach:
-        """Return the same written out for `size` outputs."""
+        """Return the same written out for `size` outputs. Raises UnsupportedError past what is written out."""
+        check_written_out(size)
         return _reach(0, [self.at(i) for i in range(size)], size)
+
+    def outputs_seeing(self, first: Interval, last: Interval, outputs: int) -> int:
+        """Return how many of the first `outputs` outputs see a field that begins and ends within these bounds.
+
+        The bounds are (least, greatest) of the first position seen, and of the last. Counted phase by phase, in
+        closed form.
+        """
+        count = 0
+        for phase, (start, end) in enumerate(zip(self.first[:outputs], self.last[:outputs], strict=True)):
+            if start is None or end is None:
+                continue
+            turns = 1 if self.size is not None else (outputs - phase - 1) // self.period + 1
+            least, most = max(first[0] - start, last[0] - end), min(first[1] - start, last[1] - end)
+            if self.jump == 0:
+                count += turns if least <= 0 <= most else 0
+            else:
+                count += max(0, min(most // self.jump, turns - 1) - max(-(-least // self.jump), 0) + 1)
+        return count
 
     def union(self, other: Reach, size: int | None = None) -> Reach:
         """Merge two branches: each output sees what either shows it."""
@@ -114,6 +143,7 @@ class Reach:
         if self.stride is None or self.stride != other.stride:
             if size is None:
                 raise UnsupportedError("branches of different strides meet here: give the input's size with -i")
+            check_written_out(size)
             return _reach(0, [_union((self.at(i), other.at(i))) for i in range(size)], size)
         period = lcm(self.period, other.period)
         spans = [_union((self.at(i), other.at(i))) for i in range(period)]
@@ -128,6 +158,18 @@ class Reach:
             if all(short.at(i) == self.at(i) for i in range(period, self.period)):
                 return short
         return self
+
+
+def check_written_out(size: int) -> None:
+    """Raise UnsupportedError for more outputs than are written out one by one."""
+    if size > PHASES:
+        raise UnsupportedError(f"the field differs at each of {size:,} outputs: that is past what is written out")
+
+
+def within(positions: range, size: int) -> range:
+    """Return those of some positions in rising order that lie in 0..size-1."""
+    start = max(0, -(positions.start // positions.step))
+    return positions[start : max(start, (size - 1 - positions.start) // positions.step + 1)]
 
 
 def _union(spans: Iterable[Interval | None]) -> Interval | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from convcalc.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from convcalc.ops import Resample
 
@@ -37,22 +37,22 @@ def copies(op: Resample, axis: int, size: int) -> bool:
     return size == op.size[axis] and (smooth or (op.mode == "nearest" and len(op.size) == 2))
 
 
-def reader(op: Resample, step: Fraction) -> Callable[[int], Iterable[int]]:
+def reader(op: Resample, step: Fraction) -> Callable[[int], Sequence[int]]:
     """Return the function from an output position to the positions it reads, before clamping to the border."""
     half = Fraction(1, 2)
 
-    def nearest(i: int) -> Iterable[int]:
+    def nearest(i: int) -> Sequence[int]:
         return (i * step // 1,)
 
-    def nearest_exact(i: int) -> Iterable[int]:
+    def nearest_exact(i: int) -> Sequence[int]:
         return ((i + half) * step // 1,)
 
-    def linear(i: int) -> Iterable[int]:
+    def linear(i: int) -> Sequence[int]:
         place = i * step if op.align_corners else (i + half) * step - half
         left = place // 1
         return (left,) if place == left else (left, left + 1)
 
-    def cubic(i: int) -> Iterable[int]:
+    def cubic(i: int) -> Sequence[int]:
         place = i * step if op.align_corners else (i + half) * step - half
         left = place // 1
         return (left,) if place == left else range(left - 1, left + 3)

@@ -81,5 +81,4 @@ def _picture(overlap: Overlap, ascii_only: bool) -> Picture | None:
     corner = [min(size, limit) for size, limit in zip(overlap.sizes, limits, strict=True)]
     sizes, cut = " x ".join(map(str, overlap.sizes)), " x ".join(map(str, corner))
     title = "ways" if cut == sizes else f"ways (the first {cut} of {sizes})"
-    terms = [tuple(counts[:size] for counts, size in zip(axes, corner, strict=True)) for axes in overlap.terms]
-    return Picture(terms=terms, title=title, ascii_only=ascii_only)
+    return Picture(terms=overlap.ways.corner(corner), title=title, ascii_only=ascii_only)
