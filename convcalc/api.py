@@ -95,7 +95,7 @@ class Report:
         from convcalc.cli.views.summary import summary_tables
         from convcalc.render.table import Answer
 
-        return Answer("summary", self.to_dict(), summary_tables(self.summary))
+        return Answer("summary", self.to_dict, summary_tables(self.summary))
 
     def __str__(self) -> str:
         from convcalc.render.terminal import print_answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 from convcalc.ops import Input, Op
@@ -63,7 +64,7 @@ class Constraint(NamedTuple):
     holds: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Graph:
     """A whole program: nodes in order, the values it gives, its scopes, its assumptions, and notes for its reader."""
 
@@ -73,7 +74,7 @@ class Graph:
     constraints: tuple[Constraint, ...] = ()
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Value, ...]:
         """The values of the Input steps, in order."""
         return tuple(node.output for node in self.nodes if isinstance(node.op, Input))

@@ -253,12 +253,19 @@ def _checked(sizes: Iterable[Size], start: int, operation: Callable[[Any, Any], 
 
 def product(sizes: Iterable[Size]) -> Size:
     """Return the product of the sizes. Raises ShapeError where an array would overflow 64 bits."""
-    return _checked(sizes, 1, operator.mul)
+    sizes = tuple(sizes)
+    return math.prod(sizes) if _plain(sizes) else _checked(sizes, 1, operator.mul)
 
 
 def total(sizes: Iterable[Size]) -> Size:
     """Return the sum of the sizes. Raises ShapeError where an array would overflow 64 bits."""
-    return _checked(sizes, 0, operator.add)
+    sizes = tuple(sizes)
+    return sum(sizes) if _plain(sizes) else _checked(sizes, 0, operator.add)
+
+
+def _plain(sizes: tuple[Size, ...]) -> bool:
+    """Whether all are whole numbers: most are."""
+    return all(type(size) is int for size in sizes)
 
 
 AXIS_NAMES: Final = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}

@@ -106,6 +106,7 @@ LAZY: Final = ("conv", "conv_transpose", "batch_norm", "instance_norm", "linear"
 """Kinds with a class in torch whose channels come from the input: LazyConv2d."""
 
 
+@cache
 def find(word: str) -> tuple[Kind, int | None]:
     """Return the kind a word names and the rank in its name (`conv2d`: 2), or None.
 

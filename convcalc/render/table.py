@@ -70,13 +70,21 @@ class Table(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a command answers: its JSON object, tables, hints for stderr, and whether what was asked holds."""
+    """What a command answers: its JSON object, tables, hints for stderr, and whether what was asked holds.
+
+    The document may be a function that makes it: for a table it is not called.
+    """
 
     command: str
-    document: dict[str, Any]
+    document: dict[str, Any] | Callable[[], dict[str, Any]]
     tables: Sequence[Table]
     hints: Sequence[str] = ()
     holds: bool = True
+
+    def json_document(self) -> dict[str, Any]:
+        """Return the object as JSON holds it."""
+        document: dict[str, Any] = plain(self.document() if callable(self.document) else self.document)
+        return document
 
 
 def cells(table: Table, row: dict[str, Any]) -> list[str]:
@@ -87,14 +95,14 @@ def cells(table: Table, row: dict[str, Any]) -> list[str]:
 def to_json(answer: Answer) -> str:
     """Return the document, indented, with lists of plain values on one line."""
     # Lists of plain values go on one line; the text of a JSON string holds no line break, so none is cut.
-    text = json_text(envelope(answer.command, plain(answer.document)), indent=2)
+    text = json_text(envelope(answer.command, answer.json_document()), indent=2)
     lists = re.compile(r"\[\n\s+([^\[\]{}\"]*?)\n\s+\]")
     return lists.sub(lambda match: "[" + re.sub(r"\s*\n\s*", " ", match[1]) + "]", text) + "\n"
 
 
 def to_jsonl(answer: Answer) -> str:
     """Return one object per line: the layers where there are some, else the whole document."""
-    document = plain(answer.document)
+    document = answer.json_document()
     lines = []
     for number, part in enumerate(document.get("blocks", [document])):
         block = {"block": number} if "blocks" in document else {}

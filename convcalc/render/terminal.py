@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from fractions import Fraction
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from rich import box
 from rich.cells import cell_len
@@ -16,6 +16,9 @@ from rich.text import Text
 
 from convcalc.digits import whole
 from convcalc.render.table import Answer, Picture, Table, cells
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 PIPE_WIDTH = 100_000
 COLOURS = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725")
@@ -68,6 +71,25 @@ def _folding(table: Table, widths: list[int]) -> set[int]:
     return {max(texts, key=lambda n: widths[n]), *(n for n in texts if widths[n] > LONG)}
 
 
+def _lines(table: Table, widths: Sequence[int]) -> Iterator[str]:
+    """The lines of a table as wide as its cells, as Rich draws it without colours, but in a tenth of the time."""
+
+    def line(texts: Sequence[str]) -> str:
+        parts = []
+        for text, wide, column in zip(texts, widths, table.columns, strict=True):
+            blanks = " " * (wide - cell_len(text))
+            parts.append(f"{blanks}{text} " if column.right else f"{text}{blanks} ")
+        return " ".join(parts)
+
+    full = sum(widths) + 2 * len(widths) - 1
+    yield line(table.titles)
+    yield "─" * full
+    yield from (line(cells(table, row)) for row in table.rows)
+    if table.total is not None:
+        yield " " * full
+        yield line(cells(table, table.total))
+
+
 def _rich_table(table: Table, folding: set[int]) -> RichTable:
     """A table in which some columns fold and the others keep their lines."""
     grid = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
@@ -106,7 +128,10 @@ def _print(out: Console, table: Table) -> None:
         folding = _folding(table, widths)
         folded = sum(MIN_WIDTH if len(folding) == 1 else min(widths[n], MIN_WIDTH_OF_SEVERAL) for n in folding)
         fixed = sum(width for n, width in enumerate(widths) if n not in folding)
-        if fixed + folded + 2 * len(widths) <= out.width:
+        fits = sum(widths) + 2 * len(widths) <= out.width
+        if fits and not out.is_terminal and out.encoding.startswith("utf"):
+            out.file.writelines(f"{line}\n" for line in _lines(table, widths))
+        elif fixed + folded + 2 * len(widths) <= out.width:
             out.print(_rich_table(table, folding))
         else:
             _listed(out, table, folding)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcalc.analyses.counts.macs import at_least, macs, other
@@ -58,24 +59,24 @@ class CountedRow(NamedTuple):
         return self.segment.outputs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BlockReport:
     """One stack and its rows; sums take each row as often as it stands there."""
 
     subject: Subject
     rows: tuple[CountedRow, ...]
 
-    @property
+    @cached_property
     def params(self) -> Params:
         """Learned numbers, by what they do."""
         return sum((row.all_params for row in self.rows), Params())
 
-    @property
+    @cached_property
     def macs(self) -> Size:
         """Multiply-adds."""
         return total(row.all_macs for row in self.rows)
 
-    @property
+    @cached_property
     def at_least(self) -> list[str]:
         """The names of what could not be counted: with any, totals are lower bounds."""
         return [*self.subject.hidden, *at_least(self.subject.graph)]
@@ -114,24 +115,24 @@ class Folded(NamedTuple):
     macs: Size
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CountReport:
     """Every block, and the sums over them; `folded` where deployment leaves fewer parameters or multiply-adds."""
 
     blocks: tuple[BlockReport, ...]
     folded: Folded | None = None
 
-    @property
+    @cached_property
     def rows(self) -> tuple[CountedRow, ...]:
         """The rows of all blocks."""
         return tuple(row for block in self.blocks for row in block.rows)
 
-    @property
+    @cached_property
     def params(self) -> Params:
         """Learned numbers of all blocks."""
         return sum((block.params for block in self.blocks), Params())
 
-    @property
+    @cached_property
     def macs(self) -> Size:
         """Multiply-adds of all blocks."""
         return total(block.macs for block in self.blocks)
@@ -141,7 +142,7 @@ class CountReport:
         """Floating-point operations of the multiply-adds: two each."""
         return 2 * self.macs
 
-    @property
+    @cached_property
     def other(self) -> dict[str, Size]:
         """The work that is no multiply-add, by name."""
         sums: dict[str, Size] = {}
@@ -150,7 +151,7 @@ class CountReport:
                 sums[name] = sums.get(name, 0) + count
         return sums
 
-    @property
+    @cached_property
     def at_least(self) -> list[str]:
         """The names of what could not be counted, each once."""
         return list(dict.fromkeys(name for block in self.blocks for name in block.at_least))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcalc.analyses.counts.report import BlockReport, CountReport, blocks_json
@@ -53,7 +54,7 @@ class InputField:
     unit: Unit | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FieldReport:
     """The field of every value of a stack, by input; `inputs` is the last output's, with what was asked besides."""
 
@@ -67,14 +68,15 @@ class FieldReport:
         """Return (input name, field) for each input that a value sees."""
         return [(name, field) for name, _, field in _of_value(self.block, self.fields, value)]
 
-    @property
+    @cached_property
     def sparse(self) -> bool:
         """Whether it gathers over the edges of a graph: its fields are hops."""
         return any(node.output.nonzeros is not None for node in self.block.subject.graph.nodes)
 
-    def hops(self, value: Value) -> int:
-        """Return from how many hops away a value sees nodes."""
-        return hops(self.block.subject.graph)[value.index]
+    @cached_property
+    def hops(self) -> dict[int, int]:
+        """From how many hops away each value sees nodes."""
+        return hops(self.block.subject.graph)
 
     def rows(self, row: CountedRow) -> Sequence[Value]:
         """Return the outputs a row is about: all of those that have names, else the last."""
@@ -87,7 +89,7 @@ class FieldReport:
         Where the values are outputs with names, `outputs` holds the field of each.
         """
         names = self.block.subject.names
-        far = {"hops": self.hops(values[-1])} if self.sparse else {}
+        far = {"hops": self.hops[values[-1].index]} if self.sparse else {}
         each = {names[value.index]: self._by_input(value) for value in values if value.index in names}
         return {**self._by_input(values[-1]), **({"outputs": each} if len(each) > 1 else {}), **far}
 

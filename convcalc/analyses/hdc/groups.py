@@ -19,6 +19,7 @@ from convcalc.analyses.field.reach import Reach
 from convcalc.analyses.hdc.gridding import Exact, Gridding, check, exact
 from convcalc.analyses.pass_through import spread_out, stride_one_shift, whole
 from convcalc.errors import UnsupportedError
+from convcalc.sizes import is_one
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,6 +114,9 @@ def groups(graph: Graph) -> list[Group]:
 
     Raises UnsupportedError where kernels, rates or paddings are no plain numbers.
     """
+    convolutions = [node.op for node in graph.nodes if isinstance(node.op, ops.Conv)]
+    if all(is_one(window.dilation) for op in convolutions for window in op.windows):
+        return []
     walk = _Walk(graph)
     for node in graph.nodes:
         walk.read(node)
@@ -128,6 +132,8 @@ class _Walk:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.readers = {index: len(nodes) for index, nodes in graph.readers().items()}
+        self.unread = dict(self.readers)
+        """How often each value is still to be read: its chain is dropped after the last time."""
         self.chains: dict[int, Chain] = {}
         self.before: dict[int, Chain] = {}
         """For a value read more than once: the chain that leads to it."""
@@ -151,6 +157,10 @@ class _Walk:
             self.before[node.output.index] = chain
             chain = fresh
         self.chains[node.output.index] = chain
+        for value in node.inputs:
+            self.unread[value.index] -= 1
+            if not self.unread[value.index]:
+                self.chains.pop(value.index, None)
 
     def _carried(self, node: Node, data: list[Value]) -> Chain | None:
         op, first = node.op, self.chains[data[0].index]

@@ -69,27 +69,23 @@ def lint_subjects(
 
     `smallest` is the size of an object to be kept, in pixels; `ridge` the machine's FLOPs per byte, where known.
     """
-    findings = [
-        LayerFinding(number, _layers(finding, subject), finding)
-        for number, subject in enumerate(subjects)
-        for finding in _joined(lint(subject.graph, codes, smallest=smallest, ridge=ridge))
-    ]
+    findings = []
+    for number, subject in enumerate(subjects):
+        texts = {scope.path: scope.text for scope in subject.graph.scopes if scope.text}
+        for finding in _joined(lint(subject.graph, codes, smallest=smallest, ridge=ridge)):
+            names = tuple(dict.fromkeys(_layer_name(path, texts) for path in finding.where))
+            findings.append(LayerFinding(number, names, finding))
     return LintReport(tuple(subjects), tuple(codes), tuple(findings), ridge)
 
 
 def _joined(findings: Sequence[Finding]) -> list[Finding]:
     """Put findings together that say the same of several layers."""
-    same: dict[tuple[str, str, str], Finding] = {}
+    same: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in findings:
-        key = (finding.code, finding.text, finding.remedy)
-        before = same.get(key)
-        same[key] = finding if before is None else before._replace(where=(*before.where, *finding.where))
-    return list(same.values())
-
-
-def _layers(finding: Finding, subject: Subject) -> tuple[str, ...]:
-    texts: dict[tuple[str, ...], str] = {scope.path: scope.text for scope in subject.graph.scopes if scope.text}
-    return tuple(dict.fromkeys(_layer_name(path, texts) for path in finding.where))
+        same.setdefault((finding.code, finding.text, finding.remedy), []).append(finding)
+    return [
+        alike[0]._replace(where=tuple(path for finding in alike for path in finding.where)) for alike in same.values()
+    ]
 
 
 def _layer_name(path: tuple[str, ...], texts: dict[tuple[str, ...], str]) -> str:

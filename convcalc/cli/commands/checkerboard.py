@@ -64,7 +64,7 @@ def command(
         rows = [remedy._asdict() for remedy in report.remedies]
         foot = ["a transposed layer of stride 1 behind it dampens the pattern without removing it"]
         tables.append(Table(columns=REMEDIES, rows=rows, head=["what writes evenly instead:"], foot=foot))
-    answer = Answer("checkerboard", report.to_dict(), tables, hints=hints([subject]), holds=report.holds)
+    answer = Answer("checkerboard", report.to_dict, tables, hints=hints([subject]), holds=report.holds)
     return emit(answer, form, out)
 
 

@@ -54,7 +54,7 @@ def command(
     columns = (*COLUMNS, *(TIMES if time else ()))
     tables = [Table(columns=columns, rows=stack_rows(report, timed), head=head, foot=foot)]
     notes = [*hints(subject for _, subject in subjects), *time_failures(timed)]
-    return emit(Answer("compare", report.to_dict(), tables, hints=notes), form, out)
+    return emit(Answer("compare", report.to_dict, tables, hints=notes), form, out)
 
 
 def _subject(spec: str, inputs: list[str], layout: InputLayout) -> Subject:

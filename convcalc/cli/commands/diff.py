@@ -60,7 +60,7 @@ def command(
     several = len({row["variant"] for row in rows}) > 1
     columns = [column for column in COLUMNS if several or column.key != "variant"]
     table = Table(columns, rows, foot=foot)
-    return emit(Answer("diff", diff.to_dict(), [table], holds=diff.holds), form, out)
+    return emit(Answer("diff", diff.to_dict, [table], holds=diff.holds), form, out)
 
 
 def _names(rows: Sequence[Row]) -> str:

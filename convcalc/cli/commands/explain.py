@@ -50,4 +50,4 @@ def command(
         tables, written = [Table((), [], head=latex_lines(report))], Format.table
     else:
         tables, written = explain_tables(report, form), Format(form.value)
-    return emit(Answer("explain", report.to_dict(), tables), written, out)
+    return emit(Answer("explain", report.to_dict, tables), written, out)

@@ -53,10 +53,10 @@ def command(
         numbers, kernels = parse_rates(text, "3" if kernel is None else kernel)
         report = hdc_check(numbers, kernels, suggest=suggest)
         tables = rate_tables(report, written(numbers), written(kernels), drawing)
-        return emit(Answer("hdc-check", report.to_dict(), tables, holds=report.holds()), form, out)
+        return emit(Answer("hdc-check", report.to_dict, tables, holds=report.holds()), form, out)
     if kernel is not None or re.match(r"[-+\d]", text):
         raise SpecError(f"rates are whole numbers from 1, such as 1,2,5, not {text!r} (layers take no -k)")
     subjects = read_subjects(words, inputs or [], InputLayout.chw, needs_input=False)
     report = hdc_check_layers([subject.graph for subject in subjects], suggest=suggest)
     tables, holds = layer_tables(report, drawing), report.holds(strict=strict)
-    return emit(Answer("hdc-check", report.to_dict(), tables, hints=hints(subjects), holds=holds), form, out)
+    return emit(Answer("hdc-check", report.to_dict, tables, hints=hints(subjects), holds=holds), form, out)

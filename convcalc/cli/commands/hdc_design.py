@@ -53,7 +53,7 @@ def command(
         teeth = [tooth.to_dict() for tooth in report.sawtooth]
         head = ["sawtooth: a rising tooth without holes, repeated"]
         tables.append(Table(columns=COLUMNS, rows=teeth, head=head, name="sawtooth"))
-    return emit(Answer("hdc-design", report.to_dict(), tables), form, out)
+    return emit(Answer("hdc-design", report.to_dict, tables), form, out)
 
 
 def _feet(report: DesignReport) -> list[str]:

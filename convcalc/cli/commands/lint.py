@@ -66,7 +66,7 @@ def command(
     head = [subject.reading for subject in subjects]
     table = Table(columns=(*several, *COLUMNS), rows=report.rows(), head=head, foot=_feet(report, selected=selected))
     holds = exit_zero or not report.findings
-    return emit(Answer("lint", report.to_dict(), [table], hints=hints(subjects), holds=holds), form, out)
+    return emit(Answer("lint", report.to_dict, [table], hints=hints(subjects), holds=holds), form, out)
 
 
 def _feet(report: LintReport, *, selected: bool) -> list[str]:

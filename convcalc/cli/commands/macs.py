@@ -63,7 +63,7 @@ def command(
     if useful:
         whole["lost"] = lost_share(sums["macs_useful"], counts.macs)
     tables[-1] = tables[-1]._replace(total=whole, foot=_feet(report))
-    return emit(Answer("macs", report.to_dict(), tables, hints=counts.hints), form, out)
+    return emit(Answer("macs", report.to_dict, tables, hints=counts.hints), form, out)
 
 
 def _cells(row: CountedRow, extra: dict[str, Size], macs: Size) -> dict[str, Any]:

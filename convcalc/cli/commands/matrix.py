@@ -55,7 +55,7 @@ def command(
     if saves:
         check_output(out)
         save_npz(report.matrix, str(out))
-    return emit(Answer("matrix", report.to_dict(), [table], hints=hints([subject])), form, None if saves else out)
+    return emit(Answer("matrix", report.to_dict, [table], hints=hints([subject])), form, None if saves else out)
 
 
 def _lines(report: MatrixReport) -> list[str]:

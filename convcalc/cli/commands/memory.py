@@ -43,4 +43,4 @@ def command(
     counts = count(read_subjects(spec, inputs, layout), depth)
     report = memory_report(counts, dtype.value, ITEMSIZES[dtype.value], trains=dtype is not Dtype.int8)
     tables = [memory_table(block) for block in report.blocks]
-    return emit(Answer("memory", report.to_dict(), tables, hints=counts.hints), form, out)
+    return emit(Answer("memory", report.to_dict, tables, hints=counts.hints), form, out)

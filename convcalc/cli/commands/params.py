@@ -49,7 +49,7 @@ def command(
             *folded_line(report),
         ],
     )
-    return emit(Answer("params", answer.to_dict(), [table], hints=list(dict.fromkeys(hints(subjects)))), form, out)
+    return emit(Answer("params", answer.to_dict, [table], hints=list(dict.fromkeys(hints(subjects)))), form, out)
 
 
 def _check_known(report: CountReport) -> None:

@@ -160,7 +160,7 @@ def _rows(by_batch: dict[int | None, list[Subject]], options: ProfileOptions) ->
     if run.interrupted:
         messages.append(f"interrupted: {plural(len(rows), 'row')} of {report.row_count} done")
     with once_interrupted(run.interrupted):
-        code = emit(Answer("profile", report.to_dict(), tables, hints=messages), options.form, options.out)
+        code = emit(Answer("profile", report.to_dict, tables, hints=messages), options.form, options.out)
     if run.interrupted:
         return INTERRUPTED
     misused = report.store_failure or (undrawn and options.plot) or any(row.failed for row in rows)
@@ -214,7 +214,7 @@ def _pair(first: Sequence[Subject], second: Sequence[Subject], options: ProfileO
         *roof_notes(run.peaks),
     ]
     answer = Answer(
-        "profile", report.to_dict(), pair_tables(rows, head, foot), hints=[*hints(both), *run.hints, *failures(rows)]
+        "profile", report.to_dict, pair_tables(rows, head, foot), hints=[*hints(both), *run.hints, *failures(rows)]
     )
     code = emit(answer, options.form, options.out)
     return MISUSED if any(row.failed for row in rows) else code
@@ -249,7 +249,7 @@ def _best(blocks: Sequence[Subject], options: ProfileOptions) -> int:
         notes.append(f"interrupted: {plural(len(report.layers), 'row')} of {report.layer_count} done")
     with once_interrupted(run.interrupted):
         table = best_table(report.layers, head, foot)
-        code = emit(Answer("profile", report.to_dict(), [table], hints=notes), options.form, options.out)
+        code = emit(Answer("profile", report.to_dict, [table], hints=notes), options.form, options.out)
     if run.interrupted:
         return INTERRUPTED
     return MISUSED if failed else code

@@ -54,4 +54,4 @@ def command(
         columns = COLUMNS if any(cells["global"] for cells in rows) else COLUMNS[:-1]
         head = [block.block.subject.reading]
         tables.append(Table(columns=columns, rows=rows, head=head, foot=field_feet(block)))
-    return emit(Answer("rf", report.to_dict(), tables, hints=counts.hints), form, out)
+    return emit(Answer("rf", report.to_dict, tables, hints=counts.hints), form, out)

@@ -65,10 +65,10 @@ def command(
             raise SpecError("--rank and --image go with a kernel of two axes; this one has three")
         flattening = flatten(array)
         table = _flattening_table(kernel_values.title, flattening)
-        return emit(Answer("separable", flattening.to_dict(), [table]), form, out)
+        return emit(Answer("separable", flattening.to_dict, [table]), form, out)
     values = array.tolist() if array is not None else kernel_values.rows
     report = split_kernel(values, exact=array is None, image=image or 224, rank=rank)
-    return emit(Answer("separable", report.to_dict(), [_table(kernel_values.title, report)]), form, out)
+    return emit(Answer("separable", report.to_dict, [_table(kernel_values.title, report)]), form, out)
 
 
 def _table(title: str, report: SeparabilityReport) -> Table:

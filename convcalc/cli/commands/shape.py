@@ -31,4 +31,4 @@ def command(
         batch = outputs[0].shape[axis] if axis < len(outputs[0].shape) else outputs[0].batch
         end = [f"output {shape_text(outputs, axis)} (batch {batch})"]
         tables.append(Table(columns=COLUMNS, rows=rows, head=[block.subject.reading], foot=end))
-    return emit(Answer("shape", report.to_dict(), tables, hints=report.hints), form, out)
+    return emit(Answer("shape", report.to_dict, tables, hints=report.hints), form, out)

@@ -65,7 +65,7 @@ def command(
             raise SpecError("with layers solve takes -i, --out and --max-size; the other options search for a layer")
         goal = None if size_out is None else sizes(size_out, "--out", SIZES)
         report = _fits(spec, inputs or [], layout, goal, max_size or 2048)
-        return emit(Answer("solve", report.to_dict(), fit_tables(report)), form, out)
+        return emit(Answer("solve", report.to_dict, fit_tables(report)), form, out)
     if size_in is None or size_out is None:
         raise SpecError("give --in and --out, such as solve --in 56 --out 112 --transposed, or layers")
     if inputs or max_size is not None:
@@ -76,7 +76,7 @@ def command(
     bounds = Bounds.up_to(max_kernel or 7, max_stride or 8, max_dilation or 1, exact=exact, padding=pads)
     ends = sizes(size_in, "--in", SIZES), sizes(size_out, "--out", SIZES)
     answer = solve(*ends, bounds, transposed=transposed)
-    return emit(Answer("solve", answer.to_dict(), [solution_table(answer, shown or 12)]), form, out)
+    return emit(Answer("solve", answer.to_dict, [solution_table(answer, shown or 12)]), form, out)
 
 
 def _fits(

@@ -23,5 +23,5 @@ def command(
     Example: convcalc summary @resnet_stem
     """
     report = summarise(count_layers(read_subjects(spec, inputs, layout), depth))
-    answer = Answer("summary", report.to_dict(), summary_tables(report), hints=report.counts.hints)
+    answer = Answer("summary", report.to_dict, summary_tables(report), hints=report.counts.hints)
     return emit(answer, form, out)

@@ -65,7 +65,7 @@ def command(
         rows = [row for layer in layers for row in _rows(layer, reasons)]
         foot = [*(f"({number}) {reason}" for number, reason in enumerate(reasons, 1)), _foot(holds)]
         tables.append(Table(columns=COLUMNS, rows=rows, head=[block.subject.reading], foot=foot))
-    return emit(Answer("verify", report.to_dict(), tables, holds=report.holds), form, out)
+    return emit(Answer("verify", report.to_dict, tables, holds=report.holds), form, out)
 
 
 def _short(verdict: Verdict, reasons: list[str]) -> str:

@@ -86,7 +86,7 @@ def _ends(report: FieldReport) -> list[str]:
     """One sentence for each input: what one output sees of it."""
     graph = report.block.subject.graph
     if not report.inputs and report.sparse:
-        far = report.hops(graph.outputs[-1])
+        far = report.hops[graph.outputs[-1].index]
         which = f"the nodes up to {far} hop{'s' if far > 1 else ''} away"
         return [f"one output sees {which}: which ones those are depends on the graph's edges"]
     if not report.inputs:
