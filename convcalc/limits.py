@@ -13,6 +13,8 @@ MAX_WORDS: Final = 10_000
 """Of a file of layers."""
 MAX_COPIES: Final = 10_000
 """Of one layer, by repeat= or times=."""
+MAX_STEPS: Final = 150_000
+"""Of all layers and their parts."""
 MAX_DIGITS: Final = 18
 """Of a whole number: what int64 holds."""
 MAX_SHOWN_WORD: Final = 200
@@ -29,6 +31,21 @@ MAX_KERNEL_BYTES: Final = 2**24
 """Of a file that holds a kernel."""
 MAX_KERNEL_DIGITS: Final = 60
 """Of one number of a kernel that is split."""
+MAX_MATRIX_ENTRIES: Final = 200_000
+MAX_MATRIX_LINES: Final = 2**20
+"""Of rows and columns of a matrix that is listed, together."""
+MAX_EXACT_WORK: Final = 1_000_000
+"""Of operations on fractions, for the exact rank of a kernel."""
+MAX_SYMBOLIC_STEPS: Final = 2_000
+"""Of a layer whose formulas are derived."""
+MAX_SWEPT: Final = 20_000_000
+"""Of sizes through steps, where inputs that fit a stack are searched."""
+MAX_SOLUTIONS: Final = 100_000
+"""Of one question about sizes."""
+MAX_REPAIRED_LAYERS: Final = 64
+"""Of a stack for which rates without holes are searched."""
+MAX_REPAIR_STEPS: Final = 50_000
+"""Of that search: partial lists tried."""
 MAX_COUNTED_POSITIONS: Final = 2**18
 """Of one axis, to each of which the ways are counted."""
 MAX_COUNTED_CELLS: Final = 2**20

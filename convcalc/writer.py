@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from convcalc import ops
-from convcalc.errors import ShapeError, UnsupportedError
+from convcalc.errors import LimitError, ShapeError, UnsupportedError
 from convcalc.folding import folded
 from convcalc.graph import Constraint, Graph, Node, Path, Scope, Value
+from convcalc.limits import MAX_STEPS, MAX_SYMBOLIC_STEPS
 from convcalc.shapes import output_shape, show
 from convcalc.sizes import Shape, Size, equal, is_array, is_symbol, known
 
@@ -26,7 +27,11 @@ class Writer:
     """
 
     def __init__(self, *, folds: bool = True, assume: Callable[[object], bool] | None = None) -> None:
-        """`folds`: kinds written in their folded form keep the folded tensors only; `assume` decides for symbols."""
+        """`folds`: kinds written in their folded form keep the folded tensors only; `assume` decides for symbols.
+
+        More steps than MAX_STEPS, or with symbols MAX_SYMBOLIC_STEPS, are refused with a LimitError.
+        """
+        self.most = MAX_STEPS if assume is None else MAX_SYMBOLIC_STEPS
         self.nodes: list[Node] = []
         self.folds = folds
         self._assume = assume
@@ -39,7 +44,9 @@ class Writer:
     # -- steps, scopes and rules -----------------------------------------------------------------------------
 
     def write(self, op: Op, *inputs: Value) -> Value:
-        """Write one step and return what it makes. Raises ShapeError when the sizes do not fit together."""
+        """Write one step and return what it makes. Raises ShapeError where sizes do not fit, LimitError."""
+        if len(self.nodes) >= self.most:
+            raise LimitError(f"there are over {self.most:,} steps in these layers: that is past what is written out")
         shape = output_shape(op, tuple(value.shape for value in inputs), self.require)
         value = Value(len(self.nodes), shape, op.nonzeros if isinstance(op, ops.Constant) else None)
         self.nodes.append(Node(op, inputs, value, self.path))

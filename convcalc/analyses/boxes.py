@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import pairwise
+from operator import or_
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ def union_of_boxes(boxes: Sequence[tuple[int, ...]], lengths: Sequence[Sequence[
         return 0
     if not boxes[0]:
         return 1
+    if len(boxes[0]) == 1:
+        return _positions(reduce(or_, (mask for (mask,) in boxes)), lengths)
     pieces: list[tuple[int, list[tuple[int, ...]]]] = []  # disjoint masks, and what lies behind them
     for first, *others in boxes:
         rest, split = first, []

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from convcalc import ops
 from convcalc.analyses.counts.useful import extents
 from convcalc.analyses.transposed import Direct, direct
-from convcalc.errors import ShapeError
+from convcalc.errors import LimitError, ShapeError
+from convcalc.limits import MAX_SOLUTIONS
 from convcalc.padding import tensorflow_same
 from convcalc.window import Window
 
@@ -27,7 +28,6 @@ Axes: TypeAlias = tuple[int, ...]
 """One value for all axes, or one for each."""
 _Fits: TypeAlias = "Callable[[int, int, int, int, int, int | None], list[_Fit]]"
 USUAL = (3, 1, 5, 7, 2, 4)
-SOLUTIONS_LIMIT = 100_000
 
 
 class Bounds(NamedTuple):
@@ -134,9 +134,13 @@ def _searched(
                     extras = tuple(fit.extra for fit in axes) if transposed else ()
                     lost = tuple(w.dropped(size) for w, size in zip(window, sizes, strict=True))
                     windows.append(Solution(window, extras, () if transposed else lost, transposed))
-                    if len(windows) > SOLUTIONS_LIMIT:
-                        raise ShapeError(f"there are more than {SOLUTIONS_LIMIT:,} solutions: narrow the bounds")
+                    _check_count(len(windows))
     return windows
+
+
+def _check_count(count: int) -> None:
+    if count > MAX_SOLUTIONS:
+        raise LimitError(f"there are more than {MAX_SOLUTIONS:,} solutions: narrow the bounds")
 
 
 def _combined(by_axis: list[list[_Fit]]) -> Iterator[tuple[_Fit, ...]]:
@@ -165,11 +169,9 @@ def _plain_fits(size: int, out: int, kernel: int, stride: int, dilation: int, pa
     span = dilation * (kernel - 1) + 1
     totals = _paddings(padding, span)
     low, high = (out - 1) * stride + span - size, out * stride - 1 + span - size
-    return [
-        _Fit(_window(kernel, stride, dilation, total))
-        for total in range(max(low, totals.start), min(high, totals.stop - 1) + 1)
-        if size + total >= span
-    ]
+    fitting = range(max(low, totals.start, span - size), min(high, totals.stop - 1) + 1)
+    _check_count(len(fitting))
+    return [_Fit(_window(kernel, stride, dilation, total)) for total in fitting]
 
 
 def _transposed_fits(size: int, out: int, kernel: int, stride: int, dilation: int, padding: int | None) -> list[_Fit]:
@@ -178,7 +180,9 @@ def _transposed_fits(size: int, out: int, kernel: int, stride: int, dilation: in
     missing = (size - 1) * stride + span - out  # padding less output padding
     totals, extras = _paddings(padding, span), range(max(stride, dilation))
     fits = []
-    for extra in range(max(0, totals.start - missing), min(len(extras), totals.stop - missing)):
+    fitting = range(max(0, totals.start - missing), min(len(extras), totals.stop - missing))
+    _check_count(len(fitting))
+    for extra in fitting:
         total = missing + extra
         if not (total % 2 and len(extras) > 1):  # one output padding less, and the same layer has even padding
             fits.append(_Fit(_window(kernel, stride, dilation, total), extra))

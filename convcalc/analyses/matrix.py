@@ -13,7 +13,8 @@ from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
 from convcalc import ops
-from convcalc.errors import ShapeError, UnsupportedError
+from convcalc.errors import LimitError, ShapeError, UnsupportedError
+from convcalc.limits import MAX_MATRIX_ENTRIES, MAX_MATRIX_LINES
 from convcalc.ops import SOURCES
 from convcalc.sizes import known
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 Entry: TypeAlias = tuple[int, int, int]
 """Row, column, and the place of the weight in the flattened weight tensor."""
-ENTRIES_LIMIT = 2_000_000
-
-
 RANK_LIMIT = 512
 """The most rows or columns of a matrix that is decomposed in passing."""
 
@@ -77,11 +75,16 @@ def matrix(graph: Graph) -> Matrix:
         raise ShapeError("a matrix needs the input's size: give it with -i")
     positions = prod(out.spatial) if isinstance(node.op, ops.Conv) else prod(x.spatial)
     at_most = prod(weight.shape) * positions
-    if at_most > ENTRIES_LIMIT:
-        raise ShapeError(f"{at_most:,} entries are past what is listed ({ENTRIES_LIMIT:,}): use a smaller input")
+    if at_most > MAX_MATRIX_ENTRIES:
+        raise LimitError(f"{at_most:,} entries are past what is listed ({MAX_MATRIX_ENTRIES:,}): use a smaller input")
+    rows, columns = prod(out.shape[1:]), prod(x.shape[1:])
+    if rows + columns > MAX_MATRIX_LINES:
+        raise LimitError(
+            f"{rows + columns:,} rows and columns are past what is listed ({MAX_MATRIX_LINES:,}): use a smaller input"
+        )
     return Matrix(
-        rows=prod(out.shape[1:]),
-        columns=prod(x.shape[1:]),
+        rows=rows,
+        columns=columns,
         entries=tuple(sorted(_entries(node))),
         weights=prod(weight.shape),
     )

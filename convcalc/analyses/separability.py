@@ -12,7 +12,8 @@ from math import gcd, lcm
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcalc.documents import plain
-from convcalc.errors import ShapeError, SpecError
+from convcalc.errors import LimitError, ShapeError, SpecError
+from convcalc.limits import MAX_EXACT_WORK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,6 +119,7 @@ def _exact_pairs(kernel: Rows) -> list[Pair]:
     """Peel off rows: each pair takes one row of what is left, and what every other row has of it."""
     left = [list(row) for row in kernel]
     pairs = []
+    work = 0
     for pivot, row in enumerate(left):
         place = next((n for n, value in enumerate(row) if value), None)
         if place is None:
@@ -125,8 +127,16 @@ def _exact_pairs(kernel: Rows) -> list[Pair]:
         base = list(row)
         column = [other[place] / base[place] for other in left]
         column[:pivot] = [Fraction(0)] * pivot
-        for n in range(pivot, len(left)):
-            left[n] = [a - column[n] * b for a, b in zip(left[n], base, strict=True)]
+        digits = max(max(value.numerator.bit_length(), value.denominator.bit_length()) for value in base)
+        work += sum(map(bool, column)) * len(row) * (1 + digits // 64)
+        if work > MAX_EXACT_WORK:
+            raise LimitError(
+                f"the exact rank of {len(left)} x {len(row)} values takes over {MAX_EXACT_WORK:,} operations: give them"
+                " as a .npy file of floats for the numerical rank"
+            )
+        for n, share in enumerate(column):
+            if share:
+                left[n] = [a - share * b for a, b in zip(left[n], base, strict=True)]
         row_scale, column_ = _primitive(column)
         column_scale, row_ = _primitive(base)
         pairs.append(Pair(row_scale * column_scale, column_, row_))

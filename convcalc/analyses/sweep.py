@@ -13,7 +13,7 @@ from convcalc.ops import Conv
 from convcalc.sizes import AXIS_NAMES, Shape
 
 if TYPE_CHECKING:
-    from convcalc.graph import Graph
+    from convcalc.graph import Graph, Path
     from convcalc.subject import Subject
 
 Build: TypeAlias = Callable[["tuple[Any, ...]"], "Graph"]
@@ -202,20 +202,21 @@ def _axis(sweep: Sweep, axis: int, goals: tuple[int, ...] | None) -> AxisFit:
 
 def _losses(subject: Subject, sweep: Sweep) -> LossReport:
     graph = subject.graph
+    texts = {scope.path: scope.text for scope in graph.scopes}
     spatial = graph.inputs[0].spatial
     pairs = list(zip(sweep.axes, spatial, strict=True))
     return LossReport(
         input=graph.inputs[0].shape,
-        losses=tuple(_layer_loss(loss, graph) for loss in losses(graph) if any(loss.positions)),
+        losses=tuple(_layer_loss(loss, texts) for loss in losses(graph) if any(loss.positions)),
         below=tuple(max((n for n in fit.whole if n <= size), default=None) for fit, size in pairs),
         above=tuple(min((n for n in fit.whole if n >= size), default=None) for fit, size in pairs),
         sames=tuple(_sames(subject)),
     )
 
 
-def _layer_loss(loss: Loss, graph: Graph) -> LayerLoss:
+def _layer_loss(loss: Loss, texts: dict[Path, str]) -> LayerLoss:
     scope = loss.node.scope
-    text = next((layer.text for layer in graph.scopes if layer.path == scope[:1]), "")
+    text = texts.get(scope[:1], "")
     name = scope[0] if scope else ""
     return LayerLoss(f"{name} {text}".strip(), loss.node.inputs[0].spatial, loss.positions)
 

@@ -25,7 +25,7 @@ PLOT_COLUMNS, PLOT_ROWS = 78, 40
 
 
 class Grid(NamedTuple):
-    """The values of a picture's cells, and how many positions of each axis one cell stands for.
+    """The values of a picture's cells, how many positions of each axis one cell stands for, and the largest value.
 
     `holed` says of each cell whether some position in it has none.
     """
@@ -33,11 +33,7 @@ class Grid(NamedTuple):
     rows: list[list[Number]]
     cell: tuple[int, ...]
     holed: list[list[bool]]
-
-    @property
-    def most(self) -> Number:
-        """The largest value."""
-        return max(map(max, self.rows))
+    most: Number
 
 
 class _Axis(NamedTuple):
@@ -65,7 +61,7 @@ def grid(picture: Picture, wide: int = PLOT_COLUMNS, high: int = PLOT_ROWS) -> G
     lines = product(*(range(len(axis.means)) for axis in terms[0][:-1]))
     places = [[(*line, column) for column in range(len(terms[0][-1].means))] for line in lines]
     rows = [[sum(_mean(term, place) for term in terms) for place in line] for line in places]
-    return Grid(rows, cell, [[_has_holes(terms, place) for place in line] for line in places])
+    return Grid(rows, cell, [[_has_holes(terms, place) for place in line] for line in places], max(map(max, rows)))
 
 
 def _mean(term: Sequence[_Axis], place: tuple[int, ...]) -> Number:

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 
 class SpatialStack(NamedTuple):
-    """A block, how many spatial axes its input has, and its sizes (batch, channels, spatial) where they were given."""
+    """A block, how many spatial axes its input has, and its sizes (batch, channels, spatial) where they were given.
+
+    `steps` is how many its graph has: what each size that is swept costs.
+    """
 
     block: Block
     rank: int
+    steps: int
     sizes: tuple[Size, ...] = ()
 
     @property
@@ -45,9 +49,9 @@ def spatial_stack(block: Block, layout: str) -> SpatialStack:
     if len(block.inputs) > 1:
         raise SpecError("solve sweeps one input, not several")
     without = assemble(block._replace(inputs=()), needs_input=False)
-    rank = len(without.graph.inputs[0].shape) - 2
+    rank, steps = len(without.graph.inputs[0].shape) - 2, len(without.graph.nodes)
     if not block.inputs:
-        return SpatialStack(block, rank)
+        return SpatialStack(block, rank, steps)
     tensor = block.inputs[0]
     sizes = tensor.sizes if layout == "chw" else (*tensor.sizes[:-3], tensor.sizes[-1], *tensor.sizes[-3:-1])
     fixed = any(layer.rank is not None or layer.kind.spatial is not None for layer in block.layers)
@@ -57,4 +61,4 @@ def spatial_stack(block: Block, layout: str) -> SpatialStack:
             f"{tensor.text} has {plural(len(sizes), 'size')}: give channels and {plural(rank, 'spatial size')}",
             tensor.spot,
         )
-    return SpatialStack(block, rank, sizes)
+    return SpatialStack(block, rank, steps, sizes)

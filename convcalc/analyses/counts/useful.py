@@ -27,13 +27,38 @@ def taps_inside(window: Window, size: int, outputs: int) -> int:
     >>> taps_inside(Window(kernel=3, before=1, after=1), 4, 4)
     10
     """
-    pairs = 0
-    for tap in range(window.kernel):
-        offset = window.offset(tap)
-        first = max(0, -(offset // window.stride))
-        last = min(outputs - 1, (size - 1 - offset) // window.stride)
-        pairs += max(0, last - first + 1)
-    return pairs
+    return _taps_up_to(window, size - 1, outputs) - _taps_up_to(window, -1, outputs)
+
+
+def _taps_up_to(window: Window, last: int, outputs: int) -> int:
+    """Count the (output, tap) pairs that read a position up to the last: stride*output + dilation*tap <= last + before.
+
+    The first taps do for every output, later ones for as many as fit, the last for none.
+    """
+    limit, stride, dilation = last + window.before, window.stride, window.dilation
+    if limit < 0 or outputs < 1:
+        return 0
+    all_taps = min(max((limit - stride * (outputs - 1)) // dilation + 1, 0), window.kernel)
+    some_taps = min(limit // dilation + 1, window.kernel) - all_taps
+    rest = limit - dilation * (all_taps + some_taps - 1)
+    return all_taps * outputs + some_taps + floor_sum(some_taps, stride, dilation, rest)
+
+
+def floor_sum(count: int, divisor: int, factor: int, start: int) -> int:
+    """Return the sum of floor((factor*i + start) / divisor) over i = 0..count-1, by Euclid's algorithm.
+
+    >>> floor_sum(4, 3, 2, 1)  # 0 + 1 + 1 + 2
+    4
+    """
+    total = 0
+    while count > 0:
+        total += factor // divisor * (count * (count - 1) // 2) + start // divisor * count
+        factor, start = factor % divisor, start % divisor
+        top = factor * count + start
+        if top < divisor:
+            break
+        count, divisor, factor, start = top // divisor, factor, divisor, top % divisor
+    return total
 
 
 def useful(graph: Graph) -> dict[int, Size]:

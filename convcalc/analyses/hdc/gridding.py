@@ -184,13 +184,24 @@ def field_of(layers: Layers) -> int:
 
 
 def exact(layers: Layers) -> Exact:
-    """Return the positions that a stack of (rate, kernel) layers reaches: the Minkowski sum of their taps."""
+    """Return the positions that a stack of (rate, kernel) layers reaches: the Minkowski sum of their taps.
+
+    Layers of one rate are one with their taps in a row; in units of the rates' common divisor, those up to the first
+    gap of the closed form reach a block without holes.
+    """
     field = field_of(layers)
     if field > MAX_FIELD:
         raise ShapeError(f"a field of {field:,} positions is past what is enumerated ({MAX_FIELD:,})")
-    mask = 1
+    steps: dict[int, int] = {}
     for rate, kernel in layers:
-        mask = _copies(mask, rate, kernel, or_)
+        steps[rate] = steps.get(rate, 0) + kernel - 1
+    unit, span, rates = gcd(*steps) or 1, 1, sorted(steps)
+    while rates and rates[0] <= span * unit:
+        rate = rates.pop(0)
+        span += rate // unit * steps[rate]
+    mask = _copies(1, unit, span, or_)
+    for rate in rates:
+        mask = _copies(mask, rate, steps[rate] + 1, or_)
     return Exact(field, mask)
 
 

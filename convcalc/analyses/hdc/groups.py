@@ -16,7 +16,7 @@ from convcalc import ops
 from convcalc.analyses.boxes import union_of_boxes
 from convcalc.analyses.field.fields import fields
 from convcalc.analyses.field.reach import Reach
-from convcalc.analyses.hdc.gridding import Exact, Gridding, check, exact
+from convcalc.analyses.hdc.gridding import Exact, Gridding, check, exact, field_of
 from convcalc.analyses.pass_through import spread_out, stride_one_shift, whole
 from convcalc.errors import UnsupportedError
 from convcalc.sizes import is_one
@@ -50,11 +50,10 @@ class Chain(NamedTuple):
 
     def holds(self, other: Chain) -> bool:
         """Whether every position the other reaches is reached by this one."""
-        for axis, (low, its) in enumerate(zip(self.low, other.low, strict=True)):
-            mine, theirs = exact(self.layers(axis)).mask, exact(other.layers(axis)).mask
-            if its < low or (theirs << (its - low)) & ~mine:
-                return False
-        return True
+        axes = [(self.layers(n), other.layers(n), other.low[n] - low) for n, low in enumerate(self.low)]
+        if any(up < 0 or field_of(mine) < up + field_of(theirs) for mine, theirs, up in axes):
+            return False
+        return not any((exact(theirs).mask << up) & ~exact(mine).mask for mine, theirs, up in axes)
 
     @property
     def dilated_steps(self) -> tuple[Node, ...]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from convcalc.analyses.hdc.budget import Budget, Rates
+from convcalc.analyses.hdc.budget import STEPS, Budget, Rates
 from convcalc.analyses.hdc.gridding import field_of
+from convcalc.limits import MAX_REPAIR_STEPS, MAX_REPAIRED_LAYERS
 from convcalc.sizes import ceil_div
 
 if TYPE_CHECKING:
@@ -35,12 +36,16 @@ class Repairs:
 def repairs(rates: Rates, kernels: tuple[int, ...]) -> Repairs | None:
     """Return the nearest rate lists that leave no hole: fewest changes, then the smallest field, then the least moved.
 
-    None where no list with these kernels reaches as large a field. The kernels are those of layers above 1.
+    None where no list with these kernels reaches as large a field; no lists, and `cut`, where the search stopped before
+    it came to any, or there are too many layers to begin one. The kernels are those of layers above 1.
     """
     layers = list(zip(rates, kernels, strict=True))
     field = field_of(layers)
     if prod(kernels) < field:
         return None
+    if len(layers) > MAX_REPAIRED_LAYERS:
+        return Repairs(0, (), cut=True)
+    left = MAX_REPAIR_STEPS
     for changes in range(len(layers) + 1):
         distances: dict[Rates, int] = {}
         budget = Budget()
@@ -57,6 +62,9 @@ def repairs(rates: Rates, kernels: tuple[int, ...]) -> Repairs | None:
                 key=lambda repair: (field_of(list(zip(repair, kernels, strict=True))), distances[repair], repair),
             )
             return Repairs(changes, tuple(best[:MAX_REPAIRS]), budget.spent)
+        left -= STEPS - budget.steps
+        if left <= 0:
+            return Repairs(changes, (), cut=True)
     return None
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -234,10 +235,8 @@ def _axis_report(gridding: Gridding, *, suggest: bool) -> AxisReport:
 
 
 def _teeth(gridding: Gridding) -> tuple[Tooth, ...]:
-    start, runs = 0, []
-    for tooth in gridding.teeth:
-        runs.append(gridding.layers[start : start + len(tooth)])
-        start += len(tooth)
+    layers = iter(gridding.layers)
+    runs = [tuple(islice(layers, len(tooth))) for tooth in gridding.teeth]
     if len(runs) == 1:
         return (Tooth(runs[0], 1, gridding),)
     counts = Counter(runs)

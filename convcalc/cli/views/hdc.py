@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from convcalc.analyses.hdc.gridding import field_of
 from convcalc.analyses.hdc.parallel import ParallelReport
 from convcalc.analyses.hdc.report import HdcReport, SerialReport, together
+from convcalc.limits import MAX_REPAIR_STEPS, MAX_REPAIRED_LAYERS
 from convcalc.render.table import Column, Picture, Table
 from convcalc.sizes import AXIS_NAMES
 from convcalc.units import percent, plural, short
@@ -204,6 +205,8 @@ def _holes(exact: Exact) -> list[str]:
 def _suggestions(report: AxisReport) -> list[str]:
     """Which rates leave no hole: the nearest, or how many layers that needs."""
     gridding, near, other = report.gridding, report.repairs, report.replacement
+    if near is not None and not near.lists:
+        return [_no_search(len(gridding.rates))]
     if near is not None:
         lines = [f"no hole, and no smaller field, with {plural(near.changes, 'rate')} changed:"]
         for rates in near.lists:
@@ -217,6 +220,13 @@ def _suggestions(report: AxisReport) -> list[str]:
         f" holes; with kernel {other.kernel} it takes {plural(other.layers, 'layer')}:",
         *(f"  {_listed(rates)}" for rates in other.lists),
     ]
+
+
+def _no_search(layers: int) -> str:
+    """Why there are no suggestions."""
+    if layers > MAX_REPAIRED_LAYERS:
+        return f"rates without holes are searched for up to {MAX_REPAIRED_LAYERS} layers, not for {layers:,}"
+    return f"no rates without holes within {MAX_REPAIR_STEPS:,} steps of the search: there may be some"
 
 
 def _parallel(group: ParallelReport, drawing: Drawing) -> Table:
