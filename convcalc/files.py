@@ -20,8 +20,9 @@ def replacing(path: Path) -> Iterator[Path]:
     What is no regular file (a pipe, a terminal, /dev/null), or lies in a folder without permission for another file,
     is written directly. A link stays one, and a file keeps its permissions. Raises OSError as writing does.
     """
-    target = Path(os.path.realpath(path))
-    mode = target.stat().st_mode if target.exists() else None
+    target, mode = Path(os.path.realpath(path)), None
+    with suppress(FileNotFoundError):
+        mode = path.stat().st_mode
     if (mode is not None and not stat.S_ISREG(mode)) or not os.access(target.parent, os.W_OK):
         yield path
         return

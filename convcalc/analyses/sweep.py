@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from convcalc.analyses.inverse import Loss, Same, losses, sames
 from convcalc.documents import plain
-from convcalc.errors import ConvcalcError, SpecError
+from convcalc.errors import ConvcalcError, LimitError, SpecError
+from convcalc.limits import MAX_SWEPT
 from convcalc.ops import Conv
 from convcalc.sizes import AXIS_NAMES, Shape
 
@@ -150,22 +151,44 @@ class FitReport:
         return result
 
 
+class Swept(Protocol):
+    """Layers that are written again on other spatial sizes."""
+
+    @property
+    def rank(self) -> int:
+        """How many spatial axes the input has."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps its graph has."""
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """The spatial sizes that were given; empty where none were."""
+
+    def build(self, spatial: tuple[Any, ...]) -> Graph:
+        """Write the layers on these sizes, one of which may be an array."""
+
+
 def fit_inputs(
-    build: Build,
-    rank: int,
-    sizes: tuple[int, ...],
+    stack: Swept,
     goal: tuple[int, ...] | None,
     limit: int,
     given_subject: Callable[[], Subject] | None = None,
 ) -> FitReport:
-    """Sweep the inputs of a stack of `rank` spatial axes, and those that give `goal`.
+    """Sweep the inputs of a stack up to `limit`, and those that give `goal`.
 
-    `sizes` are the spatial sizes of an input that was given, `given_subject` writes the stack on it. Raises SpecError
-    where a goal has other axes than the stack.
+    `given_subject` writes the stack on the input that was given. Raises SpecError where a goal has other axes than
+    the stack, LimitError for too many sizes through too many steps.
     """
+    rank, sizes = stack.rank, stack.spatial
+    if stack.steps * limit > MAX_SWEPT:
+        raise LimitError(
+            f"{limit:,} sizes through {stack.steps:,} steps are past the limit of {MAX_SWEPT:,}: give a --max-size"
+        )
     if goal is not None and len(goal) not in (1, rank):
         raise SpecError(f"--out names {len(goal)} axes, but the layers have {rank}")
-    sweep = Sweep(build, limit, rank, sizes)
+    sweep = Sweep(stack.build, limit, rank, sizes)
     goals = None if goal is None else goal * rank if len(goal) == 1 else goal
     if goals and sweep.smallest and sweep.axes[0].outputs[sweep.smallest[0]] is None:
         raise SpecError("the output has other axes than the input (flattened?): --out has nothing to compare with")

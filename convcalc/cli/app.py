@@ -11,6 +11,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -142,7 +143,7 @@ def run(argv: Sequence[str]) -> int:
         # Typer and Rich turn a closed pipe into exit 1; the reader has had what it wanted.
         if isinstance(stop, SystemExit) and COMPLETE in os.environ:
             return int(stop.code or 0)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _discard_output()
         return ANSWERED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -151,4 +152,12 @@ def run(argv: Sequence[str]) -> int:
             import traceback
 
             traceback.print_exc()
+        if isinstance(error, OSError):  # what is left in the buffer cannot be written either
+            _discard_output()
         return report_error(error, argv)
+
+
+def _discard_output() -> None:
+    """Send what is still to be written to standard output nowhere, so that the interpreter's end finds it open."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

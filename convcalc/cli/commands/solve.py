@@ -12,8 +12,7 @@ from convcalc.analyses.sweep import FitReport, fit_inputs
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.values import sizes
 from convcalc.cli.views.solve import fit_tables, solution_table
-from convcalc.errors import LimitError, SpecError
-from convcalc.limits import MAX_SWEPT
+from convcalc.errors import SpecError
 from convcalc.render.table import Answer
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
@@ -90,9 +89,5 @@ def _fits(
     stack = spatial_stack(block, layout.value)
     if stack.rank < 1:
         raise SpecError("solve needs an input with spatial axes")
-    if stack.steps * limit > MAX_SWEPT:
-        raise LimitError(
-            f"{limit:,} sizes through {stack.steps:,} steps are past the limit of {MAX_SWEPT:,}: --max-size makes it less"
-        )
     build = (lambda: assemble(block, layout=layout.value)) if block.inputs else None
-    return fit_inputs(stack.build, stack.rank, stack.spatial, goal, limit, build)
+    return fit_inputs(stack, goal, limit, build)
