@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from convcalc.cli.exits import INTERRUPTED, Terminated
 from convcalc.errors import ConvcalcError
 from convcalc.files import replacing
 from convcalc.printable import message_line
@@ -102,26 +103,39 @@ def check_output(out: str | None) -> None:
 @contextmanager
 def immediate_interrupts() -> Iterator[None]:
     """Let Ctrl-C end the program at once while torch loads: its own start-up can swallow the exception."""
-    try:
-        before = signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    except ValueError:  # not the main thread
+    with _signals({signal.SIGINT: lambda *_: os._exit(INTERRUPTED)}):
         yield
-        return
-    try:
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end what runs as Ctrl-C does, so that what is done is printed. Raises Terminated."""
+
+    def stop(*_: object) -> None:
+        raise Terminated
+
+    with _signals({signal.SIGTERM: stop}):
         yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
 def once_interrupted(interrupted: bool) -> Iterator[None]:
-    """Let what is done be printed to its end: a second Ctrl-C while it is printed is the same as the first."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if interrupted else None
+    """Let what is done be printed to its end: a second signal while it is printed is the same as the first."""
+    with _signals(dict.fromkeys((signal.SIGINT, signal.SIGTERM), signal.SIG_IGN) if interrupted else {}):
+        yield
+
+
+@contextmanager
+def _signals(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
+    """Handle some signals in another way for a while; outside of the main thread nobody can."""
+    before = {}
+    with suppress(ValueError):
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _write(answer: Answer, form: Format, stream: object) -> None:

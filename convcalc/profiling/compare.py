@@ -32,8 +32,8 @@ def compare_interleaved(
     Raises KeyboardInterrupt where it was interrupted before the first group was done.
     """
     run = measure_groups(groups, limits, progress=progress)
-    if run.interrupted and not run.observations:
-        raise KeyboardInterrupt
+    if run.interruption is not None and not run.observations:
+        raise run.interruption
     results: dict[int, list[Row]] = {}
     for number, group in enumerate(groups):
         if number not in run.observations:

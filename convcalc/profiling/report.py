@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from convcalc.profiling.store import RowStore, SavedRow
 from convcalc.units import plural, share
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from convcalc.graph import Graph
     from convcalc.profiling.observation import Observation
@@ -28,7 +30,10 @@ DEFAULT = "default"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantTotal:
-    """The sums of one variant: of its layers, all copies counted, and the seconds of its stacks run whole."""
+    """The sums of one variant: of its layers, all copies counted, and the seconds of its stacks run whole.
+
+    These are None where one failed or did not run.
+    """
 
     variant: str
     macs: int
@@ -36,17 +41,23 @@ class VariantTotal:
     layers_s: float | None
     median_s: float | None
     failed: int
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileReport:
-    """Timed rows, the run they are of, and how many rows were asked for."""
+    """Timed rows, the run they are of, and how many rows of each variant were asked for."""
 
     rows: tuple[Row, ...]
     run: Run
     limits: Limits
-    row_count: int
+    asked: Mapping[str, int]
     store_failure: str = ""
+
+    @property
+    def row_count(self) -> int:
+        """How many rows were asked for."""
+        return sum(self.asked.values())
 
     @property
     def totals(self) -> list[VariantTotal]:
@@ -56,12 +67,14 @@ class ProfileReport:
     def total(self, variant: str) -> VariantTotal:
         """Return the sums of one variant."""
         layers, together = by_variant(self.rows, variant)
+        done = sum(row.variant == variant for row in self.rows) == self.asked.get(variant, 0)
         return VariantTotal(
             variant=variant,
             macs=sum(row.work.macs * row.times for row in layers),
             flops=sum(row.work.flops * row.times for row in layers),
             layers_s=seconds_of(layers),
-            median_s=together,
+            median_s=together if done else None,
+            complete=done,
             failed=sum(row.failed for row in self.rows if row.variant == variant),
         )
 
@@ -109,11 +122,12 @@ def profile(
     ]
     run = Run()
     rows = _measure([job for job, _ in work], run, limits, store, progress)
-    if run.interrupted and not rows:
-        raise KeyboardInterrupt
+    if run.interruption is not None and not rows:
+        raise run.interruption
     named = with_shares([replace(row, variant=work[number][1]) for number, row in rows.items()])
     explained = tuple(replace(row, explanation=tuple(explain(row, run.roofs(row.identity.setup)))) for row in named)
-    return ProfileReport(explained, run, limits, len(work), store.failure)
+    asked = Counter(name for _, name in work)
+    return ProfileReport(explained, run, limits, asked, store.failure)
 
 
 def _measure(

@@ -55,7 +55,8 @@ class Silence:
 class Run:
     """What came of a run so far: the machine, its roofs, each group's observations, and what to say on stderr.
 
-    `machines` has the machine as each child saw it, by its threads: their environments differ.
+    `machines` has the machine as each child saw it, by its threads: their environments differ. `interruption` is the
+    signal that ended it early.
     """
 
     machine: dict[str, Any] = field(default_factory=dict)
@@ -63,7 +64,12 @@ class Run:
     peaks: dict[tuple[str, int], Peaks] = field(default_factory=dict)
     observations: dict[int, list[Observation]] = field(default_factory=dict)
     hints: list[str] = field(default_factory=list)
-    interrupted: bool = False
+    interruption: KeyboardInterrupt | None = None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was stopped before everything was measured."""
+        return self.interruption is not None
 
     def roofs(self, setup: Setup) -> Peaks | None:
         """Return the roofs of a setup's dtype and threads, where there are any."""
@@ -148,8 +154,8 @@ def measure_groups(
         plan = _plan(list(child.groups.values()), threads, limits, share, peaks)
         try:
             left -= child.run_plan(plan, progress)
-        except KeyboardInterrupt:
-            run.interrupted = True
+        except KeyboardInterrupt as stop:
+            run.interruption = stop
             return run
         waiting -= len(numbers)
     return run
@@ -235,6 +241,6 @@ def take_given_roofs(setups: Sequence[Setup], limits: Limits, run: Run) -> None:
 def measure_roofs(setup: Setup, *, refresh: bool = False, progress: Progress | None = None) -> tuple[Run, Peaks]:
     """Return the roofs of a setup, kept or measured now in a process of its own, and the run that gave them."""
     run = measure_groups([], Limits(refresh=refresh), peaks=[setup], progress=progress)
-    if run.interrupted:
-        raise KeyboardInterrupt
+    if run.interruption is not None:
+        raise run.interruption
     return run, run.peaks[setup.dtype, setup.threads]

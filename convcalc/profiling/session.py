@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 from convcalc import errors
 from convcalc.profiling.environment import environment
 from convcalc.profiling.fields import to_json
-from convcalc.profiling.observation import Observation
+from convcalc.profiling.observation import NOT_REACHED, Observation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,7 +117,7 @@ class Deadline:
 
     def over(self) -> str:
         """Return why a row was not timed."""
-        return "its time was over before it was timed once: give more --budget"
+        return NOT_REACHED
 
 
 class _Child:

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from convcalc.cli.exits import INTERRUPTED, MISUSED
+from convcalc.cli.exits import MISUSED, stop_code
 from convcalc.cli.options import (
     AsFormat,
     Depth,
@@ -24,6 +24,7 @@ from convcalc.cli.options import (
     check_output,
     emit,
     once_interrupted,
+    terminable,
 )
 from convcalc.cli.profile_options import ProfileOptions
 from convcalc.cli.quantities import per_second
@@ -142,7 +143,7 @@ def _rows(by_batch: dict[int | None, list[Subject]], options: ProfileOptions) ->
     """Time every layer and whole under every setup and batch, and print what was seen; return the exit code."""
     store = RowStore(options.save, resume=options.resume)
     graphs = {size: [stack.graph for stack in group] for size, group in by_batch.items()}
-    with bar() as progress:
+    with terminable(), bar() as progress:
         report = profile(graphs, options.setups, options.limits, depth=options.depth, store=store, progress=progress)
     rows, run, first = report.rows, report.run, next(iter(by_batch.values()))
     readings = list(dict.fromkeys(stack.reading for stack in first))
@@ -150,7 +151,7 @@ def _rows(by_batch: dict[int | None, list[Subject]], options: ProfileOptions) ->
         run.headline(options.setups[0]),
         *(readings if len(readings) <= MAX_READINGS and len(by_batch) == 1 else []),
     ]
-    foot = notes(rows, run.peaks)
+    foot = notes(report)
     if options.explain or len(rows) == 1:
         foot += [f"{row.title}: {' '.join(row.explanation)}" for row in rows if row.explanation]
     tables = row_tables(rows, head, foot, details=options.details)
@@ -161,8 +162,8 @@ def _rows(by_batch: dict[int | None, list[Subject]], options: ProfileOptions) ->
         messages.append(f"interrupted: {plural(len(rows), 'row')} of {report.row_count} done")
     with once_interrupted(run.interrupted):
         code = emit(Answer("profile", report.to_dict, tables, hints=messages), options.form, options.out)
-    if run.interrupted:
-        return INTERRUPTED
+    if run.interruption is not None:
+        return stop_code(run.interruption)
     misused = report.store_failure or (undrawn and options.plot) or any(row.failed for row in rows)
     return MISUSED if misused else code
 
@@ -202,7 +203,7 @@ def _pair(first: Sequence[Subject], second: Sequence[Subject], options: ProfileO
         Job(name=letter, text=_text(stack), graph=stack.graph, setup=setup)
         for letter, stack in zip("AB", both, strict=True)
     ]
-    with bar() as progress:
+    with terminable(), bar() as progress:
         report = compare_pair(jobs[0], jobs[1], options.limits, progress)
     rows, run = report.rows, report.run
     head = [run.headline(setup), *dict.fromkeys(stack.reading for stack in both)]
@@ -226,7 +227,7 @@ def _text(stack: Subject) -> str:
 
 def _best(blocks: Sequence[Subject], options: ProfileOptions) -> int:
     """Time every variant of each layer in turns, and print the fastest with its gain over the first."""
-    with bar() as progress:
+    with terminable(), bar() as progress:
         report = find_best([stack.graph for stack in blocks], options.setups, options.depth, options.limits, progress)
     run, rows = report.run, report.rows
     variants = "; ".join(dict.fromkeys(row.variant or "" for row in rows))
@@ -250,6 +251,6 @@ def _best(blocks: Sequence[Subject], options: ProfileOptions) -> int:
     with once_interrupted(run.interrupted):
         table = best_table(report.layers, head, foot)
         code = emit(Answer("profile", report.to_dict, [table], hints=notes), options.form, options.out)
-    if run.interrupted:
-        return INTERRUPTED
+    if run.interruption is not None:
+        return stop_code(run.interruption)
     return MISUSED if failed else code

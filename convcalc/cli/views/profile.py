@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from convcalc.profiling.fields import columns
-from convcalc.profiling.report import DEFAULT, by_variant, seconds_of
+from convcalc.profiling.observation import NOT_REACHED
+from convcalc.profiling.report import DEFAULT
 from convcalc.profiling.roofline import GIVEN, MEASURED
 from convcalc.profiling.row import Row, shape_text
 from convcalc.profiling.status import OK
@@ -15,6 +16,7 @@ from convcalc.units import count, dashed, figures, giga, percent, plural, second
 
 if TYPE_CHECKING:
     from convcalc.profiling.observation import Kernel
+    from convcalc.profiling.report import ProfileReport
     from convcalc.profiling.run import Roofs
 
 MAX_ROWS_NAMED: Final = 5
@@ -130,9 +132,10 @@ def _kernel_lines(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def notes(rows: Sequence[Row], peaks: Roofs) -> list[str]:
+def notes(report: ProfileReport) -> list[str]:
     """Return the lines below the tables: sums, what rows are worth, the roofs, what columns mean."""
-    return [*_sums(rows), *compile_notes(rows), *status_notes(rows), *roof_notes(peaks)]
+    rows = report.rows
+    return [*_sums(report), *compile_notes(rows), *status_notes(rows), *roof_notes(report.run.peaks)]
 
 
 def compile_notes(rows: Sequence[Row]) -> list[str]:
@@ -141,16 +144,19 @@ def compile_notes(rows: Sequence[Row]) -> list[str]:
     return [f"compiling took {seconds(took)}, outside of --budget"] if took else []
 
 
-def _sums(rows: Sequence[Row]) -> list[str]:
+def _sums(report: ProfileReport) -> list[str]:
+    """What the layers of each variant add up to, and what they take together where all of it ran."""
     lines = []
-    for variant in dict.fromkeys(row.variant or DEFAULT for row in rows):
-        layers, together = by_variant(rows, variant)
-        alone = seconds_of(layers)
+    for total in report.totals:
+        layers = [row for row in report.rows if row.variant == total.variant and not row.whole]
+        alone, together = total.layers_s, total.median_s
         if len(layers) < 2:
             continue
-        prefix = f"{variant}: " if variant != DEFAULT else ""
+        prefix = f"{total.variant}: " if total.variant != DEFAULT else ""
         if alone is None:
             lines.append(f"{prefix}a layer failed: there is no sum")
+        elif not total.complete:
+            lines.append(f"{prefix}the {plural(len(layers), 'layer')} that ran add up to {seconds(alone)}")
         elif together is None or any(row.times > 1 for row in layers):
             lines.append(f"{prefix}the layers add up to {seconds(alone)}")
         else:
@@ -199,7 +205,12 @@ def roof_notes(peaks: Roofs) -> list[str]:
 
 
 def failures(rows: Sequence[Row]) -> list[str]:
-    """Return a line for each row that failed, for stderr."""
+    """Return a line for each row that failed, for stderr, and one that names those that were not reached."""
+    missed = [row for row in rows if row.failed and row.reasons[0] == NOT_REACHED]
+    if missed:
+        several = len({row.variant for row in rows}) > 1
+        names = ", ".join(_variant_name(row, several=several) for row in missed)
+        return [*failures([row for row in rows if row not in missed]), f"not reached: {names}: {NOT_REACHED}"]
     failed = [row for row in rows if row.failed]
     lines = [f"{row.title} failed: {row.reasons[0]}" for row in failed[:MAX_ROWS_NAMED]]
     more = len(failed) - MAX_ROWS_NAMED
