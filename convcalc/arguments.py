@@ -117,7 +117,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "size": is_size,
     "int": is_size,
     "sizes": lambda value: all(map(is_size, _parts(value))),
-    "output sizes": lambda value: all(part is None or is_size(part) for part in _parts(value)),
+    "output sizes": lambda value: value is not None and all(part is None or is_size(part) for part in _parts(value)),
     "pairs": lambda value: _are_sides(_parts(value)),
     "padding": lambda value: isinstance(value, str) or _are_sides(_parts(value)),
     "factors": lambda value: all(map(_is_number, _parts(value))),

@@ -225,6 +225,8 @@ class Builder(Arranger):
     def adaptive_pool(self, function: str, x: Value, output_size: Sizes) -> Value:
         """Pool to a given size over windows that tile the input; None keeps an axis as it is."""
         targets = per_axis(output_size, rank_of(x), "output_size")
+        if targets == (None,):
+            raise ShapeError("output_size must be a number where there is one axis: torch takes no None there")
         sizes = tuple(have if want is None else want for want, have in zip(targets, x.spatial, strict=True))
         return self.write(ops.Pool(function=cast("Any", function), output_size=sizes), x)
 

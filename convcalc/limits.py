@@ -1,4 +1,4 @@
-"""The sizes past which a question is refused before any work is done."""
+"""`LIMITS`: the sizes past which a question is refused with its number, before the work is done."""
 
 from typing import Final
 
@@ -26,7 +26,7 @@ MAX_RATES: Final = 10_000
 """Of one stack of dilated layers."""
 MAX_NAMED_KERNEL: Final = 129
 """The widest kernel by name."""
-MAX_KERNEL_VALUES: Final = 1_000_000
+MAX_KERNEL_VALUES: Final = 2**16
 MAX_KERNEL_BYTES: Final = 2**24
 """Of a file that holds a kernel."""
 MAX_KERNEL_DIGITS: Final = 60
@@ -50,6 +50,20 @@ MAX_COUNTED_POSITIONS: Final = 2**18
 """Of one axis, to each of which the ways are counted."""
 MAX_COUNTED_CELLS: Final = 2**20
 """Of a map on which branches meet."""
+MAX_PHASES: Final = 2**17
+"""Of a receptive field that differs from output to output."""
+MAX_FIELD_STEPS: Final = 2**22
+"""Of positions looked up for one layer of such a field."""
+MAX_ENUMERATED_FIELD: Final = 10_000_000
+"""Of a stack of dilation rates, every position of which is marked."""
+MAX_WRITTEN_WAYS: Final = 1_000_000
+"""Of positions, to each of which the ways through a stack of rates are counted."""
+MAX_WAYS_BYTES: Final = 2 * 10**9
+"""Of what is moved to count them: positions x bytes of a count x layers."""
+MAX_THREADS: Final = 1024
+MAX_BATCH: Final = 2**20
+MAX_VARIANTS: Final = 500
+"""Of batch sizes in one run."""
 MAX_SEEN_RUNS: Final = 2**18
 """Of positions that one output sees, along one axis."""
 MAX_SEEN_BOXES: Final = 1024
@@ -57,3 +71,61 @@ MAX_SEEN_BOXES: Final = 1024
 MAX_DESIGN_FIELD: Final = 1_000_000
 MAX_DESIGN_LAYERS: Final = 100
 """Of rates that are searched for a field."""
+
+LIMITS: Final[dict[str, dict[str, int]]] = {
+    "what is read": {
+        "bytes of a file of layers, or of standard input": MAX_FILE_BYTES,
+        "characters of one word": MAX_WORD_CHARACTERS,
+        "depth of brackets": MAX_BRACKET_DEPTH,
+        "digits of a whole number": MAX_DIGITS,
+        "words of a file of layers": MAX_WORDS,
+        "bytes of a file of saved rows": MAX_SAVE_BYTES,
+        "bytes of a file that holds a kernel": MAX_KERNEL_BYTES,
+        "values of a kernel": MAX_KERNEL_VALUES,
+        "digits of one value of a kernel": MAX_KERNEL_DIGITS,
+        "side of a kernel by name": MAX_NAMED_KERNEL,
+        "characters of a word in a message": MAX_SHOWN_WORD,
+        "characters of a message": MAX_MESSAGE_CHARACTERS,
+    },
+    "layers": {
+        "size of one axis of an input": MAX_SIZE,
+        "copies of a layer by repeat=, times= or N x": MAX_COPIES,
+        "steps of all layers": MAX_STEPS,
+        "steps of a layer whose formulas are derived (explain)": MAX_SYMBOLIC_STEPS,
+    },
+    "receptive fields (rf)": {
+        "outputs whose fields are written out one by one": MAX_PHASES,
+        "positions looked up for one layer": MAX_FIELD_STEPS,
+        "runs of positions that one output sees (--unit)": MAX_SEEN_RUNS,
+        "branches that see other positions (--unit)": MAX_SEEN_BOXES,
+    },
+    "checkerboards": {
+        "positions of one axis": MAX_COUNTED_POSITIONS,
+        "positions of a map on which branches meet": MAX_COUNTED_CELLS,
+    },
+    "dilation rates (hdc-check, hdc-design)": {
+        "rates": MAX_RATES,
+        "positions of a field": MAX_ENUMERATED_FIELD,
+        "positions to which ways are counted": MAX_WRITTEN_WAYS,
+        "bytes moved to count them": MAX_WAYS_BYTES,
+        "layers for which --suggest searches": MAX_REPAIRED_LAYERS,
+        "steps of that search": MAX_REPAIR_STEPS,
+        "field that is designed": MAX_DESIGN_FIELD,
+        "layers that are designed": MAX_DESIGN_LAYERS,
+    },
+    "sizes (solve)": {
+        "solutions": MAX_SOLUTIONS,
+        "sizes times steps that are swept": MAX_SWEPT,
+    },
+    "kernels and matrices": {
+        "operations on fractions for an exact rank": MAX_EXACT_WORK,
+        "non-zeros of a matrix": MAX_MATRIX_ENTRIES,
+        "rows and columns of a matrix": MAX_MATRIX_LINES,
+    },
+    "profile": {
+        "threads": MAX_THREADS,
+        "batch": MAX_BATCH,
+        "batch sizes in one run": MAX_VARIANTS,
+    },
+}
+"""Every limit under what it is about: `convcalc help limits` lists them."""

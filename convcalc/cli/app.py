@@ -51,6 +51,7 @@ COMMANDS: Final[dict[str, str]] = {
     "convert": "A network of darknet, benchdnn, MIOpenDriver or timm in convcalc's words.",
     "examples": "The spec files that come with convcalc.",
     "completion": "A completion script for your shell.",
+    "help": "A command's help, how layers are written (spec), or what is refused (limits).",
 }
 
 

@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:[eE]([-+]?\d{1,3}))?\s*([A-Za-z]*
 
 
 def per_second(text: str | None, option: str) -> float | None:
-    """Return a rate that may be left out. Raises SpecError naming the option."""
+    """Return a rate, or another quantity, that may be left out. Raises SpecError naming the option."""
     return None if text is None else float(quantity(text, option))
 
 

@@ -8,11 +8,11 @@ from itertools import product
 
 from convcalc.digits import whole
 from convcalc.errors import SpecError, nearest
+from convcalc.limits import MAX_BATCH, MAX_THREADS, MAX_VARIANTS
 from convcalc.profiling.machine import cores
 from convcalc.profiling.plan import DEVICES, LAYOUTS, MODES, PASSES, TIMED_DTYPES, Setup
 
 UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3, "m": 60.0, "min": 60.0, "h": 3600.0}
-MOST_THREADS, MOST_BATCH, MOST_VARIANTS = 1024, 2**20, 500
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)")
 
 
@@ -49,10 +49,10 @@ def threads(text: str) -> list[int]:
         word = part.strip()
         if word in ("all", "0"):
             counts.append(cores())
-        elif (count := whole(word, 1, MOST_THREADS)) is not None:
+        elif (count := whole(word, 1, MAX_THREADS)) is not None:
             counts.append(count)
         else:
-            raise SpecError(f"--threads takes numbers from 1 to {MOST_THREADS}, or all, joined by commas, not {word!r}")
+            raise SpecError(f"--threads takes numbers from 1 to {MAX_THREADS}, or all, joined by commas, not {word!r}")
     return list(dict.fromkeys(counts))
 
 
@@ -65,7 +65,7 @@ def batches(text: str) -> list[int]:
     numbers: list[int] = []
     for part in text.split(","):
         parts = part.strip().split(":")
-        ends = [whole(word, 1, MOST_BATCH) for word in parts[:2]]
+        ends = [whole(word, 1, MAX_BATCH) for word in parts[:2]]
         doubles = parts[2:] == ["pow2"]
         step = 1 if doubles or len(parts) < 3 else whole(parts[2], 1)
         size, last = ends[0], ends[-1]
@@ -73,8 +73,8 @@ def batches(text: str) -> list[int]:
             raise SpecError(f"--batch takes sizes such as 8, 1,8,32, 8:64:8 or 1:64:pow2, not {part.strip()!r}")
         while size <= last:
             numbers.append(size)
-            if len(numbers) > MOST_VARIANTS:
-                raise SpecError(f"--batch {text} is over {MOST_VARIANTS} sizes")
+            if len(numbers) > MAX_VARIANTS:
+                raise SpecError(f"--batch {text} is over {MAX_VARIANTS} sizes")
             size = size * 2 if doubles else size + step
     if not numbers:
         raise SpecError(f"--batch {text} holds no size")

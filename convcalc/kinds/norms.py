@@ -27,6 +27,7 @@ def batch_norm(
     if track_running_stats:
         return b.batch_norm(x, affine=affine, bias=bias, eps=eps)
     _several(b, product((x.batch, *x.spatial)))
+    b.require(eps > 0, "eps ({eps}) must be positive without running statistics", eps=eps)
     axes = (0, *range(2, len(x.shape)))
     return b.norm("batch_norm", x, (x.channels,), affine=affine, bias=bias, axes=axes, eps=eps)
 

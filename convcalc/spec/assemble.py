@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError, nearest
-from convcalc.ops import RANK_OF_MODE, STORED
+from convcalc.ops import STORED
 from convcalc.shapes import show
-from convcalc.sizes import AXIS_NAMES, UNKNOWN, PerAxis, Shape, known
+from convcalc.sizes import UNKNOWN, Shape, known
+from convcalc.spec.ranks import named_axes, spatial_rank
 from convcalc.spec.tensors import batched, laid_out, looks_channels_last
 from convcalc.subject import Subject, Tensor
 from convcalc.units import plural
@@ -36,12 +37,12 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     block = block._replace(layers=_sharing(block.layers))
     if not block.inputs and needs_input:
         raise SpecError("the input's size is missing: give it with -i, such as -i 3x224x224 (or an `input` line)")
-    rank, decided_by = _rank(block.layers)
+    rank, decided_by = spatial_rank(block.layers, block.inputs)
     b = Builder()
     values: dict[str, tuple[Value, ...]] = {}
     readings = []
     first = block.layers[0].kind
-    called, axes = _called(first, block.inputs), _axes(block.layers)
+    called, axes = _called(first, block.inputs), named_axes(block.layers)
     for place, given in enumerate(block.inputs):
         if axes:
             shape, reading = laid_out(given, axes, decided_by)
@@ -117,35 +118,6 @@ def _unknown(first: Layer, rank: int | None) -> Shape:
     if first.kind.axis == -1 or rank == 0:
         return (*(UNKNOWN,) * (len(first.kind.layout) - 1), stated) if first.kind.layout else (UNKNOWN, stated)
     return (UNKNOWN, stated, *(UNKNOWN,) * (2 if rank is None else rank))
-
-
-def _axes(layers: tuple[Layer, ...]) -> tuple[str, ...]:
-    """Return the axes of the input by name, where the first layer that is no function of any shape names them."""
-    layer = next((layer for layer in layers if not layer.kind.any_shape), layers[0])
-    return layer.kind.axes(layer.arguments)
-
-
-def _rank(layers: tuple[Layer, ...]) -> tuple[int | None, str]:
-    """Return the spatial rank the first layer that fixes one asks for, and that layer's text."""
-    for number, layer in enumerate(layers):
-        if layer.kind.flattens:
-            break
-        if layer.kind.spatial == 0 and not all(before.kind.any_shape for before in layers[:number]):
-            break
-        if layer.rank is not None:
-            return layer.rank, layer.text
-        if layer.kind.spatial is not None:
-            return layer.kind.spatial, layer.text
-        if layer.arguments.get("mode") in RANK_OF_MODE:
-            return RANK_OF_MODE[layer.arguments["mode"]], layer.text
-        for name, value in layer.arguments.items():
-            if isinstance(value, PerAxis):
-                if len(value) not in AXIS_NAMES:
-                    raise ShapeError(
-                        f"{name} has {plural(len(value), 'number')}, but layers have 1 to 3 axes", layer.spot
-                    )
-                return len(value), layer.text
-    return None, ""
 
 
 def _write(

@@ -13,16 +13,13 @@ from math import gcd, lcm
 from typing import TYPE_CHECKING
 
 from convcalc.errors import UnsupportedError
+from convcalc.limits import MAX_FIELD_STEPS, MAX_PHASES
 
 if TYPE_CHECKING:
     from convcalc.window import Window
 
 FEW = 1024
 """Up to so many phases a resized field keeps its pattern; past it a smaller map is written out."""
-PHASES = 2**17
-"""How many phases or outputs are written out before a field is refused as too uneven."""
-STEPS = 2**22
-"""How many positions are looked up for one layer before it is refused."""
 Interval = tuple[int, int]
 Reads = Callable[[int], Sequence[int]]
 
@@ -87,7 +84,7 @@ class Reach:
         if self.size is not None:
             return self._table(reads, size)
         turns = self.period // gcd(self.period, inputs)
-        if outputs * turns > PHASES:
+        if outputs * turns > MAX_PHASES:
             raise UnsupportedError(f"the field here has {outputs * turns:,} phases: that is past what is written out")
         spans = self._spans(reads, outputs * turns)
         jump = self.jump * inputs * turns // self.period
@@ -101,7 +98,7 @@ class Reach:
 
     def _spans(self, reads: Reads, count: int) -> list[Interval | None]:
         """What each output sees: from the first to the last position that those it reads see."""
-        if len(self._ends(reads(count // 2))) * count > STEPS:
+        if len(self._ends(reads(count // 2))) * count > MAX_FIELD_STEPS:
             raise UnsupportedError(f"a field of {self.period:,} phases is past what is followed through a wide window")
         return [_union(self.at(position) for position in self._ends(reads(i))) for i in range(count)]
 
@@ -162,7 +159,7 @@ class Reach:
 
 def check_written_out(size: int) -> None:
     """Raise UnsupportedError for more outputs than are written out one by one."""
-    if size > PHASES:
+    if size > MAX_PHASES:
         raise UnsupportedError(f"the field differs at each of {size:,} outputs: that is past what is written out")
 
 

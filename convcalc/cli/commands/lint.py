@@ -11,6 +11,7 @@ import typer
 from convcalc.analyses.lint.report import RIDGE_RULE, LintReport, lint_subjects
 from convcalc.analyses.lint.rules import RULES
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, emit
+from convcalc.cli.quantities import per_second
 from convcalc.cli.subjects import hints, read_subjects
 from convcalc.errors import SpecError, nearest
 from convcalc.render.table import Answer, Column, Table
@@ -31,7 +32,7 @@ def command(
         int | None, typer.Option("--object", metavar="PX", min=1, help="The smallest object to be kept, in pixels.")
     ] = None,
     ridge: Annotated[
-        float | None, typer.Option("--ridge", metavar="N", min=0.001, help="FLOPs per byte of another machine's ridge.")
+        str | None, typer.Option("--ridge", metavar="N", help="FLOPs per byte of another machine's ridge.")
     ] = None,
     select: Annotated[
         list[str] | None, typer.Option("--select", metavar="CODES", help="Only these codes or prefixes: CC101,CC11.")
@@ -58,10 +59,11 @@ def command(
         return emit(_explained(_code(explain)), form, out)
     codes = [code for code in RULES if _named(code, select, default=True) and not _named(code, ignore, default=False)]
     selected = any(RIDGE_RULE in text.upper() for text in select or ())
+    flops_per_byte = per_second(ridge, "--ridge")
     if ridge is None and selected and RIDGE_RULE in codes:
-        ridge = _measured_ridge()
+        flops_per_byte = _measured_ridge()
     subjects = read_subjects(spec, inputs, layout, needs_input=False)
-    report = lint_subjects(subjects, codes, smallest=smallest, ridge=ridge)
+    report = lint_subjects(subjects, codes, smallest=smallest, ridge=flops_per_byte)
     several = (Column("block", "block", right=True),) if len(subjects) > 1 else ()
     head = [subject.reading for subject in subjects]
     table = Table(columns=(*several, *COLUMNS), rows=report.rows(), head=head, foot=_feet(report, selected=selected))

@@ -1,0 +1,79 @@
+"""`convcalc help`: what the program can do, a command's help, and pages about what several commands share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from convcalc.cli.options import AsFormat, Format, Out, emit
+from convcalc.errors import SpecError, nearest
+from convcalc.limits import LIMITS
+from convcalc.render.table import Answer, Column, Table
+from convcalc.spec.unlike_torch import LOOSER, STRICTER
+
+if TYPE_CHECKING:
+    from typer.core import TyperGroup
+
+GRAMMAR = (
+    'A layer is a call as in PyTorch, "Conv2d(3, 64, 7, stride=2)", or words: conv2d out_channels=64 k=7 s=2.',
+    "Short keys: k kernel_size, s stride, p padding, d dilation, g groups, c out_channels.",
+    "Values: 3 for all axes, 3x5 per axis, 0+1 before and after, 1+2x0+1 both; same, valid, tf_same for padding.",
+    "Keys of any layer: as=NAME and from=NAME,NAME for branches, same=NAME for shared weights, repeat=N for copies in"
+    " a row, times=N for copies counted.",
+    "Layers follow one another; @FILE reads them from a file, - from standard input; # starts a comment.",
+    "Inputs: -i 3x224x224 is one sample, -i 8x3x224x224 a batch of 8; `input SIZES` lines begin blocks in a file.",
+)
+
+
+def command(
+    ctx: typer.Context,
+    topic: Annotated[str | None, typer.Argument(help="A command, spec or limits; nothing lists the commands.")] = None,
+    form: AsFormat = Format.table,
+    out: Out = None,
+) -> int:
+    """What the program can do; a command's help; `spec`: how layers are written; `limits`: what is refused.
+
+    Example: convcalc help limits
+    """
+    program = ctx.find_root()
+    group = cast("TyperGroup", program.command)
+    if topic is None:
+        print(program.get_help())
+        return 0
+    if topic in PAGES:
+        return emit(PAGES[topic](), form, out)
+    known = group.list_commands(program)
+    if topic not in known:
+        raise SpecError(f"there is no help on {topic!r}{nearest(topic, (*known, *PAGES))} (or {', '.join(PAGES)})")
+    single = group.get_command(program, topic)
+    print(single.get_help(type(ctx)(single, info_name=topic, parent=program)))
+    return 0
+
+
+def _spec() -> Answer:
+    """How layers are written, and where they are read otherwise than by torch."""
+    columns = (Column("about", "what"), Column("example", "such as"), Column("input", "on"))
+    rows = {
+        name: [{"about": item.about, "example": item.words or item.call, "input": item.input} for item in items]
+        for name, items in (("looser", LOOSER), ("stricter", STRICTER))
+    }
+    document: dict[str, Any] = {"grammar": list(GRAMMAR), **rows}
+    tables = [
+        Table(columns=columns, rows=rows["looser"], head=[*GRAMMAR, "", "taken here, refused by torch:"]),
+        Table(columns=columns, rows=rows["stricter"], head=["taken by torch, refused here:"]),
+    ]
+    return Answer("help", document, tables)
+
+
+def _limits() -> Answer:
+    """What is past each limit is refused, with exit code 2, before the work is done."""
+    columns = (Column("about", "what"), Column("limit", "limit", lambda number: f"{number:,}", right=True))
+    tables = [
+        Table(columns=columns, rows=[{"about": what, "limit": number} for what, number in limits.items()], head=[about])
+        for about, limits in LIMITS.items()
+    ]
+    return Answer("help", {"limits": LIMITS}, tables)
+
+
+PAGES = {"spec": _spec, "limits": _limits}
