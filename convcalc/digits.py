@@ -1,8 +1,9 @@
-"""`whole`: the one reader of whole numbers that people write: in specs, options, files and the environment."""
+"""`whole`, `check_digits`: the one reader of whole numbers that people write, and how long those we write may be."""
 
 from __future__ import annotations
 
-from convcalc.limits import MAX_DIGITS
+from convcalc.errors import LimitError
+from convcalc.limits import MAX_COUNT_DIGITS, MAX_DIGITS
 
 
 def whole(text: str, least: int = 0, most: int = 10**MAX_DIGITS - 1) -> int | None:
@@ -17,3 +18,9 @@ def whole(text: str, least: int = 0, most: int = 10**MAX_DIGITS - 1) -> int | No
         return None
     number = int(text)
     return number if least <= number <= most else None
+
+
+def check_digits(number: int, what: str) -> None:
+    """Raise LimitError for a number of more digits than are written out."""
+    if number.bit_length() > MAX_COUNT_DIGITS * 10 // 3:
+        raise LimitError(f"{what} have over {MAX_COUNT_DIGITS:,} digits: they are not written out (give fewer layers)")

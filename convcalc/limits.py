@@ -48,6 +48,8 @@ MAX_REPAIR_STEPS: Final = 50_000
 """Of that search: partial lists tried."""
 MAX_COUNTED_POSITIONS: Final = 2**18
 """Of one axis, to each of which the ways are counted."""
+MAX_COUNT_DIGITS: Final = 4_000
+"""Of a number of ways, to be written out."""
 MAX_COUNTED_CELLS: Final = 2**20
 """Of a map on which branches meet."""
 MAX_PHASES: Final = 2**17
@@ -102,8 +104,9 @@ LIMITS: Final[dict[str, dict[str, int]]] = {
     "checkerboards": {
         "positions of one axis": MAX_COUNTED_POSITIONS,
         "positions of a map on which branches meet": MAX_COUNTED_CELLS,
+        "digits of a number of ways": MAX_COUNT_DIGITS,
     },
-    "dilation rates (hdc-check, hdc-design)": {
+    "dilation rates": {
         "rates": MAX_RATES,
         "positions of a field": MAX_ENUMERATED_FIELD,
         "positions to which ways are counted": MAX_WRITTEN_WAYS,

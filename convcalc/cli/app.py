@@ -22,6 +22,7 @@ from convcalc.cli.error_messages import argument_spot, report_error
 from convcalc.cli.exits import ANSWERED, COMPLETE, stop_code
 from convcalc.cli.typer_private import Command
 from convcalc.errors import SpecError, nearest
+from convcalc.limits import MAX_COUNT_DIGITS
 
 if TYPE_CHECKING:
     from convcalc.cli.typer_private import Context
@@ -127,6 +128,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def run(argv: Sequence[str]) -> int:
     """Run the command line and return the exit code; every error is one line, with a caret where it has a place."""
     argv = list(argv)
+    sys.set_int_max_str_digits(2 * MAX_COUNT_DIGITS)  # whatever the environment says
     for stream in ("stdout", "stderr"):
         if getattr(sys, stream) is None:  # closed by the caller
             setattr(sys, stream, Path(os.devnull).open("w"))  # noqa: SIM115  open until the end

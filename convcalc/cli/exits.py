@@ -1,4 +1,4 @@
-"""The exit codes of the program."""
+"""The exit codes of the program, and `stop_code`: that of a run which a signal ended."""
 
 from typing import Final
 

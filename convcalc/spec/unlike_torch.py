@@ -1,4 +1,4 @@
-"""`UNLIKE_TORCH`: where a layer is read less strictly than torch.nn reads it, or more so: each with an example."""
+"""`LOOSER`, `STRICTER`: where a layer is read less strictly than torch.nn reads it, or more so, with examples."""
 
 from __future__ import annotations
 

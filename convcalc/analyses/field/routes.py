@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from convcalc import ops
 from convcalc.analyses.pass_through import spread_out
+from convcalc.digits import check_digits
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node, Value
@@ -45,6 +46,7 @@ def routes(graph: Graph) -> Routes:
                 continue
             for length, count in by_value.get(value.index, {}).items():
                 sums[length + longer] = sums.get(length + longer, 0) + count
+        check_digits(max(sums.values(), default=0), "the ways through these layers")
         by_value[node.output.index] = sums
     return Routes(dict(sorted(by_value[graph.outputs[-1].index].items())))
 

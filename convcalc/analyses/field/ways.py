@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcalc import ops
 from convcalc.analyses.field.moves import moves
+from convcalc.digits import check_digits
 from convcalc.errors import LimitError, UnsupportedError
 from convcalc.limits import MAX_COUNTED_CELLS, MAX_COUNTED_POSITIONS
 
@@ -119,8 +120,9 @@ def ways_to(graph: Graph) -> Counted:
                     ways = _forward(ways, place, follow(axis), node.output)
             parts.append(ways)
         if parts:
-            counts[node.output.index] = reduce(_sum, parts)
-            along[node.output.index] = counts[node.output.index].along
+            ways = reduce(_sum, parts)
+            check_digits(ways.at([size // 2 for size in ways.sizes]), "the ways to an output")
+            counts[node.output.index], along[node.output.index] = ways, ways.along
         for value in node.inputs:
             if last[value.index] == node.output.index:
                 counts.pop(value.index, None)

@@ -15,6 +15,8 @@ from convcalc.spec.unlike_torch import LOOSER, STRICTER
 if TYPE_CHECKING:
     from typer.core import TyperGroup
 
+    from convcalc.cli.typer_private import Command
+
 GRAMMAR = (
     'A layer is a call as in PyTorch, "Conv2d(3, 64, 7, stride=2)", or words: conv2d out_channels=64 k=7 s=2.',
     "Short keys: k kernel_size, s stride, p padding, d dilation, g groups, c out_channels.",
@@ -46,7 +48,7 @@ def command(
     known = group.list_commands(program)
     if topic not in known:
         raise SpecError(f"there is no help on {topic!r}{nearest(topic, (*known, *PAGES))} (or {', '.join(PAGES)})")
-    single = group.get_command(program, topic)
+    single = cast("Command", group.get_command(program, topic))
     print(single.get_help(type(ctx)(single, info_name=topic, parent=program)))
     return 0
 
