@@ -22,7 +22,8 @@ FLOORS = {
     "kinds": 4, "spec": 5, "analyses": 5, "profiling": 6, "pytorch": 6, "render": 7, "cli": 8, "api": 9,
 }  # fmt: skip
 SAME_FLOOR = {
-    ("documents", "sizes"), ("documents", "errors"), ("digits", "limits"), ("digits", "errors"), ("printable", "limits"),
+    ("documents", "sizes"), ("documents", "errors"), ("digits", "limits"), ("digits", "errors"),
+    ("printable", "limits"),
     ("sizes", "errors"), ("units", "sizes"),
     ("graph", "ops"), ("shapes", "ops"), ("shapes", "equations"),
     ("builder", "arranger"), ("builder", "padding"), ("arranger", "patterns"), ("arranger", "writer"),

@@ -45,10 +45,11 @@ def diamonds(count: int) -> str:
 
 
 CONVOLUTIONS = "\n".join(["Conv2d(3,3,3,padding=1)"] * 9_990)
+BOTTLENECKS = ("resnet_bottleneck", "out_channels=256", "repeat=400")
 PAST = {
     "unlike-diamonds": (["checkerboard", "-i", "8x16x16", "-"], diamonds(12), 1.5, 200),
     "wavenet": (["checkerboard", "@wavenet"], "", 1.5, 200),
-    "bottlenecks": (
+    "bottlenecks": (["checkerboard", "-i", "256x14x14", *BOTTLENECKS], "", 5, 500),
         ["checkerboard", "-i", "256x14x14", "resnet_bottleneck", "out_channels=256", "repeat=400"],
         "",
         5,

@@ -7,6 +7,8 @@ from typing import TypeAlias
 Rates: TypeAlias = tuple[int, ...]
 STEPS = 20_000
 """How many partial lists a search tries before it says that it stopped."""
+TRIALS = 200_000
+"""How many rates it tries in them."""
 LISTS = 2000
 
 
@@ -14,9 +16,9 @@ class Budget:
     """Counts the partial lists tried and the lists found."""
 
     def __init__(self) -> None:
-        self.steps, self.lists = STEPS, LISTS
+        self.steps, self.trials, self.lists = STEPS, TRIALS, LISTS
 
     @property
     def spent(self) -> bool:
         """Whether the search has to stop."""
-        return self.steps <= 0 or self.lists <= 0
+        return min(self.steps, self.trials, self.lists) <= 0

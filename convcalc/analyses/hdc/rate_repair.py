@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from convcalc.analyses.hdc.budget import STEPS, Budget, Rates
+from convcalc.analyses.hdc.budget import STEPS, TRIALS, Budget, Rates
 from convcalc.analyses.hdc.gridding import field_of
 from convcalc.limits import MAX_REPAIR_STEPS, MAX_REPAIRED_LAYERS
 from convcalc.sizes import ceil_div
@@ -62,7 +62,7 @@ def repairs(rates: Rates, kernels: tuple[int, ...]) -> Repairs | None:
                 key=lambda repair: (field_of(list(zip(repair, kernels, strict=True))), distances[repair], repair),
             )
             return Repairs(changes, tuple(best[:MAX_REPAIRS]), budget.spent)
-        left -= STEPS - budget.steps
+        left -= STEPS - budget.steps + (TRIALS - budget.trials) // 10
         if left <= 0:
             return Repairs(changes, (), cut=True)
     return None
@@ -125,6 +125,7 @@ def _filled(fixed: Layers, kernels: Sequence[int], field: int, budget: Budget) -
         for kernel in sorted(set(stack.free)):
             rest = stack.without(kernel)
             for rate in range(_least(stack.span, stack.waiting, kernel, rest, field), stack.span + 1):
+                budget.trials -= 1
                 if budget.spent:
                     return
                 after = stack.span + rate * (kernel - 1)

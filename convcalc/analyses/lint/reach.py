@@ -27,7 +27,11 @@ def gridding(facts: Facts) -> Findings:
         result = group.gridding(axis)
         near = repairs(result.rates, result.kernels)
         rates = ",".join(map(str, result.rates))
-        remedy = f"rates {','.join(map(str, near.lists[0]))} leave none" if near else "more layers, or smaller rates"
+        remedy = (
+            f"rates {','.join(map(str, near.lists[0]))} leave none"
+            if near and near.lists
+            else "more layers, or smaller rates"
+        )
         yield Finding(
             "CC101",
             tuple(node.scope for node in group.branches[0].dilated_steps),
