@@ -13,7 +13,7 @@ MAX_WORDS: Final = 10_000
 """Of a file of layers."""
 MAX_COPIES: Final = 10_000
 """Of one layer, by repeat= or times=."""
-MAX_STEPS: Final = 150_000
+MAX_STEPS: Final = 100_000
 """Of all layers and their parts."""
 MAX_DIGITS: Final = 18
 """Of a whole number: what int64 holds."""

@@ -23,6 +23,7 @@ from convcalc.cli.exits import ANSWERED, COMPLETE, stop_code
 from convcalc.cli.typer_private import Command
 from convcalc.errors import SpecError, nearest
 from convcalc.limits import MAX_COUNT_DIGITS
+from convcalc.printable import printable
 
 if TYPE_CHECKING:
     from convcalc.cli.typer_private import Context
@@ -128,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def run(argv: Sequence[str]) -> int:
     """Run the command line and return the exit code; every error is one line, with a caret where it has a place."""
     argv = list(argv)
-    sys.set_int_max_str_digits(2 * MAX_COUNT_DIGITS)  # whatever the environment says
+    sys.set_int_max_str_digits(MAX_COUNT_DIGITS + 300)  # whatever the environment says
     for stream in ("stdout", "stderr"):
         if getattr(sys, stream) is None:  # closed by the caller
             setattr(sys, stream, Path(os.devnull).open("w"))  # noqa: SIM115  open until the end
@@ -154,7 +155,8 @@ def run(argv: Sequence[str]) -> int:
         if "--debug" in argv:
             import traceback
 
-            traceback.print_exc()
+            lines = traceback.format_exc().splitlines()
+            print("\n".join(map(printable, lines)), file=sys.stderr)
         if isinstance(error, OSError):  # what is left in the buffer cannot be written either
             _discard_output()
         return report_error(error, argv)

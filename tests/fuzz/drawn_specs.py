@@ -117,7 +117,7 @@ def _layer(random: Random, rank: int, channels: int) -> tuple[str, int]:
 
 def _number(random: Random, *usual: Any) -> str:
     if random.random() < 0.08:
-        return str(random.choice((0, -1, 2.5, None, True, "'x'", "(2,)", 10**6, "1e3", 7)))
+        return str(random.choice((0, -1, 2.5, None, True, "'x'", "(2,)", 1000, "1e3", 7)))
     return str(random.choice(usual))
 
 

@@ -24,6 +24,7 @@ STRICTER = (
     r"takes a (whole number|factor|number)|takes true or false|takes 'none'|, not (True|False|None|2\.5|'x')",
     r"PixelShuffle|ChannelShuffle",
     r"must be at least 1|must be positive|would be 0|would have 0 positions|an input size must be",  # zeros
+    r"must not be negative",  # which the meta device takes
     r"circular padding",
     r"past any tensor|must be smaller|must be at most|does not fit",
     r"takes C?x?[A-Z]|takes (CxL|CxHxW|CxDxHxW)|it walks \d",

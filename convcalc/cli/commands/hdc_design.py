@@ -9,7 +9,7 @@ import typer
 from convcalc.analyses.hdc.design_report import DesignReport, design_rates
 from convcalc.cli.options import AsFormat, Format, Out, emit
 from convcalc.errors import SpecError
-from convcalc.limits import MAX_DESIGN_FIELD, MAX_DESIGN_LAYERS
+from convcalc.limits import MAX_DESIGN_FIELD, MAX_DESIGN_LAYERS, MAX_SIZE, MAX_SOLUTIONS
 from convcalc.render.table import Answer, Column, Table
 from convcalc.units import plural
 
@@ -24,12 +24,19 @@ COLUMNS = (
 
 
 def command(
-    field: Annotated[int, typer.Option("--rf", metavar="N", help="The receptive field to reach, along one axis.")],
-    kernel: Annotated[int, typer.Option("--kernel-size", "-k", metavar="K", help="Kernel size of every layer.")] = 3,
+    field: Annotated[
+        int, typer.Option("--rf", metavar="N", max=MAX_SIZE, help="The receptive field to reach, along one axis.")
+    ],
+    kernel: Annotated[
+        int, typer.Option("--kernel-size", "-k", metavar="K", max=MAX_SIZE, help="Kernel size of every layer.")
+    ] = 3,
     layers: Annotated[
-        int | None, typer.Option("--layers", metavar="L", help="Use exactly so many layers (default: the fewest).")
+        int | None,
+        typer.Option("--layers", metavar="L", max=MAX_SIZE, help="Use exactly so many layers (default: the fewest)."),
     ] = None,
-    shown: Annotated[int, typer.Option("--limit", min=1, help="How many rate lists are given.")] = 10,
+    shown: Annotated[
+        int, typer.Option("--limit", min=1, max=MAX_SOLUTIONS, help="How many rate lists are given.")
+    ] = 10,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:

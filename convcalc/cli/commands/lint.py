@@ -14,6 +14,7 @@ from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, 
 from convcalc.cli.quantities import per_second
 from convcalc.cli.subjects import hints, read_subjects
 from convcalc.errors import SpecError, nearest
+from convcalc.limits import MAX_SIZE
 from convcalc.render.table import Answer, Column, Table
 
 COLUMNS = (
@@ -29,7 +30,8 @@ def command(
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
     smallest: Annotated[
-        int | None, typer.Option("--object", metavar="PX", min=1, help="The smallest object to be kept, in pixels.")
+        int | None,
+        typer.Option("--object", metavar="PX", min=1, max=MAX_SIZE, help="The smallest object to be kept, in pixels."),
     ] = None,
     ridge: Annotated[
         str | None, typer.Option("--ridge", metavar="N", help="FLOPs per byte of another machine's ridge.")

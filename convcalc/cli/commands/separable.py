@@ -11,6 +11,7 @@ import typer
 from convcalc.analyses.separability import Flattening, Separability, SeparabilityReport, flatten, split_kernel
 from convcalc.cli.options import AsFormat, Format, Out, emit
 from convcalc.errors import SpecError
+from convcalc.limits import MAX_KERNEL_VALUES, MAX_SIZE
 from convcalc.render.table import Answer, Column, Table
 from convcalc.spec.kernels import read_kernel
 from convcalc.units import figures, percent, plural
@@ -42,10 +43,16 @@ def command(
         ),
     ] = None,
     image: Annotated[
-        int | None, typer.Option("--image", metavar="N", min=1, help="Side of the image the cost is counted on (224).")
+        int | None,
+        typer.Option(
+            "--image", metavar="N", min=1, max=MAX_SIZE, help="Side of the image the cost is counted on (224)."
+        ),
     ] = None,
     rank: Annotated[
-        int | None, typer.Option("--rank", metavar="R", help="Count the cost of so many pairs (default: the rank).")
+        int | None,
+        typer.Option(
+            "--rank", metavar="R", max=MAX_KERNEL_VALUES, help="Count the cost of so many pairs (default: the rank)."
+        ),
     ] = None,
     form: AsFormat = Format.table,
     out: Out = None,

@@ -13,6 +13,7 @@ from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, 
 from convcalc.cli.values import sizes
 from convcalc.cli.views.solve import fit_tables, solution_table
 from convcalc.errors import SpecError
+from convcalc.limits import MAX_SOLUTIONS
 from convcalc.render.table import Answer
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
@@ -50,7 +51,9 @@ def command(
         int | None,
         typer.Option("--max-size", min=1, max=2**16, help="With layers: largest input size searched (2048)."),
     ] = None,
-    shown: Annotated[int | None, typer.Option("--limit", min=1, help="How many solutions a table shows (12).")] = None,
+    shown: Annotated[
+        int | None, typer.Option("--limit", min=1, max=MAX_SOLUTIONS, help="How many solutions a table shows (12).")
+    ] = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
