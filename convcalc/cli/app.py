@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from convcalc.cli.error_messages import argument_spot, report_error
-from convcalc.cli.exits import ANSWERED, COMPLETE, stop_code
+from convcalc.cli.exits import ANSWERED, COMPLETE, INTERRUPTED
 from convcalc.cli.typer_private import Command
 from convcalc.errors import SpecError, nearest
 from convcalc.limits import MAX_COUNT_DIGITS
@@ -149,8 +149,8 @@ def run(argv: Sequence[str]) -> int:
             return int(stop.code or 0)
         _discard_output()
         return ANSWERED
-    except KeyboardInterrupt as stop:
-        return stop_code(stop)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except Exception as error:
         if "--debug" in argv:
             import traceback

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from convcalc.cli.exits import INTERRUPTED, Terminated
+from convcalc.cli.exits import INTERRUPTED, TERMINATED, Terminated
 from convcalc.errors import ConvcalcError
 from convcalc.files import replacing
 from convcalc.printable import message_line
@@ -109,13 +109,16 @@ def immediate_interrupts() -> Iterator[None]:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Let SIGTERM end what runs as Ctrl-C does, so that what is done is printed. Raises Terminated."""
+    """Let SIGTERM end what runs as Ctrl-C does, so that what is done is printed; with nothing done it is an exit."""
 
     def stop(*_: object) -> None:
         raise Terminated
 
-    with _signals({signal.SIGTERM: stop}):
-        yield
+    try:
+        with _signals({signal.SIGTERM: stop}):
+            yield
+    except Terminated:
+        raise typer.Exit(TERMINATED) from None
 
 
 @contextmanager

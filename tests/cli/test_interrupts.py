@@ -39,19 +39,21 @@ def rows(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def test_ctrl_c_keeps_and_prints_what_is_done(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_and_prints_what_is_done(number: signal.Signals, code: int, tmp_path: Path) -> None:
     saved = tmp_path / "rows.jsonl"
     process = started(tmp_path, "--save", str(saved))
     for _ in range(600):
         if len(rows(saved)) >= 2:
             break
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=30)
     done = rows(saved)
-    assert process.returncode == 130 and len(done) >= 2
+    assert process.returncode == code and len(done) >= 2
     assert sum(line.lstrip().startswith(f"{n} ") for n, line in _numbered(out)) >= len(done)
     assert f"interrupted: {len(done)} rows of 9 done" in err and "Traceback" not in err
+    assert "that ran add up to" in out and "together" not in out
 
 
 def _numbered(out: str) -> list[tuple[int, str]]:

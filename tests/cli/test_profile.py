@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from convcalc.cli.app import run
+from convcalc.cli.exits import Terminated
 from convcalc.profiling import noise, session
 from convcalc.profiling.best import code
 from convcalc.profiling.child.backends import Backend
 from convcalc.profiling.fields import to_json
 from convcalc.profiling.machine import cores
+from convcalc.profiling.observation import NOT_REACHED, Observation
 from convcalc.profiling.plan import Plan, Setup
 from tests.profiling.samples import MACHINE, observation, row
 
@@ -344,21 +346,41 @@ def test_the_code_of_a_variant_runs() -> None:
     ]
 
 
-def test_an_interrupt_prints_what_is_done(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
+def test_an_interrupt_prints_what_is_done(
+    stop: type[BaseException], code: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stops(plan: Plan, *_: Any) -> Iterator[dict[str, Any]]:
         yield {"event": "ready", "machine": dict(MACHINE)}
-        yield {"event": "begin", "group": 0, "seconds": 1.0}
-        yield {"event": "row", "group": 0, "observations": [to_json(observation())]}
-        yield {"event": "begin", "group": 1, "seconds": 1.0}
-        raise KeyboardInterrupt
+        for number in range(2):
+            yield {"event": "begin", "group": number, "seconds": 1.0}
+            yield {"event": "row", "group": number, "observations": [to_json(observation())]}
+        raise stop
 
     monkeypatch.setattr(session, "run", stops)
-    assert run(["profile", *TWO]) == 130
+    assert run(["profile", *TWO]) == code
     printed = capsys.readouterr()
-    assert "conv2d c=4 k=3" in printed.out and "interrupted: 1 row of 3 done" in printed.err
-    monkeypatch.setattr(session, "run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    assert run(["profile", *TWO]) == 130
+    assert "conv2d c=4 k=3" in printed.out and "interrupted: 2 rows of 3 done" in printed.err
+    assert "the 2 layers that ran add up to" in printed.out and "together" not in printed.out
+    total = asked(capsys, *TWO, code=code)["total"]
+    assert total["layers_s"] > 0 and total["median_s"] is None and total["complete"] is False
+    monkeypatch.setattr(session, "run", lambda *_: (_ for _ in ()).throw(stop))
+    assert run(["profile", *TWO]) == code
     assert capsys.readouterr().out == ""
+
+
+def test_rows_that_the_budget_did_not_reach_are_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(plan: Plan, *_: Any) -> Iterator[dict[str, Any]]:
+        yield {"event": "ready", "machine": dict(MACHINE)}
+        yield {"event": "row", "group": 0, "observations": [to_json(observation())]}
+        for number in (1, 2):
+            yield {"event": "row", "group": number, "observations": [to_json(Observation(failure=NOT_REACHED))]}
+
+    monkeypatch.setattr(session, "run", late)
+    assert run(["profile", *TWO]) == 2
+    assert "not reached: 1, the whole: its time was over" in capsys.readouterr().err
 
 
 def test_compiling_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
