@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-POSITIONS = 20_000
-"""The most positions of a map that is run."""
+POSITIONS = 200_000
+"""The most numbers of a tensor that is held."""
 
 
 class Drawn(NamedTuple):
@@ -147,21 +147,39 @@ def _macs(module: nn.Module, read: torch.Tensor, made: torch.Tensor) -> int:
     return maps.numel() // maps.shape[1] * module.weight.numel()
 
 
+def _numbers_held(drawn: Drawn) -> int:
+    """How many numbers the largest tensor of a run would have, on the meta device, which holds none."""
+    most = 0
+    try:
+        with torch.device("meta"), torch.no_grad():
+            x = torch.zeros(drawn.sizes)
+            for call in drawn.calls:
+                module = eval(f"nn.{call}", {"nn": nn}).eval()
+                most = max([most, *(parameter.numel() for parameter in module.parameters())])
+                x = module(x)
+                most = max(most, x.numel())
+    except Exception:  # what torch says of it is asked again with numbers
+        return most
+    return most
+
+
 def judged(drawn: Drawn) -> Verdict | None:
     """Run the calls in torch, or on the meta device; None where the map is too large to be run."""
     device = "meta" if drawn.huge else "cpu"
     try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if _numbers_held(drawn) > POSITIONS and not drawn.huge:
+                return None
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            modules = [eval(f"nn.{call}", {"nn": nn}) for call in drawn.calls]  # our own text, drawn above
-            stack = nn.Sequential(*modules).to(device).eval()
+            with torch.device(device):
+                stack = nn.Sequential(*(eval(f"nn.{call}", {"nn": nn}) for call in drawn.calls)).eval()
             x = torch.zeros(drawn.sizes, device=device)
             macs = 0
             for module in stack:
                 read, x = x, module(x)
                 macs += _macs(module, read, x)
-                if not drawn.huge and x.numel() > POSITIONS:
-                    return None
         params = sum(parameter.numel() for parameter in stack.parameters())
         return Verdict(tuple(x.shape), params, macs)
     except (MemoryError, AssertionError, NotImplementedError):
