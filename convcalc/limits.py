@@ -42,7 +42,7 @@ MAX_SWEPT: Final = 20_000_000
 """Of sizes through steps, where inputs that fit a stack are searched."""
 MAX_SOLUTIONS: Final = 100_000
 """Of one question about sizes."""
-MAX_REPAIRED_LAYERS: Final = 64
+MAX_REPAIRED_LAYERS: Final = 200
 """Of a stack for which rates without holes are searched."""
 MAX_REPAIR_STEPS: Final = 50_000
 """Of that search: partial lists tried."""
