@@ -37,9 +37,9 @@ class Grid(NamedTuple):
 
 
 class _Axis(NamedTuple):
-    """One axis of a term cut into cells: the mean of each, which positions of it are not zero (as bits), how many."""
+    """One axis of a term cut into cells: the sum of each, which positions of it are not zero (as bits), how many."""
 
-    means: list[Number]
+    sums: list[int]
     masks: list[int]
     sizes: list[int]
 
@@ -47,9 +47,8 @@ class _Axis(NamedTuple):
     def cut(cls, counts: Sequence[int], size: int) -> _Axis:
         """Cut counts into cells of so many positions."""
         cells = [counts[place : place + size] for place in range(0, len(counts), size)]
-        means: list[Number] = [cell[0] if len(cell) == 1 else Fraction(sum(cell), len(cell)) for cell in cells]
         masks = [sum(1 << n for n, count in enumerate(cell) if count) for cell in cells]
-        return cls(means, masks, list(map(len, cells)))
+        return cls(list(map(sum, cells)), masks, list(map(len, cells)))
 
 
 def grid(picture: Picture, wide: int = PLOT_COLUMNS, high: int = PLOT_ROWS) -> Grid:
@@ -58,21 +57,26 @@ def grid(picture: Picture, wide: int = PLOT_COLUMNS, high: int = PLOT_ROWS) -> G
     limits = (high, wide)[-axes:]
     cell = tuple(ceil_div(len(counts), limit) for counts, limit in zip(picture.terms[0], limits, strict=True))
     terms = [[_Axis.cut(counts, size) for counts, size in zip(term, cell, strict=True)] for term in picture.terms]
-    lines = product(*(range(len(axis.means)) for axis in terms[0][:-1]))
-    places = [[(*line, column) for column in range(len(terms[0][-1].means))] for line in lines]
-    rows = [[sum(_mean(term, place) for term in terms) for place in line] for line in places]
+    lines = product(*(range(len(axis.sums)) for axis in terms[0][:-1]))
+    places = [[(*line, column) for column in range(len(terms[0][-1].sums))] for line in lines]
+    rows = [[_mean(terms, place) for place in line] for line in places]
     return Grid(rows, cell, [[_has_holes(terms, place) for place in line] for line in places], max(map(max, rows)))
 
 
-def _mean(term: Sequence[_Axis], place: tuple[int, ...]) -> Number:
-    """What a term adds to a cell: its counts are products of one along each axis."""
-    return prod(axis.means[n] for axis, n in zip(term, place, strict=True))
+def _mean(terms: Sequence[Sequence[_Axis]], place: tuple[int, ...]) -> Number:
+    """The mean of a cell: the counts of a term are products of one along each axis, and so are their sums."""
+    whole = sum(prod(axis.sums[n] for axis, n in zip(term, place, strict=True)) for term in terms)
+    size = prod(axis.sizes[n] for axis, n in zip(terms[0], place, strict=True))
+    return whole if size == 1 else Fraction(whole, size)
 
 
 def _has_holes(terms: Sequence[Sequence[_Axis]], place: tuple[int, ...]) -> bool:
     """Whether any position of a cell is reached by no term."""
-    boxes = [tuple(axis.masks[n] for axis, n in zip(term, place, strict=True)) for term in terms]
-    return union_of_boxes(boxes) < prod(axis.sizes[n] for axis, n in zip(terms[0], place, strict=True))
+    boxes = {tuple(axis.masks[n] for axis, n in zip(term, place, strict=True)) for term in terms}
+    size = prod(axis.sizes[n] for axis, n in zip(terms[0], place, strict=True))
+    if any(prod(mask.bit_count() for mask in box) == size for box in boxes):
+        return False
+    return union_of_boxes([box for box in boxes if all(box)]) < size
 
 
 def level(value: Number, most: Number, steps: int) -> int:

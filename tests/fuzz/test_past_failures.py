@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from convcalc.cli.app import COMMANDS
 from tests.fuzz.harness import answer, fault, raw
 
 LONG = "9" * 5000
@@ -165,3 +166,38 @@ def test_no_control_character_leaves_raw(place: str, form: str, empty: Path) -> 
     if form in ("json", "jsonl") and told.out:
         for document in told.out.splitlines() if form == "jsonl" else [told.out]:
             assert json.loads(document)["command"]
+
+
+CALL = "Conv2d(3, 8, 3, # \x1b[31m\u202e\x07\n padding=1)"
+ASKED = {
+    "hdc-check": ["Conv2d(3, 8, 3, # \x1b[31m\u202e\n dilation=2)"],
+    "compare": [CALL, "relu", "-i", "3x8x8"],
+    "solve": [CALL, "-i", "3x8x8"],
+    "explain": [CALL, "-i", "3x8x8"],
+    "matrix": ["Conv2d(3, 8, 3, # \x1b[31m\u202e\n padding=1, bias=False)", "-i", "3x4x4"],
+    "separable": ["1 0 \x1b[31m"],
+    "hdc-design": ["--rf", "\x1b[31m3"],
+    "machine": ["--threads", "\x1b[31m1"],
+    "diff": ["\x1b[31ma", "\u202eb"],
+    "kinds": ["\x1b[31mconv"],
+    "examples": ["\x1b[31m"],
+    "convert": ["\x1b[31mfile"],
+    "completion": ["\x1b[31mbash"],
+    "help": ["\x1b[31mspec"],
+    "profile": ["relu\x1b[31m", "-i", "3x8x8"],
+    "verify": ["relu\x1b[31m", "-i", "3x8x8"],
+}
+"""What each command is asked with control characters in it; the others with `CALL`."""
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "markdown"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_prints_a_control_character(command: str, form: str, empty: Path) -> None:
+    argv = [command, *ASKED.get(command, [CALL, "-i", "3x8x8"])]
+    told = answer(argv if command == "completion" else [*argv, "-f", form])
+    assert told.code in (0, 1, 2) and not raw(told.out) and not raw(told.err), told
+    assert (
+        told.code == 2
+        or "\\x1b[31m" in told.out
+        or command in ("solve", "memory", "checkerboard", "matrix", "hdc-check")
+    )
