@@ -17,7 +17,7 @@ MAX_STEPS: Final = 100_000
 """Of all layers and their parts."""
 MAX_DIGITS: Final = 18
 """Of a whole number: what int64 holds."""
-MAX_SHOWN_WORD: Final = 200
+MAX_MESSAGE_WORD: Final = 200
 """Characters of a word in a message: what is longer is cut in its middle."""
 MAX_MESSAGE_CHARACTERS: Final = 2_000
 MAX_SIZE: Final = 2**40
@@ -38,27 +38,27 @@ MAX_EXACT_WORK: Final = 1_000_000
 """Of operations on fractions, for the exact rank of a kernel."""
 MAX_SYMBOLIC_STEPS: Final = 2_000
 """Of a layer whose formulas are derived."""
-MAX_SWEPT: Final = 20_000_000
+MAX_SWEEP: Final = 20_000_000
 """Of sizes through steps, where inputs that fit a stack are searched."""
 MAX_SOLUTIONS: Final = 100_000
 """Of one question about sizes."""
-MAX_REPAIRED_LAYERS: Final = 200
+MAX_REPAIR_LAYERS: Final = 200
 """Of a stack for which rates without holes are searched."""
 MAX_REPAIR_STEPS: Final = 50_000
 """Of that search: partial lists tried."""
-MAX_COUNTED_POSITIONS: Final = 2**18
+MAX_WAY_POSITIONS: Final = 2**18
 """Of one axis, to each of which the ways are counted."""
 MAX_COUNT_DIGITS: Final = 4_000
 """Of a number of ways, to be written out."""
-MAX_COUNTED_CELLS: Final = 2**20
+MAX_WAY_CELLS: Final = 2**20
 """Of a map on which branches meet."""
 MAX_PHASES: Final = 2**17
 """Of a receptive field that differs from output to output."""
 MAX_FIELD_STEPS: Final = 2**22
 """Of positions looked up for one layer of such a field."""
-MAX_ENUMERATED_FIELD: Final = 10_000_000
+MAX_RATE_FIELD: Final = 10_000_000
 """Of a stack of dilation rates, every position of which is marked."""
-MAX_WRITTEN_WAYS: Final = 1_000_000
+MAX_RATE_WAYS: Final = 1_000_000
 """Of positions, to each of which the ways through a stack of rates are counted."""
 MAX_WAYS_BYTES: Final = 2 * 10**9
 """Of what is moved to count them: positions x bytes of a count x layers."""
@@ -86,7 +86,7 @@ LIMITS: Final[dict[str, dict[str, int]]] = {
         "values of a kernel": MAX_KERNEL_VALUES,
         "digits of one value of a kernel": MAX_KERNEL_DIGITS,
         "side of a kernel by name": MAX_NAMED_KERNEL,
-        "characters of a word in a message": MAX_SHOWN_WORD,
+        "characters of a word in a message": MAX_MESSAGE_WORD,
         "characters of a message": MAX_MESSAGE_CHARACTERS,
     },
     "layers": {
@@ -102,23 +102,23 @@ LIMITS: Final[dict[str, dict[str, int]]] = {
         "branches that see other positions (--unit)": MAX_SEEN_BOXES,
     },
     "checkerboards": {
-        "positions of one axis": MAX_COUNTED_POSITIONS,
-        "positions of a map on which branches meet": MAX_COUNTED_CELLS,
+        "positions of one axis": MAX_WAY_POSITIONS,
+        "positions of a map on which branches meet": MAX_WAY_CELLS,
         "digits of a number of ways": MAX_COUNT_DIGITS,
     },
     "dilation rates": {
         "rates": MAX_RATES,
-        "positions of a field": MAX_ENUMERATED_FIELD,
-        "positions to which ways are counted": MAX_WRITTEN_WAYS,
+        "positions of a field": MAX_RATE_FIELD,
+        "positions to which ways are counted": MAX_RATE_WAYS,
         "bytes moved to count them": MAX_WAYS_BYTES,
-        "layers for which --suggest searches": MAX_REPAIRED_LAYERS,
+        "layers for which --suggest searches": MAX_REPAIR_LAYERS,
         "steps of that search": MAX_REPAIR_STEPS,
         "field that is designed": MAX_DESIGN_FIELD,
         "layers that are designed": MAX_DESIGN_LAYERS,
     },
     "sizes (solve)": {
         "solutions": MAX_SOLUTIONS,
-        "sizes times steps that are swept": MAX_SWEPT,
+        "sizes times steps that are swept": MAX_SWEEP,
     },
     "kernels and matrices": {
         "operations on fractions for an exact rank": MAX_EXACT_WORK,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from convcalc.limits import MAX_MESSAGE_CHARACTERS, MAX_SHOWN_WORD
+from convcalc.limits import MAX_MESSAGE_CHARACTERS, MAX_MESSAGE_WORD
 
 _BREAKS = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
 _CUT: Final = "..."
@@ -29,7 +29,7 @@ def message_line(text: str) -> str:
     'one two'
     """
     line = printable(_BREAKS.sub(" ", text.strip()))
-    words = re.sub(rf"\S{{{MAX_SHOWN_WORD + 1},}}", lambda match: _shortened(match[0], MAX_SHOWN_WORD), line)
+    words = re.sub(rf"\S{{{MAX_MESSAGE_WORD + 1},}}", lambda match: _shortened(match[0], MAX_MESSAGE_WORD), line)
     return _shortened(words, MAX_MESSAGE_CHARACTERS)
 
 

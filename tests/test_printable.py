@@ -16,7 +16,7 @@ from convcalc.digits import whole
 from convcalc.documents import json_text, read_json
 from convcalc.errors import SpecError
 from convcalc.files import replacing
-from convcalc.limits import LIMITS, MAX_MESSAGE_CHARACTERS, MAX_SHOWN_WORD
+from convcalc.limits import LIMITS, MAX_MESSAGE_CHARACTERS, MAX_MESSAGE_WORD
 from convcalc.printable import message_line, printable
 from convcalc.render.html import to_html
 from convcalc.render.table import Answer, Column, Table, to_csv, to_json, to_markdown
@@ -44,7 +44,7 @@ def test_json_keeps_every_letter_and_holds_none_raw(text: str) -> None:
 def test_a_message_is_one_line_of_short_words(text: str) -> None:
     line = message_line(text)
     assert "\n" not in line and len(line) <= MAX_MESSAGE_CHARACTERS
-    assert all(len(word) <= MAX_SHOWN_WORD for word in line.split(" "))
+    assert all(len(word) <= MAX_MESSAGE_WORD for word in line.split(" "))
 
 
 @given(st.text(st.characters(categories=("Nd", "Lu", "No")), max_size=25), st.integers(0, 5), st.integers(5, 10**18))

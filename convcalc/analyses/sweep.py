@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 from convcalc.analyses.inverse import Loss, Same, losses, sames
 from convcalc.documents import plain
 from convcalc.errors import ConvcalcError, LimitError, SpecError
-from convcalc.limits import MAX_SWEPT
+from convcalc.limits import MAX_SWEEP
 from convcalc.ops import Conv
 from convcalc.sizes import AXIS_NAMES, Shape
 
@@ -151,7 +151,7 @@ class FitReport:
         return result
 
 
-class Swept(Protocol):
+class SweepStack(Protocol):
     """Layers that are written again on other spatial sizes."""
 
     @property
@@ -171,7 +171,7 @@ class Swept(Protocol):
 
 
 def fit_inputs(
-    stack: Swept,
+    stack: SweepStack,
     goal: tuple[int, ...] | None,
     limit: int,
     given_subject: Callable[[], Subject] | None = None,
@@ -182,9 +182,9 @@ def fit_inputs(
     the stack, LimitError for too many sizes through too many steps.
     """
     rank, sizes = stack.rank, stack.spatial
-    if stack.steps * limit > MAX_SWEPT:
+    if stack.steps * limit > MAX_SWEEP:
         raise LimitError(
-            f"{limit:,} sizes through {stack.steps:,} steps are past the limit of {MAX_SWEPT:,}: give a --max-size"
+            f"{limit:,} sizes through {stack.steps:,} steps are past the limit of {MAX_SWEEP:,}: give a --max-size"
         )
     if goal is not None and len(goal) not in (1, rank):
         raise SpecError(f"--out names {len(goal)} axes, but the layers have {rank}")

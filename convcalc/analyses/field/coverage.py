@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from convcalc.analyses.boxes import union_of_runs
-from convcalc.analyses.field.seen import boxes_seen, joined
+from convcalc.analyses.field.seen import boxes_seen, union_of
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.sizes import known
 
@@ -81,7 +81,7 @@ def unit(graph: Graph, value: Value, source: int, receptive: Receptive, position
     except UnsupportedError:  # it depends on the data
         return Unit(position, region, clipped, inside, None, receptive.everything)
     axes = [
-        joined((run for runs in each for run in runs), size)
+        union_of((run for runs in each for run in runs), size)
         for each, size in zip(zip(*boxes, strict=True), source_value.spatial, strict=False)
     ]
     reads = [_turned(list(runs), span) for runs, span in zip(axes, region, strict=True)] if boxes else None

@@ -1,6 +1,6 @@
 """`written` and `read`: how often each output is written and each input read: the checkerboard of strides.
 
-Counted on `Ways`, so that stacks, branches, resizing and borders are exact. Source: Odena, Dumoulin, Olah,
+WayCount on `Ways`, so that stacks, branches, resizing and borders are exact. Source: Odena, Dumoulin, Olah,
 "Deconvolution and checkerboard artifacts", Distill 2016, doi:10.23915/distill.00003.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from convcalc import ops
 from convcalc.analyses.field.fields import fields
 from convcalc.analyses.field.reach import Reach
-from convcalc.analyses.field.ways import Counted, Ways, ways_from, ways_to
+from convcalc.analyses.field.ways import WayCount, Ways, ways_from, ways_to
 from convcalc.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def read(graph: Graph) -> Overlap:
     return Overlap(ways_from(graph, counted), tuple(map(_third, graph.inputs[0].spatial)))
 
 
-def _forward(graph: Graph) -> tuple[Ways, Counted]:
+def _forward(graph: Graph) -> tuple[Ways, WayCount]:
     """The ways to the output. Raises UnsupportedError where they have no pattern."""
     counted = ways_to(graph)
     ways = counted.ways

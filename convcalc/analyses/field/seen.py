@@ -84,16 +84,16 @@ def _through(box: Box, move: Move, size: int) -> Runs:
         return ((0, size - 1),)
     runs = box[move.along - 2]
     if move.window is not None:
-        follow = _written_by if move.transposed else _read_by
-        return joined(follow(runs, move.window, size), size)
+        follow = _writers if move.transposed else _sources
+        return union_of(follow(runs, move.window, size), size)
     if move.reads is None:
         return runs
     _check(sum(last - first + 1 for first, last in runs))
     places = {place for first, last in runs for i in range(first, last + 1) for place in move.reads(i)}
-    return joined(((place, place) for place in places), size)
+    return union_of(((place, place) for place in places), size)
 
 
-def _read_by(runs: Runs, window: Window, size: int) -> Iterable[Run]:
+def _sources(runs: Runs, window: Window, size: int) -> Iterable[Run]:
     """What outputs of a window read: stride*i + dilation*tap - before."""
     stride, dilation, spread = window.stride, window.dilation, window.dilation * (window.kernel - 1)
     for first, last in runs:
@@ -113,7 +113,7 @@ def _read_by(runs: Runs, window: Window, size: int) -> Iterable[Run]:
                 yield from ((at, at) for at in _near(window.reads(i), 0, size))
 
 
-def _written_by(runs: Runs, window: Window, size: int) -> Iterable[Run]:
+def _writers(runs: Runs, window: Window, size: int) -> Iterable[Run]:
     """What outputs of a transposed window were written by: i with stride*i + dilation*tap - before among them."""
     stride, dilation, spread = window.stride, window.dilation, window.dilation * (window.kernel - 1)
     for first, last in runs:
@@ -139,7 +139,7 @@ def _near(starts: range, length: int, size: int) -> range:
     return near
 
 
-def joined(runs: Iterable[Run], size: int) -> Runs:
+def union_of(runs: Iterable[Run], size: int) -> Runs:
     """Return runs clipped to 0..size-1, in order, those that touch as one."""
     clipped = ((max(first, 0), min(last, size - 1)) for first, last in runs)
     inside = sorted(run for run in clipped if run[0] <= run[1])

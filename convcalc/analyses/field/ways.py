@@ -18,7 +18,7 @@ from convcalc import ops
 from convcalc.analyses.field.moves import moves
 from convcalc.digits import check_digits
 from convcalc.errors import LimitError, UnsupportedError
-from convcalc.limits import MAX_COUNTED_CELLS, MAX_COUNTED_POSITIONS
+from convcalc.limits import MAX_WAY_CELLS, MAX_WAY_POSITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,14 +91,14 @@ class Ways:
         return Ways(along, numpy.moveaxis(numpy.stack(rows), 0, axis))
 
 
-class Counted(NamedTuple):
+class WayCount(NamedTuple):
     """The ways to an output, and for each value that depends on an input its axes that are the input's."""
 
     ways: Ways | None
     along: dict[int, tuple[int | None, ...]]
 
 
-def ways_to(graph: Graph) -> Counted:
+def ways_to(graph: Graph) -> WayCount:
     """Return how many ways lead to each position of the first output; None where it depends on no input.
 
     Raises UnsupportedError where they depend on the data, LimitError past what is counted.
@@ -126,10 +126,10 @@ def ways_to(graph: Graph) -> Counted:
         for value in node.inputs:
             if last[value.index] == node.output.index:
                 counts.pop(value.index, None)
-    return Counted(counts.get(output), along)
+    return WayCount(counts.get(output), along)
 
 
-def ways_from(graph: Graph, counted: Counted) -> Ways:
+def ways_from(graph: Graph, counted: WayCount) -> Ways:
     """Return how many ways lead from each position of the inputs to any position of the first output.
 
     `counted` are the ways to it: they say which axes are the input's. Raises as `ways_to` does.
@@ -166,7 +166,7 @@ def _forward(ways: Ways, place: int, move: Move, output: Value) -> Ways:
         return Ways((*ways.along[:place], None, *ways.along[place + 1 :]), ways.counts)
     size, window = output.shape[move.along], move.window
     if window is not None:
-        walk = _written if move.transposed else _read
+        walk = _scatter if move.transposed else _gather
         return ways.moved(place, move.along, lambda rows: walk(rows, window, size))
     if move.reads is None:
         return Ways((*ways.along[:place], move.along, *ways.along[place + 1 :]), ways.counts)
@@ -184,7 +184,7 @@ def _backward(ways: Ways, place: int, move: Move, axis: int, size: int) -> Ways:
     """The same upwards: what `_forward` adds up is handed to each position it came from."""
     window = move.window
     if window is not None:
-        walk = _read if move.transposed else _written
+        walk = _gather if move.transposed else _scatter
         return ways.moved(place, axis, lambda rows: walk(rows, window, size))
     if move.reads is None:
         return Ways((*ways.along[:place], axis, *ways.along[place + 1 :]), ways.counts)
@@ -201,12 +201,12 @@ def _backward(ways: Ways, place: int, move: Move, axis: int, size: int) -> Ways:
     return ways.moved(place, axis, scatter)
 
 
-def _read(rows: Rows, window: Window, size: int) -> Rows:
+def _gather(rows: Rows, window: Window, size: int) -> Rows:
     """What each of `size` outputs of a window reads: the sum of rows stride*i + dilation*tap - before."""
     extent = window.stride * (size - 1) + window.span
     _check_positions(extent)
     zero = rows[0] * 0
-    padded = ([zero] * max(window.before, 0) + rows[max(-window.before, 0) :])[:extent]
+    padded = ([zero] * min(max(window.before, 0), extent) + rows[max(-window.before, 0) :])[:extent]
     padded += [zero] * (extent - len(padded))
     stop = window.stride * (size - 1) + 1
     if window.kernel <= FEW:
@@ -218,7 +218,7 @@ def _read(rows: Rows, window: Window, size: int) -> Rows:
     return [high - low for high, low in zip(upper, lower, strict=True)]
 
 
-def _written(rows: Rows, window: Window, size: int) -> Rows:
+def _scatter(rows: Rows, window: Window, size: int) -> Rows:
     """What is written at each of `size` positions: row i at stride*i + dilation*tap - before, for each tap."""
     extent = window.stride * (len(rows) - 1) + window.span
     _check_positions(extent)
@@ -238,7 +238,7 @@ def _written(rows: Rows, window: Window, size: int) -> Rows:
         ):
             steps[part] = map(add, steps[part], signed)
         whole = _running(steps, window.dilation)[:extent]
-    cut = ([zero] * max(-window.before, 0) + whole[max(window.before, 0) :])[:size]
+    cut = ([zero] * min(max(-window.before, 0), size) + whole[max(window.before, 0) :])[:size]
     return cut + [zero] * (size - len(cut))
 
 
@@ -273,17 +273,17 @@ def _map(ways: Ways) -> Any:
     import numpy
 
     cells = prod(ways.sizes)
-    if cells > MAX_COUNTED_CELLS:
+    if cells > MAX_WAY_CELLS:
         raise LimitError(
-            f"branches meet on a map of {cells:,} positions: the ways to each are counted up to {MAX_COUNTED_CELLS:,}"
+            f"branches meet on a map of {cells:,} positions: the ways to each are counted up to {MAX_WAY_CELLS:,}"
             " (give a smaller input)"
         )
     return reduce(numpy.multiply.outer, [numpy.array(counts, dtype=object) for counts in ways.counts])
 
 
 def _check_positions(size: int) -> None:
-    if size > MAX_COUNTED_POSITIONS:
+    if size > MAX_WAY_POSITIONS:
         raise LimitError(
-            f"the ways to {size:,} positions of one axis are not counted: the limit is {MAX_COUNTED_POSITIONS:,}"
+            f"the ways to {size:,} positions of one axis are not counted: the limit is {MAX_WAY_POSITIONS:,}"
             " (give a smaller input: patterns repeat)"
         )

@@ -14,7 +14,7 @@ from operator import add, or_
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcalc.errors import ShapeError
-from convcalc.limits import MAX_ENUMERATED_FIELD, MAX_WAYS_BYTES, MAX_WRITTEN_WAYS
+from convcalc.limits import MAX_RATE_FIELD, MAX_RATE_WAYS, MAX_WAYS_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -186,8 +186,8 @@ def exact(layers: Layers) -> Exact:
     gap of the closed form reach a block without holes.
     """
     field = field_of(layers)
-    if field > MAX_ENUMERATED_FIELD:
-        raise ShapeError(f"a field of {field:,} positions is past what is enumerated ({MAX_ENUMERATED_FIELD:,})")
+    if field > MAX_RATE_FIELD:
+        raise ShapeError(f"a field of {field:,} positions is past what is enumerated ({MAX_RATE_FIELD:,})")
     steps: dict[int, int] = {}
     for rate, kernel in layers:
         steps[rate] = steps.get(rate, 0) + kernel - 1
@@ -204,7 +204,7 @@ def exact(layers: Layers) -> Exact:
 def countable(layers: Layers) -> bool:
     """Whether the ways through a stack are few and short enough to be written out."""
     field = field_of(layers)
-    return field <= MAX_WRITTEN_WAYS and field * _width(layers) * len(layers) <= MAX_WAYS_BYTES
+    return field <= MAX_RATE_WAYS and field * _width(layers) * len(layers) <= MAX_WAYS_BYTES
 
 
 def _width(layers: Layers) -> int:
@@ -220,7 +220,7 @@ def path_counts(layers: tuple[Layer, ...]) -> tuple[int, ...]:
     """
     field = field_of(layers)
     if not countable(layers):
-        raise ShapeError(f"the ways to {field:,} positions are past what is written out ({MAX_WRITTEN_WAYS:,})")
+        raise ShapeError(f"the ways to {field:,} positions are past what is written out ({MAX_RATE_WAYS:,})")
     width = _width(layers)
     packed = 1
     for rate, kernel in layers:

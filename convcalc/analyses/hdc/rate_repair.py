@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from convcalc.analyses.hdc.budget import STEPS, TRIALS, Budget, Rates
 from convcalc.analyses.hdc.gridding import field_of
-from convcalc.limits import MAX_REPAIR_STEPS, MAX_REPAIRED_LAYERS
+from convcalc.limits import MAX_REPAIR_LAYERS, MAX_REPAIR_STEPS
 from convcalc.sizes import ceil_div
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def repairs(rates: Rates, kernels: tuple[int, ...]) -> Repairs | None:
     field = field_of(layers)
     if prod(kernels) < field:
         return None
-    if len(layers) > MAX_REPAIRED_LAYERS:
+    if len(layers) > MAX_REPAIR_LAYERS:
         return Repairs(0, (), cut=True)
     left = MAX_REPAIR_STEPS
     for changes in range(len(layers) + 1):

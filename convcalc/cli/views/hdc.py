@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from convcalc.analyses.hdc.gridding import field_of
 from convcalc.analyses.hdc.parallel import ParallelReport
 from convcalc.analyses.hdc.report import HdcReport, SerialReport, together
-from convcalc.limits import MAX_REPAIR_STEPS, MAX_REPAIRED_LAYERS
+from convcalc.limits import MAX_REPAIR_LAYERS, MAX_REPAIR_STEPS
 from convcalc.render.table import Column, Picture, Table
 from convcalc.sizes import AXIS_NAMES
 from convcalc.units import percent, plural, short
@@ -224,8 +224,8 @@ def _suggestions(report: AxisReport) -> list[str]:
 
 def _no_search(layers: int) -> str:
     """Why there are no suggestions."""
-    if layers > MAX_REPAIRED_LAYERS:
-        return f"rates without holes are searched for up to {MAX_REPAIRED_LAYERS} layers, not for {layers:,}"
+    if layers > MAX_REPAIR_LAYERS:
+        return f"rates without holes are searched for up to {MAX_REPAIR_LAYERS} layers, not for {layers:,}"
     return f"no rates without holes within {MAX_REPAIR_STEPS:,} steps of the search: there may be some"
 
 
