@@ -58,7 +58,7 @@ MAX_FIELD_STEPS: Final = 2**22
 """Of positions looked up for one layer of such a field."""
 MAX_RATE_FIELD: Final = 10_000_000
 """Of a stack of dilation rates, every position of which is marked."""
-MAX_RATE_WAYS: Final = 1_000_000
+MAX_RATE_WAYS: Final = 2**18
 """Of positions, to each of which the ways through a stack of rates are counted."""
 MAX_WAYS_BYTES: Final = 2 * 10**9
 """Of what is moved to count them: positions x bytes of a count x layers."""

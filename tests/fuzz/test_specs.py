@@ -23,7 +23,7 @@ STRICTER = (
     r"mode is one of|needs \d spatial axes",
     r"takes a (whole number|factor|number)|takes true or false|takes 'none'|, not (True|False|None|2\.5|'x')",
     r"PixelShuffle|ChannelShuffle",
-    r"must be at least 1|must be positive|would be 0|would have 0 positions|an input size must be",  # zeros
+    r"must be at least 1|must be positive|would be 0|(would have|leaves) 0 positions|an input size must be",  # zeros
     r"must not be negative",  # which the meta device takes
     r"circular padding",
     r"past any tensor|must be smaller|must be at most|does not fit",
