@@ -128,7 +128,7 @@ def _exact_pairs(kernel: Rows) -> list[Pair]:
         column = [other[place] / base[place] for other in left]
         column[:pivot] = [Fraction(0)] * pivot
         digits = max(max(value.numerator.bit_length(), value.denominator.bit_length()) for value in base)
-        work += sum(map(bool, column)) * len(row) * (1 + digits // 64)
+        work += sum(map(bool, column)) * len(row) * (1 + digits // 16)
         if work > MAX_EXACT_WORK:
             raise LimitError(
                 f"the exact rank of {len(left)} x {len(row)} values takes over {MAX_EXACT_WORK:,} operations: give them"
