@@ -11,6 +11,8 @@ MAX_SAVE_BYTES: Final = 2**26
 """Of a file of saved rows."""
 MAX_WORDS: Final = 10_000
 """Of a file of layers."""
+MAX_IMAGE_SIDE: Final = 1_000_000
+"""Of an image, or of an object in one, in pixels."""
 MAX_COPIES: Final = 10_000
 """Of one layer, by repeat= or times=."""
 MAX_STEPS: Final = 100_000
@@ -91,6 +93,7 @@ LIMITS: Final[dict[str, dict[str, int]]] = {
     },
     "layers": {
         "size of one axis of an input": MAX_SIZE,
+        "side of an image or object in pixels (--image, --object)": MAX_IMAGE_SIDE,
         "copies of a layer by repeat=, times= or N x": MAX_COPIES,
         "steps of all layers": MAX_STEPS,
         "steps of a layer whose formulas are derived (explain)": MAX_SYMBOLIC_STEPS,

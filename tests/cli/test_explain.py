@@ -81,8 +81,9 @@ def test_a_transposed_convolution_names_its_direct_twin(capsys: pytest.CaptureFi
 
 
 def test_formats(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["explain", "conv", "-f", "latex"]) == 0
+    assert run(["explain", "conv", "-f", "latex"]) == 0  # a formula a line
     text = capsys.readouterr().out
+    assert text.count(" \\\\\n") >= 4  # lines of LaTeX, not one line with escapes
     assert "\\begin{align}" in text and "\\frac{C_{in} C_{out} k^{2}}{g}" in text
     assert run(["explain", "conv", "-f", "markdown"]) == 0
     assert "| weights | $\\frac{C_{in} C_{out} k^{2}}{g}$ |" in capsys.readouterr().out

@@ -14,7 +14,7 @@ from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, 
 from convcalc.cli.quantities import per_second
 from convcalc.cli.subjects import hints, read_subjects
 from convcalc.errors import SpecError, nearest
-from convcalc.limits import MAX_SIZE
+from convcalc.limits import MAX_IMAGE_SIDE
 from convcalc.render.table import Answer, Column, Table
 
 COLUMNS = (
@@ -31,7 +31,9 @@ def command(
     layout: Layout = InputLayout.chw,
     smallest: Annotated[
         int | None,
-        typer.Option("--object", metavar="PX", min=1, max=MAX_SIZE, help="The smallest object to be kept, in pixels."),
+        typer.Option(
+            "--object", metavar="PX", min=1, max=MAX_IMAGE_SIDE, help="The smallest object to be kept, in pixels."
+        ),
     ] = None,
     ridge: Annotated[
         str | None, typer.Option("--ridge", metavar="N", help="FLOPs per byte of another machine's ridge.")

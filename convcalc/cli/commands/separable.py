@@ -11,7 +11,7 @@ import typer
 from convcalc.analyses.separability import Flattening, Separability, SeparabilityReport, flatten, split_kernel
 from convcalc.cli.options import AsFormat, Format, Out, emit
 from convcalc.errors import SpecError
-from convcalc.limits import MAX_KERNEL_VALUES, MAX_SIZE
+from convcalc.limits import MAX_IMAGE_SIDE, MAX_KERNEL_VALUES
 from convcalc.render.table import Answer, Column, Table
 from convcalc.spec.kernels import read_kernel
 from convcalc.units import figures, percent, plural
@@ -45,7 +45,7 @@ def command(
     image: Annotated[
         int | None,
         typer.Option(
-            "--image", metavar="N", min=1, max=MAX_SIZE, help="Side of the image the cost is counted on (224)."
+            "--image", metavar="N", min=1, max=MAX_IMAGE_SIDE, help="Side of the image the cost is counted on (224)."
         ),
     ] = None,
     rank: Annotated[

@@ -196,5 +196,5 @@ def latex_lines(report: ExplainReport) -> list[str]:
             if extent.local and extent.known:
                 most = "" if extent.jump.is_integer else "\\le "
                 body.append(f"  {_label(name)} &= {most}{latex(extent.size)}, \\quad \\text{{jump}} = {latex(jump)}")
-        lines += [" \\\\\n".join(body), "\\end{align}"]
+        lines += [*(f"{line} \\\\" for line in body[:-1]), *body[-1:], "\\end{align}"]
     return lines
