@@ -10,6 +10,7 @@ from typing import Any
 from convcalc.documents import SCHEMA_VERSION, json_text, read_json
 from convcalc.errors import SpecError
 from convcalc.files import replacing
+from convcalc.limits import MAX_FILE_BYTES
 
 
 def folder() -> Path:
@@ -33,7 +34,8 @@ def read(name: str, key: str) -> dict[str, Any] | None:
 def _entries(path: Path) -> dict[str, Any]:
     """What a file holds; nothing where it is missing, of another version or of something else."""
     try:
-        document = read_json(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            document = read_json(file.read(MAX_FILE_BYTES).decode("utf-8"))
     except (OSError, ValueError, SpecError):
         return {}
     ours = isinstance(document, dict) and document.get("schema_version") == SCHEMA_VERSION

@@ -82,7 +82,7 @@ def _from_file(path: Path) -> Kernel:
         import numpy
 
         values = _array(path, size)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, OverflowError, TypeError) as error:
         reason = getattr(error, "strerror", None) or f"it is no {path.suffix} file of numbers"
         raise SpecError(f"{path} cannot be read: {reason}") from None
     if values.dtype.kind not in "iuf" or values.ndim not in (2, 3) or 0 in values.shape:
@@ -107,7 +107,8 @@ def _array(path: Path, size: int) -> NDArray[Any]:
     with path.open("rb") as file:
         version = npy.read_magic(file)
         shape, _, dtype = npy.read_array_header_1_0(file) if version == (1, 0) else npy.read_array_header_2_0(file)
-        if dtype.hasobject or prod(shape) * dtype.itemsize != size - file.tell():
+        plain = all(type(side) is int and 0 < side <= size for side in shape)
+        if dtype.hasobject or not plain or prod(shape) * dtype.itemsize != size - file.tell():
             raise ValueError("the header says another size")
     array: NDArray[Any] = numpy.load(path, allow_pickle=False)
     return array

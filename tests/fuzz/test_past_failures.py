@@ -100,6 +100,9 @@ FILES = {
     "a-lie.npy": npy((10**6, 10**6)),
     "no-rows.npy": npy((0, 10**20)),
     "short.npy": npy((3, 3)),
+    "a-flag.npy": npy((True, 3)),
+    "no-columns.npy": npy((3, 0), b""),
+    "below-zero.npy": npy((-1, -3)),
     "a-pickle.npy": np.lib.format.magic(1, 0)
     + b"\x46\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,)}".ljust(72),
     "rubbish.npy": b"[" * 1000,
