@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
     if (mode is not None and not stat.S_ISREG(mode)) or not os.access(target.parent, os.W_OK):
         yield path
         return
-    beside = target.with_name(f".{target.stem[:100]}.{secrets.token_hex(4)}{target.suffix}")
+    beside = target.with_name(f".{target.stem[:100]}.{os.urandom(4).hex()}{target.suffix}")
     try:
         yield beside
         if mode is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -173,4 +172,6 @@ def to_markdown(answer: Answer) -> str:
 
 def _text(text: str) -> str:
     """Text that markdown does not take for HTML."""
+    import html
+
     return html.escape(text, quote=False)
