@@ -1,6 +1,6 @@
 """`written` and `read`: how often each output is written and each input read: the checkerboard of strides.
 
-WayCount on `Ways`, so that stacks, branches, resizing and borders are exact. Source: Odena, Dumoulin, Olah,
+Counted on `Ways`, so that stacks, branches, resizing and borders are exact. Source: Odena, Dumoulin, Olah,
 "Deconvolution and checkerboard artifacts", Distill 2016, doi:10.23915/distill.00003.
 """
 

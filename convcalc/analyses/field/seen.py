@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from convcalc import ops
+from convcalc.analyses.boxes import Runs
 from convcalc.analyses.field.moves import moves
 from convcalc.analyses.field.reach import within
 from convcalc.errors import LimitError
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 Run: TypeAlias = tuple[int, int]
 """The first and the last of positions without a gap."""
-Runs: TypeAlias = tuple[Run, ...]
-"""In rising order, with gaps between them."""
 Box: TypeAlias = tuple[Runs, ...]
 """Runs of each spatial axis: every combination of their positions."""
 
