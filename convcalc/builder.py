@@ -167,6 +167,13 @@ class Builder(Arranger):
         """Multiply two tensors and sum the letters that the result lacks."""
         return self.write(ops.Einsum(equation), left, right)
 
+    def columns_by_weight(self, columns: Value, weight: Value, groups: Size) -> Value:
+        """Multiply columns (B, C, k1, k2, H, W) by a weight (out, C/groups, k1, k2), as a convolution does."""
+        reads, makes = weight.shape[1], divided(weight.shape[0], groups, self.require, "out_channels", "groups")
+        parted = self.rearrange(columns, "b (g i) k1 k2 h w -> b g (i k1 k2) h w", g=groups, i=reads)
+        rows = self.rearrange(weight, "(g o) i k1 k2 -> g o (i k1 k2)", g=groups, o=makes)
+        return self.rearrange(self.contract("bgihw,goi->bgohw", parted, rows), "b g o h w -> b (g o) h w")
+
     # -- layers without weights --------------------------------------------------------------------------------
 
     def elementwise(self, function: str, *values: Value, axes: tuple[int, ...] = (), **settings: Scalar) -> Value:

@@ -53,6 +53,15 @@ def _norm_work(settings: Settings) -> int:
     return 2 if settings.get("running") else 5 if settings.get("affine") else 4
 
 
+def _clamp_keeps_zero(settings: Settings) -> bool:
+    least, most = settings.get("min"), settings.get("max")
+    return (least is None or least <= 0) and (most is None or most >= 0)
+
+
+def _comparison(name: str) -> Function:
+    return Function(name, 2, False, "nothing", torch=name, aliases=(f"__{name}__",))
+
+
 def _activation(
     name: str, keeps_zero: bool | Callable[[Settings], bool], saves: Saves, *settings: str, **more: Any
 ) -> Function:
@@ -104,6 +113,20 @@ FUNCTIONS: Final[dict[str, Function]] = {
         _activation("logsigmoid", False, "buffer", aliases=("log_sigmoid",)),
         _activation("exp", False, "output", torch="exp"),
         _activation("sqrt", True, "output", torch="sqrt"),
+        _activation("rsqrt", False, "output", torch="rsqrt"),
+        _activation("reciprocal", False, "output", torch="reciprocal"),
+        _activation("log", False, "inputs", torch="log"),
+        _activation("log1p", True, "inputs", torch="log1p"),
+        _activation("absolute", True, "inputs", torch="abs", aliases=("absolute", "__abs__")),
+        _activation("sine", True, "inputs", torch="sin"),
+        _activation("cosine", False, "inputs", torch="cos"),
+        _activation("erf", True, "inputs", torch="erf"),
+        _activation("sign", True, "nothing", torch="sign"),
+        _activation("floor", True, "nothing", torch="floor"),
+        _activation("ceil", True, "nothing", torch="ceil"),
+        _activation("round", True, "nothing", torch="round"),
+        _activation("logical_not", False, "nothing", torch="logical_not", aliases=("__invert__",)),
+        _activation("clamp", _clamp_keeps_zero, "inputs", "min", "max", torch="clamp", aliases=("clip",)),
         _activation("negative", True, "nothing", torch="neg", aliases=("__neg__", "negative")),
         Function("softmax", 1, False, "output", work=3, torch="softmax", settings=("dim",)),
         Function("log_softmax", 1, False, "output", work=3, torch="log_softmax", settings=("dim",)),
@@ -113,6 +136,17 @@ FUNCTIONS: Final[dict[str, Function]] = {
         Function("subtract", 2, False, "nothing", torch="sub"),
         Function("multiply", 2, True, "factors", torch="mul", scales=True),
         Function("divide", 2, lambda s: "first" not in s, "factors", torch="div"),
+        Function("floor_divide", 2, lambda s: "first" not in s, "nothing", torch="floor_divide"),
+        Function("remainder", 2, lambda s: "first" not in s, "nothing", torch="remainder"),
+        Function("maximum", 2, False, "inputs", torch="maximum"),
+        Function("minimum", 2, False, "inputs", torch="minimum"),
+        *(_comparison(name) for name in ("eq", "ne", "lt", "le", "gt", "ge")),
+        Function("logical_and", 2, True, "nothing", torch="logical_and", aliases=("__and__", "__rand__")),
+        Function("logical_or", 2, False, "nothing", torch="logical_or", aliases=("__or__", "__ror__")),
+        Function("where", 3, False, "mask", torch="where"),
+        Function("normalize", 1, True, "inputs", work=4, torch="nn.functional.normalize", settings=("p", "dim", "eps")),
+        Function("cumsum", 1, True, "nothing", torch="cumsum", settings=("dim",)),
+        Function("pointwise", 1, False, "inputs"),
         Function("weight_norm", 2, True, "inputs"),
         _norm("batch_norm"),
         _norm("layer_norm"),

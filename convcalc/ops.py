@@ -131,13 +131,15 @@ class Sample(NamedTuple):
 
     With windows these are offsets (B, 2 * groups * taps, *out), y then x per tap, added to what each window reads:
     (B, C, *S) -> (B, C, *kernel, *out), weighted by a third input (B, groups * taps, *out) where there is one.
-    Source: arXiv:1703.06211, arXiv:1811.11168. Without windows it is a grid_sample, or with one of the `taps` a gather.
+    Source: arXiv:1703.06211, arXiv:1811.11168. Without windows it is a grid_sample, or with one of the `taps` a gather:
+    of whole rows of a table, or along `axes` alone, the others read in place.
     """
 
     shape: Shape
     windows: tuple[Window, ...] = ()
     groups: Size = 1
     taps: int = 4
+    axes: tuple[int, ...] = ()
 
 
 class Einsum(NamedTuple):
@@ -147,7 +149,10 @@ class Einsum(NamedTuple):
 
 
 class Resample(NamedTuple):
-    """Interpolate to `size`; `scale` is the factor where one was given (torch then maps positions by it)."""
+    """Interpolate to `size`; `scale` is the factor where one was given (torch then maps positions by it).
+
+    The mode `unpool` writes each value into its window, at the place a maximum came from.
+    """
 
     size: Shape
     mode: str = "nearest"
@@ -233,7 +238,7 @@ class Elementwise(NamedTuple):
 
 
 class Opaque(NamedTuple):
-    """A step of an imported model that cannot be read: totals that include it are `at least`.
+    """A step of an imported model that cannot be read: where it may multiply, totals that include it are `at least`.
 
     `reason` says which exception of a reader of ours kept it from being read, where it was one.
     """
@@ -241,6 +246,7 @@ class Opaque(NamedTuple):
     name: str
     shape: Shape
     reason: str = ""
+    multiplies: bool = True
 
 
 Op: TypeAlias = (

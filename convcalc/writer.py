@@ -79,14 +79,20 @@ class Writer:
     @contextmanager
     def inside(self, path: Path, *, kind: str = "", text: str = "", times: int = 1) -> Iterator[None]:
         """Write under exactly this path, whether or not it was there before (a module called twice)."""
-        outer, self.path = self.path, path
-        for above in range(1, len(path)):
-            self._scopes.setdefault(path[:above], Scope(path[:above]))
-        self._scopes.setdefault(path, Scope(path, kind, text, times))
+        outer = self.path
+        self.enter(path, kind=kind, text=text, times=times)
         try:
             yield
         finally:
             self.path = outer
+
+    def enter(self, path: Path, *, kind: str = "", text: str = "", times: int = 1) -> None:
+        """Write what follows under exactly this path; whoever enters puts `path` back."""
+        self.path = path
+        if path and path not in self._scopes:
+            for above in range(1, len(path)):
+                self._scopes.setdefault(path[:above], Scope(path[:above]))
+            self._scopes[path] = Scope(path, kind, text, times)
 
     def require(self, holds: bool, message: str, **numbers: object) -> None:
         """State a rule about sizes. Raises ShapeError with `message` filled in when ints break it."""

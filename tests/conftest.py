@@ -32,7 +32,7 @@ torch.set_num_threads(1)
 @pytest.fixture(autouse=True)
 def strict_readers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that fails is a failure here, and a step that cannot be read elsewhere."""
-    monkeypatch.setattr("convcalc.pytorch.trace.STRICT_READERS", True)
+    monkeypatch.setattr("convcalc.pytorch.reading.STRICT_READERS", True)
 
 
 @pytest.fixture

@@ -23,8 +23,11 @@ from convcalc.spec.source import blocks
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "power": {"exponent": 2.0}, "threshold": {"threshold": 0.5, "value": 1.0}, "local_response_norm": {"size": 3},
-    "softmax": {"dim": 1}, "log_softmax": {"dim": 1}, "dropout": {"p": 0.5},
+    "softmax": {"dim": 1}, "log_softmax": {"dim": 1}, "dropout": {"p": 0.5}, "clamp": {"min": 0.0},
+    "cumsum": {"dim": 1},
 }  # fmt: skip
+SECOND = {"minimum": -1.0, "gt": -1.0, "ge": -1.0, "eq": 0.0}
+"""What the second tensor holds, where ones would make a zero of a zero."""
 COMPUTED = [name for name, f in FUNCTIONS.items() if f.torch or name in ("identity", "dropout")]
 """Functions of numbers; a norm's zero depends on its statistics, a view's and a write's on places."""
 
@@ -32,8 +35,9 @@ COMPUTED = [name for name, f in FUNCTIONS.items() if f.torch or name in ("identi
 def at_zero(name: str, **settings: Any) -> torch.Tensor:
     """f(0) of a map of 4 channels, the second tensor of ones."""
     x, one = torch.zeros(1, 4, 2, 2), torch.ones(4) if name == "prelu" else torch.ones(1, 4, 2, 2)
+    one = one * SECOND.get(name, 1.0)
     op = ops.Elementwise(name, settings=tuple({**SETTINGS.get(name, {}), **settings}.items()))
-    return compute(op, [x, one][: FUNCTIONS[name].arity])
+    return compute(op, [x, one, one][: FUNCTIONS[name].arity])
 
 
 @pytest.mark.parametrize("name", COMPUTED)
@@ -54,6 +58,9 @@ def test_zero_stays_zero_where_the_table_says_so(name: str) -> None:
         ("hardtanh", {"min_val": 0.0, "max_val": 6.0}),
         ("softplus", {"beta": 2.0, "threshold": 20.0}),
         ("leaky_relu", {"negative_slope": 0.3}),
+        ("clamp", {"min": 0.5}),
+        ("clamp", {"max": -0.5}),
+        ("clamp", {"min": -1.0, "max": 1.0}),
     ],
 )
 def test_settings_decide_what_becomes_of_zero(name: str, settings: dict[str, Any]) -> None:
@@ -85,7 +92,7 @@ def test_a_function_that_is_not_in_the_table_is_refused_with_the_nearest() -> No
 
 def test_every_row_is_whole() -> None:
     for name, about in FUNCTIONS.items():
-        assert about.name == name and about.arity in (1, 2)
+        assert about.name == name and about.arity in (1, 2, 3)
         assert not (about.view and about.operations({})), f"{name}: a view costs nothing"
     required = set(Function._fields) - set(Function._field_defaults)
     assert {"keeps_zero", "saves"} <= required  # nobody forgets what two analyses need

@@ -26,7 +26,7 @@ def _deformed(
     walks = windows(x.spatial, kernel_size, stride, padding, dilation)
     taps = product(per_axis(kernel_size, len(walks)))
     divided(x.channels, offset_groups, b.require, "in_channels", "offset_groups")
-    makes = divided(out_channels, groups, b.require, "out_channels", "groups")
+    divided(out_channels, groups, b.require, "out_channels", "groups")
     with b.scope("offset"):
         predicted = b.conv(
             x, (3 if modulated else 2) * offset_groups * taps, kernel_size, stride=stride, padding=padding,
@@ -37,11 +37,7 @@ def _deformed(
     mask = (b.elementwise("sigmoid", b.slice(predicted, 1, split, predicted.channels)),) if modulated else ()
     columns = b.sample(x, offsets, *mask, walks=walks, groups=offset_groups)
     weight, *biases = b.kernel(x, out_channels, kernel_size, groups=groups, bias=bias)
-    reads = weight.shape[1]
-    parted = b.rearrange(columns, "b (g i) k1 k2 h w -> b g (i k1 k2) h w", g=groups, i=reads)
-    rows = b.rearrange(weight, "(g o) i k1 k2 -> g o (i k1 k2)", g=groups, o=makes)
-    y = b.contract("bgihw,goi->bgohw", parted, rows)
-    y = b.rearrange(y, "b g o h w -> b (g o) h w")
+    y = b.columns_by_weight(columns, weight, groups)
     return b.add_bias(y, biases[0]) if biases else y
 
 

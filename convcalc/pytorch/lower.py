@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
@@ -30,6 +31,15 @@ REDUCE: dict[str, Callable[..., Tensor]] = {
     "sum": torch.sum,
     "max": torch.amax,
     "min": torch.amin,
+    "norm": torch.linalg.vector_norm,
+    "var": torch.var,
+    "std": torch.std,
+    "prod": lambda x, dim, keepdim: reduce(lambda y, axis: y.prod(axis, keepdim), reversed(dim), x),
+    "any": torch.any,
+    "all": torch.all,
+    "logsumexp": torch.logsumexp,
+    "argmax": lambda x, dim, keepdim: x.argmax(dim[0], keepdim),
+    "argmin": lambda x, dim, keepdim: x.argmin(dim[0], keepdim),
 }
 OWN: dict[str, Callable[..., Tensor]] = {
     "identity": lambda x: x,
@@ -153,6 +163,8 @@ def _recurrent(op: ops.Recurrent, x: Tensor, *weights: Tensor) -> Tensor:
 
 
 def _resample(op: ops.Resample, x: Tensor) -> Tensor:
+    if op.mode == "unpool":  # where the maxima lay is not known: each value fills its window
+        return F.interpolate(x, size=op.size, mode="nearest")
     corners = op.align_corners if op.mode in ("linear", "bilinear", "trilinear", "bicubic") else None
     if op.scale is not None:
         return F.interpolate(x, scale_factor=op.scale, mode=op.mode, align_corners=corners)
@@ -161,6 +173,11 @@ def _resample(op: ops.Resample, x: Tensor) -> Tensor:
 
 def _sample(op: ops.Sample, x: Tensor, offsets: Tensor, *mask: Tensor) -> Tensor:
     """Bilinear, zero outside the map: one grid per offset group, its taps stacked along the height."""
+    if op.axes:
+        places = offsets.abs().long().remainder(x.shape[op.axes[0]])
+        return x.index_select(op.axes[0], places) if places.dim() == 1 else x.gather(op.axes[0], places)
+    if not op.windows and op.taps > 1:
+        return F.grid_sample(x, offsets, align_corners=False)
     if op.taps == 1 and not op.windows:
         return F.embedding(offsets.abs().long().remainder(len(x)) if offsets.is_floating_point() else offsets, x)
     if len(op.windows) != 2:
@@ -229,6 +246,8 @@ def _elementwise(op: ops.Elementwise, inputs: list[Tensor], *, training: bool) -
     function = _function(op)
     if op.about.arity == 1:
         return function(*inputs, **settings)
+    if op.about.arity == 3:
+        return function(inputs[0].bool(), *inputs[1:])
     first = [settings["first"]] if "first" in settings else []
     other = [settings["other"]] if "other" in settings else []
     return function(*map(torch.as_tensor, (*first, *inputs, *other)))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from convcalc.ops import Opaque
-from convcalc.pytorch import trace as tracing
+from convcalc.pytorch import reading as tracing
 from convcalc.pytorch.readers.registry import READERS, reads
 from convcalc.pytorch.trace import trace
 
@@ -38,6 +38,6 @@ def test_a_mistake_of_ours_fails_a_test(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_mistake_of_ours_names_itself_to_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(READERS, "relu", broken)
-    monkeypatch.setattr("convcalc.pytorch.trace.STRICT_READERS", False)
+    monkeypatch.setattr("convcalc.pytorch.reading.STRICT_READERS", False)
     (opaque,) = [node.op for node in trace(Rectified(), (1, 3, 4, 4)).nodes if isinstance(node.op, Opaque)]
     assert opaque.reason == "relu: TypeError: a reader of ours is wrong"

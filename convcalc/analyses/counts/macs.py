@@ -165,6 +165,7 @@ def other(steps: Graph | Iterable[Node]) -> dict[str, Size]:
 
 
 def at_least(steps: Graph | Iterable[Node]) -> list[str]:
-    """Return the names of the steps that could not be read: totals with any of them are `at least`."""
+    """Return the names of the steps in which multiply-adds may hide: totals with any of them are `at least`."""
     nodes = steps.nodes if isinstance(steps, Graph) else steps
-    return list(dict.fromkeys(node.op.name for node in nodes if isinstance(node.op, ops.Opaque)))
+    hiding = (node.op for node in nodes if isinstance(node.op, ops.Opaque))
+    return list(dict.fromkeys(op.name for op in hiding if op.multiplies))

@@ -142,6 +142,8 @@ def saved_tensors(node: Node, needs: set[int], itemsize: int) -> SavedTensors:
 def _sampled(node: Node, itemsize: int) -> SavedTensors:
     """The map, and the places read (as large as the offsets); with a mask the columns before it, and the mask."""
     x, *rest = node.inputs
+    if isinstance(node.op, ops.Sample) and node.op.axes:
+        return SavedTensors((), (("places", sum(product(value.shape) for value in rest) * INDEX),))
     grid = product(rest[0].shape) * itemsize if rest else 0
     if len(rest) < 2:
         return SavedTensors((x.index,), (("places", grid),))

@@ -68,8 +68,9 @@ def _through(node: Node, operands: list[Field]) -> Field:
         case ops.Recurrent():
             return _join(*(_whole(f, "a recurrent layer") for f in operands))
         case ops.Sample():
+            places = [_whole(f, ANYWHERE) for f in (operands[1:] if op.axes else operands)]
             nominal = _columns(operands[0], op.windows, node) if op.windows else {}
-            return _join(nominal, *(_whole(f, ANYWHERE) for f in operands))
+            return _join(_elsewhere(operands[0], op.axes) if op.axes else nominal, *places)
         case ops.Einsum():
             return _join(*(_letters(f, op.equation, place) for place, f in enumerate(operands)))
         case ops.Resample():
@@ -173,12 +174,14 @@ def _adaptive(field: Field, node: Node) -> Field:
         elif isinstance(outputs, int) and outputs == 1:
             out[key[0], key[1], None] = "global pooling"
         else:
-            out[key] = _tiled(reach, _number(inputs), _number(outputs))
+            n, m = _number(inputs), _number(outputs)
+            out[key] = reach.resized(Fraction(n, m), lambda j, n=n, m=m: adaptive_window(j, n, m), m)  # type: ignore[misc]
     return out
 
 
-def _tiled(reach: Reach, inputs: int, outputs: int) -> Reach:
-    return reach.resized(Fraction(inputs, outputs), lambda j: adaptive_window(j, inputs, outputs), outputs)
+def _elsewhere(field: Field, axes: tuple[int, ...]) -> Field:
+    """What a gather along some axes reads: anything there, its own place along the others."""
+    return {(i, axis, None if at in axes else at): ANYWHERE if at in axes else r for (i, axis, at), r in field.items()}
 
 
 def _letters(field: Field, equation: str, place: int) -> Field:
@@ -209,7 +212,6 @@ def _resampled(reach: Reach, op: ops.Resample, node: Node, axis: int) -> Reach:
 
 def _padded(field: Field, op: ops.Pad, node: Node) -> Field:
     """Away from the border all modes read alike; what others read there, Paths knows."""
-
     window = {axis: Window(kernel=1, before=before) for axis, before in enumerate(op.before)}
     return _each(field, lambda axis, reach: reach.through(_plain(window[axis]), _size(node.output, axis)))
 
@@ -264,19 +266,14 @@ def _rearranged(field: Field, op: ops.Rearrange, node: Node) -> Field:
         if not all(map(is_one, landing.outer)):
             out[i, axis, None] = "flatten"
             continue
-        window = prod(map(_number, factors[lead + 1 :]))
+        window, lengths = prod(map(_number, factors[lead + 1 :])), _size(node.inputs[0], along)
         repeats = prod(1 if is_one(factor) else _number(factor) for factor in landing.inner)
         size, step = _size(node.output, landing.axis), Window(kernel=window, stride=window)
-        gathered = reach if window == 1 else reach.through(step, _size_over(node.inputs[0], along, window))
+        gathered = reach if window == 1 else reach.through(step, lengths and lengths // window)
         if repeats > 1:
             gathered = gathered.resized(Fraction(1, repeats), lambda n, r=repeats: (n // r,), size)  # type: ignore[misc]
         out = _join(out, {(i, axis, landing.axis): gathered}, size_of=node.output)
     return out
-
-
-def _size_over(value: Value, axis: int, divisor: int) -> int | None:
-    size = _size(value, axis)
-    return None if size is None else size // divisor
 
 
 def _elementwise(operands: list[Field], op: ops.Elementwise, node: Node) -> Field:

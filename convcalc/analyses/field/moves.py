@@ -86,6 +86,8 @@ def moves(node: Node, carried: Sequence[bool]) -> list[tuple[int, Follow]]:
                 raise UnsupportedError("the ways through a write into part of a tensor are not followed")
             aligned = [(n, _aligned(value.shape, shape)) for n, value in enumerate(node.inputs)]
             return aligned + [(n, _spread(follow, op.axes)) for n, follow in aligned if op.axes and carried[n]]
+        case ops.Sample() if op.axes and all(axis < 2 for axis in op.axes) and not any(carried[1:]):
+            return [(0, Move)]
         case ops.Sample() | ops.Recurrent() | ops.Opaque():
             raise UnsupportedError(f"the ways through a {type(op).__name__.lower()} step depend on the data")
     assert_never(op)

@@ -58,7 +58,7 @@ def reader(op: Resample, step: Fraction) -> Callable[[int], Sequence[int]]:
         return (left,) if place == left else range(left - 1, left + 3)
 
     match op.mode:
-        case "nearest":
+        case "nearest" | "unpool":
             return nearest
         case "nearest-exact":
             return nearest_exact

@@ -4,7 +4,7 @@ A reader gets the builder, the arguments with every tensor replaced by its Value
 makes. Shapes come from the builder's own rules, never from running the function.
 """
 
-from convcalc.pytorch.readers import arithmetic, layers, moving, sequences
+from convcalc.pytorch.readers import arithmetic, contractions, layers, moving, picking, sequences, torchvision
 from convcalc.pytorch.readers.registry import READERS
 
-__all__ = ["READERS", "arithmetic", "layers", "moving", "sequences"]
+__all__ = ["READERS", "arithmetic", "contractions", "layers", "moving", "picking", "sequences", "torchvision"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convcalc import ops
+import torch
+
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.functions import FUNCTIONS
 from convcalc.graph import Value
-from convcalc.pytorch.readers.registry import Reader, reads
+from convcalc.pytorch.readers.registry import Reader, Typed, reads
 from convcalc.shapes import axis_in
 
 if TYPE_CHECKING:
@@ -32,10 +33,34 @@ for _function in FUNCTIONS.values():
     if _function.arity == 1 and _function.torch and "dim" not in _function.settings:
         _called = _function.torch.rpartition(".")[2]
         reads(*dict.fromkeys((_called, *_function.aliases)))(_one_input(_function.name, *_function.settings))
-reads(
-    *("contiguous", "clone", "detach", "to", "type", "type_as", "float", "double", "half", "bfloat16", "cpu", "cuda"),
-    *("requires_grad_", "alias", "_to_copy", "lift_fresh"),
-)(_one_input("identity"))
+reads("contiguous", "clone", "detach", "cpu", "cuda", "requires_grad", "alias", "lift_fresh", "pin_memory")(
+    _one_input("identity")
+)
+TYPES: dict[str, torch.dtype] = {
+    "float": torch.float32, "double": torch.float64, "half": torch.float16, "bfloat16": torch.bfloat16,
+    "long": torch.int64, "int": torch.int32, "short": torch.int16, "byte": torch.uint8, "bool": torch.bool,
+}  # fmt: skip
+"""Methods that give a tensor another dtype."""
+
+
+@reads("to", "type", "_to_copy")
+def cast(b: Builder, input: Value, *more: Any, **named: Any) -> Value | Typed:
+    value = b.elementwise("identity", input)
+    dtypes = [part for part in (*more, *named.values()) if isinstance(part, torch.dtype)]
+    return Typed(value, dtypes[0]) if dtypes else value
+
+
+def _cast(dtype: torch.dtype) -> Reader:
+    return lambda b, input, **_: Typed(b.elementwise("identity", input), dtype)
+
+
+for _name, _dtype in TYPES.items():
+    reads(_name)(_cast(_dtype))
+
+
+@reads("type_as")
+def type_as(b: Builder, input: Value, other: Value) -> Value:
+    return b.elementwise("identity", input)
 
 
 @reads("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
@@ -83,13 +108,90 @@ def _two_inputs(name: str, *, swapped: bool = False) -> Reader:
     return read
 
 
+def _comparison(name: str) -> Reader:
+    read = _two_inputs(name)
+    return lambda b, input, other: Typed(read(b, input, other), torch.bool)
+
+
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    reads(_name, f"__{_name}__")(_comparison(_name))
+for _name in ("logical_and", "logical_or"):
+    reads(_name, *FUNCTIONS[_name].aliases)(_comparison(_name))
 for _name, _names in {
+    "maximum": ("maximum",),
+    "minimum": ("minimum",),
+    "floor_divide": ("floor_divide", "__floordiv__"),
+    "remainder": ("remainder", "__mod__", "fmod"),
     "add": ("add", "__add__", "__radd__", "__iadd__"),
     "subtract": ("sub", "subtract", "__sub__", "__isub__"),
     "multiply": ("mul", "multiply", "__mul__", "__rmul__", "__imul__"),
     "divide": ("div", "divide", "true_divide", "__truediv__", "__itruediv__"),
 }.items():
     reads(*_names)(_two_inputs(_name))
+
+
+@reads("where")
+def where(b: Builder, condition: Value, input: Any, other: Any) -> Value:
+    return b.elementwise("where", condition, _tensor(b, input), _tensor(b, other))
+
+
+@reads("masked_fill")
+def masked_fill(b: Builder, input: Value, mask: Value, value: Any) -> Value:
+    return where(b, mask, value, input)
+
+
+def _tensor(b: Builder, number: Any) -> Value:
+    """A number as a value of its own."""
+    return number if isinstance(number, Value) else b.constant("constant", (), float(number))
+
+
+@reads("square")
+def square(b: Builder, input: Value) -> Value:
+    return b.elementwise("power", input, exponent=2)
+
+
+@reads("__pow__", "__ipow__", "float_power")
+def power(b: Builder, input: Value, exponent: Any) -> Value:
+    if isinstance(exponent, Value):
+        raise UnsupportedError("a power whose exponent is a tensor")
+    return b.elementwise("power", input, exponent=exponent)
+
+
+@reads("clamp_min", "clamp_max")
+def clamp_min(b: Builder, input: Value, min: float | None = None, max: float | None = None) -> Value:
+    return b.elementwise("clamp", input, min=min, max=max)
+
+
+@reads("addcmul", "addcdiv")
+def addcmul(b: Builder, input: Value, tensor1: Value, tensor2: Value, *, value: float = 1) -> Value:
+    product = b.elementwise("multiply", tensor1, tensor2)
+    scaled = product if value == 1 else b.elementwise("multiply", product, other=value)
+    return b.elementwise("add", input, scaled)
+
+
+@reads("lerp")
+def lerp(b: Builder, input: Value, end: Value, weight: Any) -> Value:
+    difference = b.elementwise("subtract", end, input)
+    step = (
+        b.elementwise("multiply", difference, weight)
+        if isinstance(weight, Value)
+        else b.elementwise("multiply", difference, other=weight)
+    )
+    return b.elementwise("add", input, step)
+
+
+@reads("normalize")
+def normalize(b: Builder, input: Value, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: None = None) -> Value:
+    if not isinstance(dim, int):
+        raise UnsupportedError("normalize over several axes")
+    return b.elementwise("normalize", input, axes=(axis_in(dim, len(input.shape)),), p=p, dim=dim, eps=eps)
+
+
+@reads("cumsum")
+def cumsum(b: Builder, input: Value, dim: int, **_: Any) -> Value:
+    return b.elementwise("cumsum", input, axes=(axis_in(dim, len(input.shape)),), dim=dim)
+
+
 reads("__rsub__", "rsub")(_two_inputs("subtract", swapped=True))
 reads("__rtruediv__", "__rdiv__")(_two_inputs("divide", swapped=True))
 
@@ -103,74 +205,59 @@ def _reducer(function: str) -> Reader:
     return read
 
 
-for _name, _names in {"mean": ("mean",), "sum": ("sum",), "max": ("amax",), "min": ("amin",)}.items():
+for _name, _names in {
+    "mean": ("mean",), "sum": ("sum",), "max": ("amax",), "min": ("amin",), "var": ("var",), "std": ("std",),
+    "logsumexp": ("logsumexp",), "prod": ("prod",),
+}.items():  # fmt: skip
     reads(*_names)(_reducer(_name))
 
 
-@reads("mm")
-def mm(b: Builder, input: Value, mat2: Value) -> Value:
-    if (len(input.shape), len(mat2.shape)) != (2, 2):
-        raise ShapeError("mm takes two matrices")
-    return matmul(b, input, mat2)
+def _truth(function: str) -> Reader:
+    read = _reducer(function)
+    return lambda b, input, dim=None, keepdim=False: Typed(read(b, input, dim, keepdim), torch.bool)
 
 
-@reads("bmm")
-def bmm(b: Builder, input: Value, mat2: Value) -> Value:
-    if (len(input.shape), len(mat2.shape)) != (3, 3):
-        raise ShapeError("bmm takes two batches of matrices")
-    return matmul(b, input, mat2)
+def _place(function: str) -> Reader:
+    def read(b: Builder, input: Value, dim: int | None = None, keepdim: bool = False) -> Typed:
+        if dim is None:
+            raise UnsupportedError(f"{function} of a whole tensor")
+        return Typed(b.reduce(function, input, (dim,), keep=keepdim), torch.int64)
+
+    return read
 
 
-@reads("matmul", "__matmul__", "mv")
-def matmul(b: Builder, input: Value, other: Value) -> Value:
-    """(..., m, k) @ (..., k, n); batch axes must be equal, or missing on one side."""
-    left_rank, right_rank = len(input.shape), len(other.shape)
-    batch = "abcdefgh"[: max(left_rank, right_rank) - 2] if max(left_rank, right_rank) > 2 else ""
-    left = (batch if left_rank > 2 else "") + ("mk" if left_rank > 1 else "k")
-    right = (batch if right_rank > 2 else "") + ("kn" if right_rank > 1 else "k")
-    if (
-        len(left) != left_rank
-        or len(right) != right_rank
-        or (batch and left_rank > 2 and right_rank > 2 and input.shape[:-2] != other.shape[:-2])
-    ):
-        raise UnsupportedError("matmul with stretched batch axes")
-    out = batch + ("m" if left_rank > 1 else "") + ("n" if right_rank > 1 else "")
-    return b.write(ops.Einsum(f"{left},{right}->{out}"), input, other)
+for _name in ("any", "all"):
+    reads(_name)(_truth(_name))
+for _name in ("argmax", "argmin"):
+    reads(_name)(_place(_name))
 
 
-@reads("addmm", "baddbmm")
-def addmm(b: Builder, input: Value, mat1: Value, mat2: Value, **_: Any) -> Value:
-    return b.elementwise("add_bias", matmul(b, mat1, mat2), input)
+def _extremum(function: str) -> Reader:
+    """torch.max and min: of everything, along an axis with places, or of two tensors."""
+
+    def read(b: Builder, input: Value, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+        second = dim if isinstance(dim, Value) else other
+        if isinstance(second, Value):
+            return b.elementwise(f"{function}imum", input, second)
+        if dim is None:
+            return b.reduce(function, input, tuple(range(len(input.shape))))
+        values = b.reduce(function, input, (dim,), keep=keepdim)
+        places = Typed(b.reduce(f"arg{function}", input, (dim,), keep=keepdim), torch.int64)
+        result: Any = getattr(torch.return_types, function)((values, places))
+        return result
+
+    return read
 
 
-@reads("einsum")
-def einsum(b: Builder, equation: str, *operands: Any) -> Value:
-    values = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
-    equation = equation.replace(" ", "")
-    if "." in equation or len(values) != 2:
-        raise UnsupportedError("einsum with `...` or more than two tensors")
-    if "->" not in equation:
-        letters = equation.replace(",", "")
-        equation += "->" + "".join(sorted(letter for letter in set(letters) if letters.count(letter) == 1))
-    if any(len(set(part)) != len(part) for part in equation.split("->")[0].split(",")):
-        raise UnsupportedError("einsum with a letter twice in one tensor")
-    parts = equation.split("->")[0].split(",")
-    for letter in set("".join(parts)):
-        sizes = {x.shape[part.index(letter)] for part, x in zip(parts, values, strict=True) if letter in part}
-        if len(sizes) > 1 and 1 in sizes:
-            raise UnsupportedError("einsum that stretches a letter of size 1")
-    return b.write(ops.Einsum(equation), *values)
+for _name in ("max", "min"):
+    reads(_name)(_extremum(_name))
 
 
-@reads("scaled_dot_product_attention")
-def attention(b: Builder, query: Value, key: Value, value: Value, *_: Any, **__: Any) -> Value:
-    """Two contractions and a softmax: q k^T over the features, then the weights times v."""
-    if query.shape[:-2] != key.shape[:-2]:
-        raise UnsupportedError("attention with stretched heads")
-    batch = "ABCDEFGH"[: len(query.shape) - 2]
-    scores = b.write(ops.Einsum(f"{batch}ld,{batch}sd->{batch}ls"), query, key)
-    weights = b.elementwise("softmax", scores, axes=(len(scores.shape) - 1,), dim=-1)
-    return b.write(ops.Einsum(f"{batch}ls,{batch}sv->{batch}lv"), weights, value)
+@reads("linalg_vector_norm", "norm")
+def norm(b: Builder, input: Value, p: Any = 2, dim: Any = None, keepdim: bool = False, **_: Any) -> Value:
+    """Torch.norm's p and linalg.vector_norm's ord stand in the same place."""
+    value: Value = _reducer("norm")(b, input, dim, keepdim)
+    return value
 
 
 @reads("_weight_norm")

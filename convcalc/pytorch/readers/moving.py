@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.graph import Value
-from convcalc.kinds.shaping import upsample
 from convcalc.padding import windows
 from convcalc.pytorch.readers.registry import axes_of, reads
 from convcalc.shapes import axis_in
-from convcalc.sizes import ceil_div, product
+from convcalc.sizes import product
 from convcalc.window import Window
 
 if TYPE_CHECKING:
@@ -31,95 +30,45 @@ def stack(b: Builder, tensors: Sequence[Value], dim: int = 0) -> Value:
     return b.concat(*lifted, axis=axis)
 
 
-@reads("chunk")
-def chunk(b: Builder, input: Value, chunks: int, dim: int = 0) -> tuple[Value, ...]:
-    size = input.shape[axis_in(dim, len(input.shape))]
-    return split(b, input, ceil_div(size, chunks), dim)
+@reads("repeat", "tile")
+def repeat(b: Builder, input: Value, *sizes: Any) -> Value:
+    times = list(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (list, tuple)) else list(sizes)
+    rank = max(len(times), len(input.shape))
+    times = [1] * (rank - len(times)) + times
+    x = reshape(b, input, (1,) * (rank - len(input.shape)) + input.shape)
+    for axis, count in enumerate(times):
+        if count > 1:
+            if x.shape[axis] == 1:
+                shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
+                x = b.elementwise("expand", x, b.constant("like", shape))
+            else:
+                x = b.concat(*[x] * count, axis=axis)
+        elif count < 1:
+            raise UnsupportedError("repeat of nothing")
+    return x
 
 
-@reads("split", "split_with_sizes")
-def split(b: Builder, tensor: Value, split_size_or_sections: Any, dim: int = 0) -> tuple[Value, ...]:
-    axis = axis_in(dim, len(tensor.shape))
-    size = tensor.shape[axis]
-    step = split_size_or_sections
-    sizes = step if isinstance(step, (list, tuple)) else [min(step, size - at) for at in range(0, size, step)]
-    if sum(sizes) != size:
-        raise ShapeError(f"a split into {sizes} of {size}")
-    parts, start = [], 0
-    for width in sizes:
-        parts.append(b.slice(tensor, axis, start, start + width))
-        start += width
-    return tuple(parts)
+@reads("movedim", "moveaxis")
+def movedim(b: Builder, input: Value, source: Any, destination: Any) -> Value:
+    rank = len(input.shape)
+    gone, come = (
+        [axis_in(a, rank) for a in ((part,) if isinstance(part, int) else part)] for part in (source, destination)
+    )
+    order = [axis for axis in range(rank) if axis not in gone]
+    for place, axis in sorted(zip(come, gone, strict=True)):
+        order.insert(place, axis)
+    return permute(b, input, order)
 
 
-@reads("narrow")
-def narrow(b: Builder, input: Value, dim: int, start: int, length: int) -> Value:
-    return b.slice(input, dim, start, start + length)
-
-
-@reads("__getitem__")
-def getitem(b: Builder, input: Value, key: Any) -> Value:
-    """Slices, ints, None and `...`; anything else (masks, index tensors) is not a rule of sizes."""
-    keys = list(key) if isinstance(key, tuple) else [key]
-    if not all(
-        part is None or part is Ellipsis or (isinstance(part, (int, slice)) and not isinstance(part, bool))
-        for part in keys
-    ):
-        raise UnsupportedError("indexing with tensors depends on values")
-    real = [part for part in keys if part is not None and part is not Ellipsis]
-    fill = [slice(None)] * (len(input.shape) - len(real))
-    if Ellipsis in keys:
-        at = keys.index(Ellipsis)
-        keys[at : at + 1] = fill
-    else:
-        keys += fill
-    x, axis, shape = input, 0, []
-    for part in keys:
-        if part is None:
-            shape.append(1)
-            continue
-        size = x.shape[axis]
-        if isinstance(part, int):
-            place = axis_in(part, size)
-            x = b.slice(x, axis, place, place + 1)
-        else:
-            start, stop, step = part.indices(size)
-            if (start, stop, step) != (0, size, 1):
-                x = b.slice(x, axis, start, stop, step)
-            shape.append(x.shape[axis])
-        axis += 1
-    return reshape(b, x, tuple(shape))
+@reads("view_as", "reshape_as")
+def view_as(b: Builder, input: Value, other: Value) -> Value:
+    return reshape(b, input, other.shape)
 
 
 @reads("pad")
 def pad(b: Builder, input: Value, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Value:
     sides = [(pad[place], pad[place + 1]) for place in reversed(range(0, len(pad), 2))]
     return b.pad(input, sides, mode=mode, value=value or 0.0)
-
-
-@reads("interpolate")
-def interpolate(
-    b: Builder,
-    input: Value,
-    size: Any = None,
-    scale_factor: Any = None,
-    mode: Any = "nearest",
-    align_corners: bool | None = None,
-    recompute_scale_factor: bool | None = None,
-    antialias: bool = False,
-) -> Value:
-    if antialias:
-        raise UnsupportedError("antialiased interpolation reads more taps the more it shrinks")
-    rank = len(input.spatial)
-    return upsample(
-        b,
-        input,
-        size=axes_of(size, rank),
-        scale_factor=axes_of(scale_factor, rank),
-        mode=mode,
-        align_corners=align_corners,
-        recompute_scale_factor=recompute_scale_factor,
-    )
 
 
 @reads("pixel_shuffle")
@@ -200,12 +149,6 @@ def squeeze(b: Builder, input: Value, dim: Any = None) -> Value:
 def unsqueeze(b: Builder, input: Value, dim: int) -> Value:
     axis = axis_in(dim, len(input.shape) + 1)
     return reshape(b, input, (*input.shape[:axis], 1, *input.shape[axis:]))
-
-
-@reads("__setitem__")
-def setitem(b: Builder, input: Value, key: Any, value: Any) -> Value:
-    """A write into part of a tensor: the whole tensor from then on, seen through what was written."""
-    return b.elementwise("put", input, *([value] if isinstance(value, Value) else []))
 
 
 def reshape(b: Builder, x: Value, shape: tuple[int, ...]) -> Value:
