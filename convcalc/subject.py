@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from convcalc.errors import Spot
     from convcalc.graph import Graph
     from convcalc.registry import Kind
@@ -58,7 +60,8 @@ class Subject(NamedTuple):
     """A graph, the layers it was written from, how its input was read, and what the reader may want to know.
 
     `names` are what outputs of several are called (`high`), by the index of the value; `hidden` are modules whose
-    weights do not show; `batch_axis` says where the batch is (a sequence may come first).
+    weights do not show; `batch_axis` says where the batch is (a sequence may come first). Of a `model` it holds the
+    module itself; `on` returns the same on inputs of other sizes.
     """
 
     graph: Graph
@@ -67,6 +70,8 @@ class Subject(NamedTuple):
     hint: str = ""
     names: dict[int, str] = {}  # noqa: RUF012  never written into
     batch_axis: int = 0
+    model: Any = None
+    on: Callable[[tuple[Shape, ...]], Subject] | None = None
 
     @property
     def hidden(self) -> tuple[str, ...]:

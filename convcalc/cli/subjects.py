@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from convcalc.cli.options import InputLayout
+from convcalc.cli.options import InputLayout, immediate_interrupts
 from convcalc.errors import SpecError, UnsupportedError
 from convcalc.spec.assemble import assemble
+from convcalc.spec.model_words import ModelWords, model_words
 from convcalc.spec.source import blocks
-from convcalc.subject import Subject
+from convcalc.spec.tensors import tensor
+from convcalc.subject import Subject, Tensor
 
 
 def read_subjects(
@@ -18,12 +20,28 @@ def read_subjects(
     *,
     needs_input: bool = True,
     printed: bool = False,
+    trains: bool = False,
 ) -> list[Subject]:
-    """Read a spec and write each of its blocks as a graph. Raises SpecError and ShapeError."""
+    """Read a model, or a spec and write each of its blocks as a graph. Raises SpecError and ShapeError.
+
+    `trains` runs a model's forward in training mode; layers are always written for inference.
+    """
+    words = model_words(spec or ())
+    if words is not None:
+        given = [tensor(text) for text in inputs or ()]
+        return [_load(words, given, trains=trains, weights_only=printed)]
+    if trains:
+        raise SpecError("--train is for a model (such as torchvision:resnet18): layers are written for inference")
     return [
         assemble(block, layout=layout.value, needs_input=needs_input)
         for block in blocks(spec or (), inputs or (), printed=printed)
     ]
+
+
+def _load(words: ModelWords, given: list[Tensor], *, trains: bool, weights_only: bool) -> Subject:
+    with immediate_interrupts():
+        from convcalc.pytorch.load import load
+    return load(words, given, trains=trains, weights_only=weights_only)
 
 
 def read_subject(
@@ -42,11 +60,11 @@ def check_runnable(subjects: Sequence[Subject]) -> None:
         if subject.hidden:
             raise UnsupportedError(f"{', '.join(subject.hidden)} cannot be run: its layers are not shown")
         layout = subject.block.layers[0].kind.layout if subject.block.layers else ()
-        for tensor in subject.block.inputs:
-            if layout and "F" not in layout and tensor.dtype.startswith("int"):
+        for given in subject.block.inputs:
+            if layout and "F" not in layout and given.dtype.startswith("int"):
                 continue
-            if tensor.dtype not in ("", "float32"):
-                raise UnsupportedError(f"-i {tensor.text}: layers run on real numbers (--dtype says which)")
+            if given.dtype not in ("", "float32"):
+                raise UnsupportedError(f"-i {given.text}: layers run on real numbers (--dtype says which)")
 
 
 def at_batch(subjects: Sequence[Subject], size: int | None) -> list[Subject]:
@@ -55,11 +73,14 @@ def at_batch(subjects: Sequence[Subject], size: int | None) -> list[Subject]:
         return list(subjects)
     batched = []
     for subject in subjects:
+        if subject.on is not None:
+            batched.append(subject.on(tuple((size, *value.shape[1:]) for value in subject.graph.inputs)))
+            continue
         first, graph = subject.block.layers[0].kind, subject.graph
         if first.rows or any(len(value.shape) < 2 for value in graph.inputs):
             raise UnsupportedError(f"--batch: the input of {first.name} has no batch")
-        tensors = zip(subject.block.inputs, graph.inputs, strict=True)
-        inputs = tuple(tensor._replace(sizes=(size, *value.shape[1:])) for tensor, value in tensors)
+        pairs = zip(subject.block.inputs, graph.inputs, strict=True)
+        inputs = tuple(given._replace(sizes=(size, *value.shape[1:])) for given, value in pairs)
         batched.append(assemble(subject.block._replace(inputs=inputs)))
     return batched
 

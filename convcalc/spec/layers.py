@@ -13,6 +13,7 @@ from convcalc.kinds.foreign import bare, translated
 from convcalc.limits import MAX_COPIES
 from convcalc.spec.calls import Call, convert, parse_call
 from convcalc.spec.learned import first_axis, parameters
+from convcalc.spec.model_words import model_hint, model_words
 from convcalc.spec.values import checked, from_word
 from convcalc.subject import Layer
 
@@ -119,8 +120,17 @@ def _from_word(token: Token) -> Layer:
         raise SpecError(f"{token.text!r} is a key: write {token.text}=...", token.spot)
     if re.fullmatch(r"[\dx.,:+-]+", token.text):
         raise SpecError(f"{token.text!r} is no layer; an input's size is given with -i {token.text}", token.spot)
+    if model_words([token.text]) is not None:
+        alone = (
+            "only the command line may name code" if token.spot.origin else "a model stands alone, before its arguments"
+        )
+        raise SpecError(f"{token.text} names a model: {alone}", token.spot)
     with _under(token.spot):
-        kind, rank = find(bare(re.sub(r"^(torch\.)?nn\.", "", token.text)))
+        try:
+            kind, rank = find(bare(re.sub(r"^(torch\.)?nn\.", "", token.text)))
+        except SpecError as error:
+            hint = "" if token.spot.origin else model_hint(token.text)
+            raise SpecError(f"there is no kind {token.text!r}{hint}" if hint else str(error)) from None
     return Layer(kind, rank, token.text, token.spot)
 
 
