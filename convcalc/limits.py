@@ -43,6 +43,8 @@ MAX_SYMBOLIC_STEPS: Final = 2_000
 MAX_SWEEP: Final = 20_000_000
 """Of sizes through steps, where inputs that fit a stack are searched."""
 MAX_SOLUTIONS: Final = 100_000
+MAX_MODEL_SIZES: Final = 64
+"""Of inputs that a model is run on to see whether they fit."""
 """Of one question about sizes."""
 MAX_REPAIR_LAYERS: Final = 200
 """Of a stack for which rates without holes are searched."""
@@ -122,6 +124,7 @@ LIMITS: Final[dict[str, dict[str, int]]] = {
     "sizes (solve)": {
         "solutions": MAX_SOLUTIONS,
         "sizes times steps that are swept": MAX_SWEEP,
+        "sizes that a model is tried on": MAX_MODEL_SIZES,
     },
     "kernels and matrices": {
         "operations on fractions for an exact rank": MAX_EXACT_WORK,

@@ -21,7 +21,7 @@ from typer.core import TyperGroup
 from convcalc.cli.error_messages import argument_spot, report_error
 from convcalc.cli.exits import ANSWERED, COMPLETE, INTERRUPTED
 from convcalc.cli.typer_private import Command
-from convcalc.errors import SpecError, nearest
+from convcalc.errors import ConvcalcError, SpecError, nearest
 from convcalc.limits import MAX_COUNT_DIGITS
 from convcalc.printable import printable
 
@@ -82,10 +82,19 @@ class CommandGroup(TyperGroup):
     def resolve_command(self, ctx: Context, args: list[str]) -> Any:
         """Find the command a word names. Raises SpecError with the nearest one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise SpecError(
-                f"there is no command {args[0]!r}{nearest(args[0], COMMANDS)}", argument_spot(args[0], ctx.obj)
-            )
+            raise SpecError(f"there is no command {args[0]!r}{_meant(args[0])}", argument_spot(args[0], ctx.obj))
         return super().resolve_command(ctx, args)
+
+
+def _meant(word: str) -> str:
+    """What a word that is no command may have meant: a model, or a command with a typo."""
+    from convcalc.spec.model_words import model_hint, model_words
+
+    with suppress(ConvcalcError):
+        if model_words([word]) is not None:
+            return f"; for a model: convcalc summary {word}"
+    hint = model_hint(word)
+    return f"{hint}: convcalc summary ..." if hint and ":" in hint else hint or nearest(word, COMMANDS)
 
 
 app = typer.Typer(

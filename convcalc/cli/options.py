@@ -46,6 +46,10 @@ Inputs: TypeAlias = Annotated[
     typer.Option("--input", "-i", metavar="SIZES", help="Input sizes joined by x, such as 3x224x224; repeatable."),
 ]
 Layout: TypeAlias = Annotated[InputLayout, typer.Option("--input-layout", help="Order of the sizes given with -i.")]
+Train: TypeAlias = Annotated[
+    bool,
+    typer.Option("--train", help="Run a model's forward in training mode (batch norms take the batch's statistics)."),
+]
 AsFormat: TypeAlias = Annotated[Format, typer.Option("--format", "-f", help="How to write the answer.")]
 Out: TypeAlias = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the answer to FILE instead.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from convcalc.cli.options import InputLayout, immediate_interrupts
@@ -11,6 +12,9 @@ from convcalc.spec.model_words import ModelWords, model_words
 from convcalc.spec.source import blocks
 from convcalc.spec.tensors import tensor
 from convcalc.subject import Subject, Tensor
+
+_INPUT = re.compile(r"(?:^|\s)(-i|--input)[=\s]\s*(\S+)")
+"""An input inside a spec in quotes."""
 
 
 def read_subjects(
@@ -52,6 +56,30 @@ def read_subject(
     if more:
         raise SpecError(refusal)
     return subject
+
+
+def whole_subject(
+    spec: str, inputs: Sequence[str] | None, layout: InputLayout, *, command: str, needs_input: bool = True
+) -> Subject:
+    """Read one whole spec in quotes, in which -i may stand as well. Raises SpecError for several blocks."""
+    words, own = _with_inputs(spec)
+    subject, *more = read_subjects([words], own or inputs, layout, needs_input=needs_input)
+    if more:
+        raise SpecError(f"{spec} has {len(more) + 1} blocks: {command} takes one stack for each spec")
+    return subject
+
+
+def _with_inputs(spec: str) -> tuple[str, list[str]]:
+    """A spec without its -i, and what they say."""
+    inputs = [given for _, given in _INPUT.findall(spec)]
+    return _INPUT.sub("", spec).strip(), inputs
+
+
+def layer_words(subject: Subject, name: str | None) -> tuple[str, str]:
+    """Return one layer of a model as its own words, and the sizes of what it reads. Raises SpecError for others."""
+    from convcalc.pytorch.load import layer_text
+
+    return layer_text(subject, name)
 
 
 def check_runnable(subjects: Sequence[Subject]) -> None:

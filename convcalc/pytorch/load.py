@@ -14,6 +14,7 @@ import torch
 
 from convcalc.builder import Builder
 from convcalc.errors import SpecError, UnavailableError, UnsupportedError, nearest
+from convcalc.ops import STORED
 from convcalc.pytorch.building import Built, build
 from convcalc.pytorch.forward_errors import first_line, in_words, place
 from convcalc.pytorch.tensor_values import TensorValues
@@ -174,3 +175,33 @@ def _imported(run: Callable[[], ModuleType], words: ModelWords) -> ModuleType:
         if isinstance(cause, SyntaxError):
             raise SpecError(f"{cause.filename}:{cause.lineno}: {cause.msg}", words.spot) from None
         raise
+
+
+def layer_text(subject: Subject, name: str | None) -> tuple[str, str]:
+    """Return one layer of a model as torch prints it, and the sizes of what it reads.
+
+    Raises SpecError for a name that is none of a layer without parts.
+    """
+    leaves = {path: module for path, module in subject.model.named_modules() if path and not list(module.children())}
+    if name is None or name not in leaves:
+        near = nearest(name or "", leaves, several=True) if name else ""
+        inside = [path for path in leaves if name and path.startswith(f"{name}.")]
+        listed = (
+            f" (it is made of {', '.join(inside[:4])})"
+            if inside
+            else ""
+            if near
+            else f" ({', '.join(list(leaves)[:4])})"
+        )
+        said = (
+            f"there is no layer {name!r} without parts" if name else "explain takes one layer of a model: --layer NAME"
+        )
+        raise SpecError(f"{said}{near}{listed}")
+    path = tuple(name.split("."))
+    inside_it = [node for node in subject.graph.nodes if node.scope[: len(path)] == path]
+    made = {node.output.index for node in inside_it}
+    stored = {node.output.index for node in subject.graph.nodes if isinstance(node.op, STORED)}
+    reads = [value for node in inside_it for value in node.inputs if value.index not in made | stored]
+    if not reads:
+        raise SpecError(f"{name} is not called in this forward")
+    return repr(leaves[name]), show(reads[0].shape)

@@ -126,12 +126,17 @@ def _from_word(token: Token) -> Layer:
         )
         raise SpecError(f"{token.text} names a model: {alone}", token.spot)
     with _under(token.spot):
-        try:
-            kind, rank = find(bare(re.sub(r"^(torch\.)?nn\.", "", token.text)))
-        except SpecError as error:
-            hint = "" if token.spot.origin else model_hint(token.text)
-            raise SpecError(f"there is no kind {token.text!r}{hint}" if hint else str(error)) from None
+        kind, rank = _kind(re.sub(r"^(torch\.)?nn\.", "", token.text), token.spot)
     return Layer(kind, rank, token.text, token.spot)
+
+
+def _kind(name: str, spot: Spot) -> tuple[Kind, int | None]:
+    """The kind of a name. Raises SpecError, with the form that works where a model may be meant on the command line."""
+    try:
+        return find(bare(name))
+    except SpecError as error:
+        hint = "" if spot.origin else model_hint(name)
+        raise SpecError(f"there is no kind {name!r}{hint}" if hint else str(error)) from None
 
 
 def _from_call(call: Call) -> list[Layer | InputLine]:
@@ -149,7 +154,7 @@ def _from_call(call: Call) -> list[Layer | InputLine]:
     with _under(call.spot):
         if line := translated(call.name, call.positional, call.keywords):
             raise SpecError(line)
-        kind, rank = find(bare(call.name))
+        kind, rank = _kind(call.name, call.spot)
     order = kind.positional
     if kind.name == "identity":  # torch's takes anything and ignores it
         return [Layer(kind, rank, call.text, call.spot)]

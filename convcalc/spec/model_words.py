@@ -65,7 +65,8 @@ def model_words(words: Sequence[str]) -> ModelWords | None:
     where, name = (match["where"], match["name"]) if match else (first, "")
     if not name and rest:
         raise SpecError(f"{first} is a file: it takes no arguments", Spot(line, len(first) + 1, len(line)))
-    arguments, at = {}, len(first) + 1
+    arguments: dict[str, Any] = {}
+    at = len(first) + 1
     for word in rest:
         arguments.update([_argument(word, first, Spot(line, at, at + len(word)))])
         at += len(word) + 1

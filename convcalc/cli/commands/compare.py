@@ -8,15 +8,12 @@ import typer
 
 from convcalc.analyses.comparison import compare
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, emit
-from convcalc.cli.subjects import check_runnable, hints
+from convcalc.cli.subjects import check_runnable, hints, whole_subject
 from convcalc.cli.variants import duration
 from convcalc.cli.views.stacks import COLUMNS, TIMES, stack_rows, time_failures, time_keys, time_stacks, timed_on
 from convcalc.errors import SpecError
 from convcalc.profiling.row import Row
 from convcalc.render.table import Answer, Table
-from convcalc.spec.assemble import assemble
-from convcalc.spec.source import blocks
-from convcalc.subject import Subject
 
 Whole = Annotated[
     list[str] | None,
@@ -37,12 +34,12 @@ def command(
 ) -> int:
     """Shape, parameters, multiply-adds, other work, field and output bytes of several specs, with ratios to the first.
 
-    Each positional is one whole spec, in quotes or as @FILE.
+    Each positional is one whole spec or model, in quotes or as @FILE; -i may stand inside the quotes as well.
     Example: convcalc compare "conv2d c=128 k=3 p=1" "depthwise_separable c=128 k=3 p=1" -i 64x56x56
     """
     if len(specs or ()) < 2:
         raise SpecError('compare takes two specs or more, each in quotes: "conv2d c=64 k=3" "ghost c=64"')
-    subjects = [(spec, _subject(spec, inputs or [], layout)) for spec in specs or ()]
+    subjects = [(spec, whole_subject(spec, inputs, layout, command="compare")) for spec in specs or ()]
     timed: list[Row] = []
     where: dict[str, Any] = {}
     if time:
@@ -55,13 +52,3 @@ def command(
     tables = [Table(columns=columns, rows=stack_rows(report, timed), head=head, foot=foot)]
     notes = [*hints(subject for _, subject in subjects), *time_failures(timed)]
     return emit(Answer("compare", report.to_dict, tables, hints=notes), form, out)
-
-
-def _subject(spec: str, inputs: list[str], layout: InputLayout) -> Subject:
-    """One whole spec as a graph. Raises SpecError for several blocks, and without an input size."""
-    block, *more = blocks([spec], inputs)
-    if more:
-        raise SpecError(f"{spec} has {len(more) + 1} blocks: compare takes one stack for each spec")
-    if not block.inputs:
-        raise SpecError(f"{spec} has no input size: give it with -i, such as -i 3x224x224")
-    return assemble(block, layout=layout.value)

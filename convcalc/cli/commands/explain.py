@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from convcalc.cli.options import Format, InputLayout, Inputs, Layout, Out, emit
+from convcalc.cli.subjects import layer_words, read_subjects
 from convcalc.cli.views.formulas import FormulaFormat, explain_tables, latex_lines
 from convcalc.cli.views.kinds import is_kind, kind_name, kinds_answer
 from convcalc.errors import SpecError
 from convcalc.kinds import network
 from convcalc.render.table import Answer, Table
 from convcalc.spec.assemble import assemble
+from convcalc.spec.model_words import model_words
 from convcalc.spec.source import blocks
 
 
@@ -22,6 +24,9 @@ def command(
     ] = None,
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
+    part: Annotated[
+        str | None, typer.Option("--layer", metavar="NAME", help="Of a model: the layer to explain, such as conv1.")
+    ] = None,
     form: Annotated[
         FormulaFormat, typer.Option("--format", "-f", help="How to write the answer.")
     ] = FormulaFormat.table,
@@ -32,6 +37,12 @@ def command(
     The formulas are derived: the recipe that answers every other command runs on symbols here.
     Example: convcalc explain depthwise_separable out_channels=256 -i 3x12x12
     """
+    if model_words(kind or ()) is not None:
+        (model,) = read_subjects(kind, inputs, layout)
+        text, sizes = layer_words(model, part)
+        kind, inputs = [text], [sizes]
+    elif part is not None:
+        raise SpecError("--layer names a layer of a model, such as: explain torchvision:resnet18 --layer conv1")
     words = [kind_name(word) for word in kind or ()]
     if words and (parts := network(words[0])) and not is_kind(words[0]):
         plain = Format.table if form is FormulaFormat.latex else Format(form.value)

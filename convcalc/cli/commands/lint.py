@@ -10,7 +10,7 @@ import typer
 
 from convcalc.analyses.lint.report import RIDGE_RULE, LintReport, lint_subjects
 from convcalc.analyses.lint.rules import RULES
-from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, emit
+from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
 from convcalc.cli.quantities import per_second
 from convcalc.cli.subjects import hints, read_subjects
 from convcalc.errors import SpecError, nearest
@@ -29,6 +29,7 @@ def command(
     spec: Spec = None,
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
+    train: Train = False,
     smallest: Annotated[
         int | None,
         typer.Option(
@@ -66,7 +67,7 @@ def command(
     flops_per_byte = per_second(ridge, "--ridge")
     if ridge is None and selected and RIDGE_RULE in codes:
         flops_per_byte = _measured_ridge()
-    subjects = read_subjects(spec, inputs, layout, needs_input=False)
+    subjects = read_subjects(spec, inputs, layout, needs_input=False, trains=train)
     report = lint_subjects(subjects, codes, smallest=smallest, ridge=flops_per_byte)
     several = (Column("block", "block", right=True),) if len(subjects) > 1 else ()
     head = [subject.reading for subject in subjects]

@@ -9,7 +9,7 @@ import typer
 from convcalc.analyses.counts.report import CountedRow
 from convcalc.analyses.counts.report import count as count_layers
 from convcalc.analyses.layer_answers import MacsReport, lost_share, macs_report
-from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
+from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
 from convcalc.cli.subjects import read_subjects
 from convcalc.cli.views.counts import at_least_line, folded_line, shape_text, total_label
 from convcalc.render.table import Answer, Column, Table
@@ -36,6 +36,7 @@ def command(
     spec: Spec = None,
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
+    train: Train = False,
     depth: Depth = 1,
     useful: Annotated[
         bool, typer.Option("--useful", help="Count the multiply-adds on real input beside those on padding.")
@@ -50,7 +51,7 @@ def command(
 
     Example: convcalc macs -i 3x32x32 depthwise_separable out_channels=64 k=3 p=1
     """
-    subjects = read_subjects(spec, inputs, layout)
+    subjects = read_subjects(spec, inputs, layout, trains=train)
     counts = count_layers(subjects, depth, [deployed(subject) for subject in subjects])
     report = macs_report(counts, useful=useful, backward=backward)
     columns = (*FIRST, *(USEFUL if useful else ()), *(BACKWARD if backward else ()), *LAST)

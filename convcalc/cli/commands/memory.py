@@ -9,7 +9,7 @@ import typer
 
 from convcalc.analyses.counts.memory_report import memory_report
 from convcalc.analyses.counts.report import count
-from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
+from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
 from convcalc.cli.subjects import read_subjects
 from convcalc.cli.views.memory import memory_table
 from convcalc.render.table import Answer
@@ -30,6 +30,7 @@ def command(
     spec: Spec = None,
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
+    train: Train = False,
     depth: Depth = 1,
     dtype: Annotated[Dtype, typer.Option("--dtype", help="Element type of parameters and activations.")] = Dtype.fp32,
     form: AsFormat = Format.table,
@@ -40,7 +41,7 @@ def command(
     Per layer: what it makes, what is alive while it runs in inference, what is kept for its backward. Kernels' own
     workspaces come on top. Example: convcalc memory @resnet_stem --dtype fp16
     """
-    counts = count(read_subjects(spec, inputs, layout), depth)
+    counts = count(read_subjects(spec, inputs, layout, trains=train), depth)
     report = memory_report(counts, dtype.value, ITEMSIZES[dtype.value], trains=dtype is not Dtype.int8)
     tables = [memory_table(block) for block in report.blocks]
     return emit(Answer("memory", report.to_dict, tables, hints=counts.hints), form, out)

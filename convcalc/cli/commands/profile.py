@@ -21,6 +21,7 @@ from convcalc.cli.options import (
     PeakBandwidth,
     PeakFlops,
     Spec,
+    Train,
     check_output,
     emit,
     once_interrupted,
@@ -28,7 +29,7 @@ from convcalc.cli.options import (
 )
 from convcalc.cli.profile_options import ProfileOptions
 from convcalc.cli.quantities import per_second
-from convcalc.cli.subjects import at_batch, check_runnable, hints, read_subjects
+from convcalc.cli.subjects import at_batch, check_runnable, hints, read_subjects, whole_subject
 from convcalc.cli.variants import batches, choices, duration, setups, threads
 from convcalc.cli.views.best import best_table, code_lines
 from convcalc.cli.views.comparison import verdict_text
@@ -54,6 +55,7 @@ def command(
     spec: Spec = None,
     inputs: Inputs = None,
     input_layout: Layout = InputLayout.chw,
+    train: Train = False,
     depth: Depth = 1,
     direction: Annotated[
         str, typer.Option("--pass", metavar="LIST", help="forward, backward, both; a list makes a row of each.")
@@ -127,10 +129,10 @@ def command(
         batches=sizes, depth=depth, limits=limits, vs=vs, best=fastest, details=details, explain=why,
         roofline=roofline, plot=plot, save=save, resume=resume, form=form, out=out,
     )  # fmt: skip
-    subjects = read_subjects(spec, inputs, input_layout)
+    subjects = read_subjects(spec, inputs, input_layout, trains=train)
     check_runnable(subjects)
     options.check_exclusions()
-    others = read_subjects([vs], inputs, input_layout) if vs is not None else []
+    others = [whole_subject(vs, inputs, input_layout, command="--vs")] if vs is not None else []
     check_runnable(others)
     if vs is not None:
         return _pair(at_batch(subjects, sizes[0]), at_batch(others, sizes[0]), options)
@@ -195,9 +197,8 @@ def _draw(tables: list[Table], report: ProfileReport, title: str, options: Profi
 
 def _pair(first: Sequence[Subject], second: Sequence[Subject], options: ProfileOptions) -> int:
     """Time two stacks in turns and print both, the ratio, the verdict, and why they differ as they do."""
-    for name, group in (("the first", first), ("--vs", second)):
-        if len(group) > 1:
-            raise SpecError(f"{name} has {len(group)} blocks: --vs compares one stack with one")
+    if len(first) > 1:
+        raise SpecError(f"the first has {len(first)} blocks: --vs compares one stack with one")
     setup, both = options.setups[0], (first[0], second[0])
     jobs = [
         Job(name=letter, text=_text(stack), graph=stack.graph, setup=setup)

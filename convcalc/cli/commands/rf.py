@@ -8,7 +8,7 @@ import typer
 
 from convcalc.analyses.counts.report import count
 from convcalc.analyses.field.report import receptive_field
-from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
+from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
 from convcalc.cli.subjects import read_subjects
 from convcalc.cli.values import position
 from convcalc.cli.views.receptive_field import field_feet, field_rows
@@ -30,6 +30,7 @@ def command(
     spec: Spec = None,
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
+    train: Train = False,
     depth: Depth = 1,
     unit: Annotated[
         str | None, typer.Option("--unit", metavar="I,J", help="Say what this output sees, clipped to the input.")
@@ -46,7 +47,7 @@ def command(
     Needs no -i unless branches of different strides meet. Example: convcalc rf @resnet_stem
     """
     place = None if unit is None else position(unit, "--unit")
-    counts = count(read_subjects(spec, inputs, layout, needs_input=False), depth)
+    counts = count(read_subjects(spec, inputs, layout, needs_input=False, trains=train), depth)
     report = receptive_field(counts, place, paths=paths)
     tables = []
     for block in report.blocks:

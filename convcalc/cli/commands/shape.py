@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convcalc.analyses.counts.report import count
-from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
+from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
 from convcalc.cli.subjects import read_subjects
 from convcalc.cli.views.counts import shape_text
 from convcalc.render.table import Answer, Column, Table
@@ -15,6 +15,7 @@ def command(
     spec: Spec = None,
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
+    train: Train = False,
     depth: Depth = 1,
     form: AsFormat = Format.table,
     out: Out = None,
@@ -23,7 +24,7 @@ def command(
 
     Example: convcalc shape -i 3x224x224 conv2d out_channels=64 k=7 s=2 p=3 maxpool2d k=3 s=2 p=1
     """
-    report = count(read_subjects(spec, inputs, layout), depth)
+    report = count(read_subjects(spec, inputs, layout, trains=train), depth)
     tables = []
     for block in report.blocks:
         axis, outputs = block.subject.batch_axis, block.subject.graph.outputs

@@ -8,14 +8,17 @@ import typer
 
 from convcalc.analyses.inverse import Bounds
 from convcalc.analyses.inverse_report import solve
+from convcalc.analyses.model_fit import fit_model
 from convcalc.analyses.sweep import FitReport, fit_inputs
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, emit
+from convcalc.cli.subjects import read_subjects
 from convcalc.cli.values import sizes
-from convcalc.cli.views.solve import fit_tables, solution_table
+from convcalc.cli.views.solve import fit_tables, model_fit_table, solution_table
 from convcalc.errors import SpecError
 from convcalc.limits import MAX_SOLUTIONS
 from convcalc.render.table import Answer
 from convcalc.spec.assemble import assemble
+from convcalc.spec.model_words import model_words
 from convcalc.spec.source import blocks
 from convcalc.spec.spatial import spatial_stack
 
@@ -60,13 +63,17 @@ def command(
     """Which layer turns size A into B, plain or transposed; or, with layers, which inputs fit them.
 
     With layers: the smallest input and the layer that collapses below it, the inputs that give --out, the positions
-    that floor drops, and torch's 'same' beside TensorFlow's. Example: convcalc solve --in 56 --out 112 --transposed
+    that floor drops, and torch's 'same' beside TensorFlow's.
+    A model is tried on some sizes. Example: convcalc solve --in 56 --out 112 --transposed
     """
     searched = (kernel, stride, padding, dilation, max_kernel, max_stride, max_dilation, shown)
     if spec:
         if size_in is not None or transposed or any(value is not None for value in searched):
             raise SpecError("with layers solve takes -i, --out and --max-size; the other options search for a layer")
         goal = None if size_out is None else sizes(size_out, "--out", SIZES)
+        if model_words(spec) is not None:
+            fit = fit_model(read_subjects(spec, inputs, layout)[0], goal, max_size or 2048)
+            return emit(Answer("solve", fit.to_dict, [model_fit_table(fit)]), form, out)
         report = _fits(spec, inputs or [], layout, goal, max_size or 2048)
         return emit(Answer("solve", report.to_dict, fit_tables(report)), form, out)
     if size_in is None or size_out is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from convcalc.analyses.counts.report import count as count_layers
 from convcalc.analyses.layer_answers import summarise
-from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
+from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
 from convcalc.cli.subjects import read_subjects
 from convcalc.cli.views.summary import summary_tables
 from convcalc.render.table import Answer
@@ -14,6 +14,7 @@ def command(
     spec: Spec = None,
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
+    train: Train = False,
     depth: Depth = 1,
     form: AsFormat = Format.table,
     out: Out = None,
@@ -22,6 +23,6 @@ def command(
 
     Example: convcalc summary @resnet_stem
     """
-    report = summarise(count_layers(read_subjects(spec, inputs, layout), depth))
+    report = summarise(count_layers(read_subjects(spec, inputs, layout, trains=train), depth))
     answer = Answer("summary", report.to_dict, summary_tables(report), hints=report.counts.hints)
     return emit(answer, form, out)

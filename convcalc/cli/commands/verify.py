@@ -12,6 +12,7 @@ from convcalc.cli.options import (
     Layout,
     Out,
     Spec,
+    Train,
     check_output,
     emit,
     immediate_interrupts,
@@ -41,6 +42,7 @@ def command(
     spec: Spec = None,
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
+    train: Train = False,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -50,7 +52,7 @@ def command(
     code 1 where a figure differs without a reason. Example: convcalc verify @resnet_stem
     """
     check_output(out)
-    subjects = read_subjects(spec, inputs, layout)
+    subjects = read_subjects(spec, inputs, layout, trains=train)
     check_runnable(subjects)
     with immediate_interrupts():
         from convcalc.profiling.child.prepare import check_memory

@@ -13,6 +13,7 @@ from convcalc.units import plural
 if TYPE_CHECKING:
     from convcalc.analyses.inverse import Bounds
     from convcalc.analyses.inverse_report import SolveReport
+    from convcalc.analyses.model_fit import ModelFit
     from convcalc.analyses.sweep import FitReport, LossReport
 
 MAX_RUNS: Final = 8
@@ -96,6 +97,21 @@ def fit_tables(report: FitReport) -> list[Table]:
     columns = AXES if report.wanted else AXES[:-1]
     tables = [Table(columns=columns, rows=rows, head=head, foot=foot, name="inputs")]
     return [*tables, *(_loss_tables(report.losses) if report.losses is not None else [])]
+
+
+def model_fit_table(report: ModelFit) -> Table:
+    """Return the sizes that a model takes, of those it was tried on."""
+    around = report.neighbours
+    fit = [size for size in around if size in report.outputs]
+    row: dict[str, Any] = {"axis": "each", "smallest": report.smallest, "giving": report.giving or []}
+    row["fit"] = f"of {around[0]} to {around[-1]}: {'all' if len(fit) == len(around) else _runs_text(fit, ENDLESS)}"
+    row["gives"] = None if report.smallest is None else show(report.outputs[report.smallest][1:])
+    head = [f"{plural(len(report.tried), 'size')} tried, alike on all axes; the smallest is of those"]
+    below = max((size for size in report.refusals if size < (report.smallest or 0)), default=None)
+    named = [*([below] if below else []), *(size for size in around if size in report.refusals)][:3]
+    foot = [f"{size}: {report.refusals[size]}" for size in named]
+    columns = AXES if report.wanted else AXES[:-1]
+    return Table(columns=columns, rows=[row], head=head, foot=foot, name="inputs")
 
 
 def _loss_tables(report: LossReport) -> list[Table]:
