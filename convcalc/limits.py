@@ -43,6 +43,7 @@ MAX_SYMBOLIC_STEPS: Final = 2_000
 MAX_SWEEP: Final = 20_000_000
 """Of sizes through steps, where inputs that fit a stack are searched."""
 MAX_SOLUTIONS: Final = 100_000
+MAX_DEPTH: Final = 32
 MAX_MODEL_SIZES: Final = 64
 """Of inputs that a model is run on to see whether they fit."""
 """Of one question about sizes."""
@@ -98,6 +99,7 @@ LIMITS: Final[dict[str, dict[str, int]]] = {
         "side of an image or object in pixels (--image, --object)": MAX_IMAGE_SIDE,
         "copies of a layer by repeat=, times= or N x": MAX_COPIES,
         "steps of all layers": MAX_STEPS,
+        "depth of parts (--depth)": MAX_DEPTH,
         "steps of a layer whose formulas are derived (explain)": MAX_SYMBOLIC_STEPS,
     },
     "receptive fields (rf)": {

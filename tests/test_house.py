@@ -272,7 +272,7 @@ def test_a_command_that_computes_is_seen() -> None:
 
 def test_the_command_line_is_the_smaller_part() -> None:
     lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in (PACKAGE / "cli").rglob("*.py"))
-    assert lines < 4500
+    assert lines < 5500
 
 
 def test_no_answer_is_remembered_for_the_next_question() -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from convcalc.analyses.counts.report import CountReport, blocks_json
 from convcalc.analyses.counts.training import gradients_of, needs_gradient
 from convcalc.analyses.counts.useful import useful as useful_macs
 from convcalc.analyses.field.report import FieldReport, field_report
+from convcalc.analyses.module_tree import ModuleTree
 from convcalc.errors import UnsupportedError
-from convcalc.sizes import Size, total
-from convcalc.units import share
+from convcalc.ops import Constant
+from convcalc.sizes import Size, product, total
+from convcalc.units import ITEMSIZES, share
 
 if TYPE_CHECKING:
     from convcalc.analyses.counts.params import Params
     from convcalc.analyses.counts.report import BlockReport
+    from convcalc.graph import Node
 
 PARTS = ("weights", "biases", "norm", "other")
 
@@ -98,15 +102,35 @@ def lost_share(real: Size, macs: Size) -> float | None:
     return None if real_share is None else 1 - real_share
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SummaryReport:
-    """Every layer's counts and fields; a block whose field cannot be given has None."""
+    """Every layer's counts and fields; a block whose field cannot be given has None.
+
+    `trees` hold the modules of each block, where they are asked for: layers with parts, or a model.
+    """
 
     counts: CountReport
     fields: tuple[FieldReport | None, ...]
+    trees: tuple[ModuleTree, ...] = ()
+
+    @cached_property
+    def buffer_bytes(self) -> Size:
+        """Bytes of the buffers that steps read, in single precision."""
+        graphs = [block.subject.graph for block in self.counts.blocks]
+        buffers = (node.output for graph in graphs for node in graph.nodes if _is_buffer(node))
+        return ITEMSIZES["fp32"] * total(product(value.shape) for value in buffers)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON document without its envelope."""
+        """Return the JSON document without its envelope: the layers, or every module, parents before their parts."""
+        if self.trees:
+            blocks = [
+                {**tree.block.to_dict(), "layers": [tree.to_dict(row) for row in tree.rows]} for tree in self.trees
+            ]
+            parts = self.counts.params
+            return blocks_json(
+                blocks, flops=self.counts.flops, other=self.counts.other, trainable=parts.trainable,
+                buffer_bytes=self.buffer_bytes,
+            )  # fmt: skip
         blocks = []
         for block, field in zip(self.counts.blocks, self.fields, strict=True):
             extras = [{"other": row.other, **(field.value_json(row.outputs) if field else {})} for row in block.rows]
@@ -114,9 +138,21 @@ class SummaryReport:
         return blocks_json(blocks, flops=self.counts.flops, other=self.counts.other)
 
 
-def summarise(counts: CountReport) -> SummaryReport:
-    """Add the fields of every layer, where they can be given."""
-    return SummaryReport(counts, tuple(_field(block) for block in counts.blocks))
+def summarise(
+    counts: CountReport, depth: int | None = None, *, flat: bool = False, treed: bool = False
+) -> SummaryReport:
+    """Add the fields of every layer, where they can be given, and the tree of modules: of a model, or to a depth."""
+    fields = tuple(_field(block) for block in counts.blocks)
+    models = any(block.subject.model is not None for block in counts.blocks)
+    if flat or not (treed or models or (depth or 1) > 1):
+        return SummaryReport(counts, fields)
+    pairs = zip(counts.blocks, fields, strict=True)
+    return SummaryReport(counts, fields, tuple(ModuleTree(block, field, depth) for block, field in pairs))
+
+
+def _is_buffer(node: Node) -> bool:
+    """Whether a step is a tensor that a module holds: not one that its forward makes."""
+    return isinstance(node.op, Constant) and node.op.name not in ("constant", "like", "index")
 
 
 def _field(block: BlockReport) -> FieldReport | None:

@@ -16,6 +16,7 @@ import typer
 from convcalc.cli.exits import INTERRUPTED, TERMINATED, Terminated
 from convcalc.errors import ConvcalcError
 from convcalc.files import replacing
+from convcalc.limits import MAX_DEPTH
 from convcalc.printable import message_line
 from convcalc.render.table import Answer, to_csv, to_json, to_jsonl, to_markdown
 
@@ -55,7 +56,7 @@ Out: TypeAlias = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the answer to FILE instead.")
 ]
 Depth: TypeAlias = Annotated[
-    int, typer.Option("--depth", min=1, max=32, help="How deep into the parts of a layer rows go.")
+    int, typer.Option("--depth", min=1, max=MAX_DEPTH, help="How deep into the parts of a layer rows go.")
 ]
 DeviceName: TypeAlias = Annotated[
     str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, mps or xpu; auto takes a GPU if there is one.")

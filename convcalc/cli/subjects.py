@@ -63,7 +63,10 @@ def whole_subject(
 ) -> Subject:
     """Read one whole spec in quotes, in which -i may stand as well. Raises SpecError for several blocks."""
     words, own = _with_inputs(spec)
-    subject, *more = read_subjects([words], own or inputs, layout, needs_input=needs_input)
+    try:
+        subject, *more = read_subjects([words], own or inputs, layout, needs_input=needs_input)
+    except SpecError as error:
+        raise (error if error.spot else SpecError(f"{spec}: {error}")) from None
     if more:
         raise SpecError(f"{spec} has {len(more) + 1} blocks: {command} takes one stack for each spec")
     return subject

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from contextlib import contextmanager, redirect_stdout
-from sys import stderr
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import torch
@@ -102,5 +102,5 @@ def _check(factory: Callable[..., Any], arguments: dict[str, Any], name: str) ->
 @contextmanager
 def _quiet() -> Iterator[None]:
     """What other people's code prints goes to stderr: standard output holds the answer alone."""
-    with redirect_stdout(stderr):
+    with redirect_stdout(sys.stderr):
         yield

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcalc.pytorch.readers import READERS
-from convcalc.pytorch.readers.registry import FACTORIES, LIKES, METADATA, NEEDS_VALUES, VIEWS
+from convcalc.pytorch.readers.registry import CONTRACTIONS, FACTORIES, LIKES, METADATA, NEEDS_VALUES, VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,7 @@ class About(NamedTuple):
     is_view: bool
     is_factory: bool
     is_like: bool
+    contracts: bool
 
 
 @cache
@@ -53,6 +54,7 @@ def about(function: Callable[..., Any]) -> About:
         is_view=name in VIEWS,
         is_factory=name in FACTORIES,
         is_like=name in LIKES,
+        contracts=name in CONTRACTIONS,
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from convcalc.pytorch.calls import About
 
+META = torch.device("meta")
 MAX_ELEMENTS: Final = 1 << 20
 """A tensor of more is only known by its shape."""
 
@@ -38,6 +39,9 @@ class Constants:
             return self.note(_factory(func, args, kwargs), ())
         if any(tensor.device.type == "meta" for tensor in tensors):
             args, kwargs = _on_meta(tuple(args)), _on_meta(kwargs)
+            if about.name in ("cpu", "cuda"):
+                return args[0]
+            return self.note(func(*args, **({**kwargs, "device": META} if "device" in kwargs else kwargs)), tensors)
         return self.note(func(*args, **_on_cpu(kwargs)), tensors)
 
     def like(self, func: Callable[..., Any], tensor: Tensor, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -98,6 +102,8 @@ def _on_cpu(kwargs: dict[str, Any]) -> dict[str, Any]:
 def _on_meta(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value if value.device.type == "meta" else torch.empty_like(value, device="meta")
+    if isinstance(value, torch.device):
+        return META
     if isinstance(value, (tuple, list)):
         parts = [_on_meta(part) for part in value]
         return tuple(parts) if isinstance(value, tuple) else parts

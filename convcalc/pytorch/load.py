@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from convcalc.builder import Builder
-from convcalc.errors import SpecError, UnavailableError, UnsupportedError, nearest
+from convcalc.errors import ShapeError, SpecError, UnavailableError, UnsupportedError, nearest
 from convcalc.ops import STORED
 from convcalc.pytorch.building import Built, build
 from convcalc.pytorch.forward_errors import first_line, in_words, place
@@ -50,7 +50,7 @@ def load(words: ModelWords, inputs: Sequence[Tensor], *, trains: bool = False, w
     given = tuple(inputs) or defaults(built.model)
     notes = [f"{', '.join(built.unloaded)}: no weights are loaded"] if built.unloaded else []
     if not given and weights_only:
-        return Subject(parameters(built.model), Block((), ()), f"{name}, its parameters")
+        return Subject(parameters(built.model), Block((), ()), f"{name}, its parameters", "; ".join(notes))
     if not given:
         raise SpecError(f"the input's size is missing: give it with -i, such as -i 3x224x224 for {name}", words.spot)
     rebuild = partial(build, factory, words.arguments, name, on_cpu=True)
@@ -70,15 +70,20 @@ def traced(
     """Return a model on inputs as a subject; what needs values while it is on the meta device is built again."""
     shapes = [model_input(tensor) for tensor in inputs]
     model = built.model
-    try:
-        with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr):
+        try:
             graph = trace(model, *shapes)
-    except UnsupportedError:
-        if not built.on_meta or rebuild is None:
-            raise
-        model = rebuild().model.train(trains)
-        with redirect_stdout(sys.stderr):
+        except UnsupportedError:
+            if not built.on_meta or rebuild is None:
+                raise
+            model = rebuild().model.train(trains)
             graph = trace(model, *shapes)
+        except ShapeError as error:
+            bare = [
+                tensor for tensor, given in zip(inputs, shapes, strict=True) if len(given.shape) > len(tensor.sizes)
+            ]
+            told = f"; {bare[0].text} was read as CxHxW, a shape of its own is {bare[0].text}:float32" if bare else ""
+            raise ShapeError(f"{error}{told}", inputs[0].spot) from None
     reading = f"{name}, input {' and '.join(map(_read, inputs, shapes))}{' (its own default)' if default else ''}"
     subject = Subject(graph, Block(inputs, ()), reading)
 

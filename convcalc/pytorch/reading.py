@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from convcalc.errors import UnsupportedError
+from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.graph import Value
 from convcalc.pytorch.calls import IDENTITIES, About, about, reader_of, signature
 from convcalc.pytorch.constants import by_places, tensors_of
 from convcalc.pytorch.dispatch import Beneath
 from convcalc.pytorch.forward_errors import MISTAKE
 from convcalc.pytorch.readers.registry import Typed
-from convcalc.pytorch.tensor_values import Arguments, TensorValues
+from convcalc.pytorch.tensor_values import Arguments, TensorValues, mapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -86,7 +86,13 @@ class Reading(TorchFunctionMode):
         self.reason = ""
         answer = None
         if "out" not in kwargs and not arguments.wrapped:
-            answer = self.read(call.reading, values, named)
+            try:
+                answer = self.read(call.reading, values, named)
+            except ShapeError:
+                empty = self._empty(func, args, kwargs)
+                if empty is None:
+                    raise
+                return empty
         if answer is None:
             return self._run_on_meta(func, call, args, kwargs)
         if call.in_place or kwargs.get("inplace"):
@@ -102,7 +108,25 @@ class Reading(TorchFunctionMode):
         """Run what no input or parameter decides."""
         if call.needs_values and any(tensor.device.type == "meta" for tensor in tensors_of(args)):
             raise UnsupportedError(f"{self._where} calls {call.name} on a tensor that is only there by its size")
-        return self.tensors.constants.call(call, func, args, kwargs)
+        result = self.tensors.constants.call(call, func, args, kwargs)
+        if call.contracts and isinstance(result, Tensor):
+            answer = self.read(call.reading, self.tensors.all_values(args), self.tensors.all_values(kwargs))
+            if isinstance(answer, Value):
+                self.tensors.store(result, answer)
+        return result
+
+    def _empty(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """What a call makes where all of it is without elements; None where it is not, or where torch refuses."""
+        tensors = self.tensors
+        metas = mapped(lambda tensor: torch.empty_like(tensor, device="meta"), (tuple(args), kwargs))
+        try:
+            result = func(*metas[0], **metas[1])
+        except (RuntimeError, IndexError, ValueError, TypeError):
+            return None
+        parts = tensors_of(result)
+        if not parts or any(part.numel() for part in parts):
+            return None
+        return tensors.constants.note(mapped(lambda part: torch.empty(part.shape, dtype=part.dtype), result), ())
 
     def _writes_into_theirs(self, call: About, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
         """Whether a call writes into a tensor that was there before the forward."""

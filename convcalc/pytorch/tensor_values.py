@@ -94,6 +94,10 @@ class TensorValues:
         self.b.path = outer
         return value
 
+    def store(self, tensor: Tensor, value: Value) -> None:
+        """Let a tensor that no input decides stand for a value."""
+        self._stored[id(tensor)] = tensor, value
+
     def write_unused(self) -> None:
         """Write down the parameters no step has read."""
         for tensor, *_ in list(self.learned.values()):

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import nn
 
+from convcalc.errors import UnsupportedError
 from convcalc.pytorch.constants import tensors_of
 from convcalc.pytorch.forward_errors import in_words
 from convcalc.pytorch.reading import Reading
 from convcalc.pytorch.state_guard import restore_after
+from convcalc.pytorch.summed_products import with_contractions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +58,10 @@ def trace(model: nn.Module, *inputs: Shape | ModelInput) -> Graph:
     with in_words(), _uncollected(), restore_after(modules), tensors.scopes.open(), beneath, reading:
         result = model(*positional, **keyword)
     outputs = [tensors.value(leaf) for leaf in _leaves(result)]
+    if not outputs:
+        raise UnsupportedError(f"the model's forward returns no tensor, but a {type(result).__name__}")
     tensors.write_unused()
-    return reading.b.graph(*outputs)
+    return with_contractions(reading.b.graph(*outputs))
 
 
 @contextmanager

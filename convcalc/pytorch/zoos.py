@@ -1,4 +1,4 @@
-"""`Zoo`: packages of networks: how a name becomes a factory, and which input each network takes by default."""
+"""`entry`: packages of networks: how a name becomes a factory, and which input each network takes by default."""
 
 from __future__ import annotations
 

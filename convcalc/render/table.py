@@ -40,7 +40,8 @@ class Picture(NamedTuple):
 class Table(NamedTuple):
     """Rows under columns, with lines above and below; `total` is a last row set apart.
 
-    A `name` tells its rows from those of other tables in a CSV. `lines` are a drawing in characters.
+    A `name` tells its rows from those of other tables in a CSV. `lines` are a drawing in characters. `droppable` are
+    keys of columns that a narrow terminal goes without, the first first.
     """
 
     columns: Sequence[Column]
@@ -51,6 +52,7 @@ class Table(NamedTuple):
     picture: Picture | None = None
     name: str = ""
     lines: Sequence[str] = ()
+    droppable: Sequence[str] = ()
 
     @property
     def titles(self) -> list[str]:

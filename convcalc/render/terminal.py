@@ -120,7 +120,26 @@ def _listed(out: Console, table: Table, folding: set[int]) -> None:
             out.print(Padding(Text(f"{title}: {cell}"), (0, 0, 0, 2)))
 
 
+def _fitted(table: Table, width: int) -> Table:
+    """A table without as many of its droppable columns as it takes to fit a width, and a line that names them."""
+    gone: list[str] = []
+    for key in table.droppable:
+        widths = _widths(table)
+        if sum(widths) + 2 * len(widths) <= width:
+            break
+        title = next((column.title for column in table.columns if column.key == key), None)
+        if title is not None:
+            gone.append(title)
+            table = table._replace(columns=[column for column in table.columns if column.key != key])
+    if gone:
+        line = f"left out at this width: {', '.join(gone)} (--columns chooses)"
+        table = table._replace(foot=[*table.foot, line])
+    return table
+
+
 def _print(out: Console, table: Table) -> None:
+    if table.droppable:
+        table = _fitted(table, out.width)
     for line in table.above:
         out.print(Text(line))
     if table.columns and (table.rows or table.total):

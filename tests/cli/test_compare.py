@@ -103,7 +103,7 @@ def test_errors(capsys: pytest.CaptureFixture[str]) -> None:
     for argv, message in (
         (["compare", DENSE, "-i", "64x8x8"], "two specs or more"),
         (["compare", DENSE, "convd c=1", "-i", "64x8x8"], "there is no kind 'convd'"),
-        (["compare", DENSE, SEPARABLE], f"{DENSE} has no input size"),
+        (["compare", DENSE, SEPARABLE], f"{DENSE}: the input's size is missing"),
         (["alt", "-i", "64x8x8"], "alt takes one convolution in quotes"),
         (["alt", "relu", "-i", "64x8x8"], "alt replaces a convolution, not relu"),
         (["alt", "conv2d c=8 k=3 conv2d c=8 k=3", "-i", "64x8x8"], "not a stack"),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from convcalc.analyses.counts.report import count as count_layers
 from convcalc.analyses.layer_answers import summarise
-from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
+from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
 from convcalc.cli.subjects import read_subjects
+from convcalc.cli.views.module_tree import columns, order, tree_tables
 from convcalc.cli.views.summary import summary_tables
+from convcalc.limits import MAX_DEPTH
 from convcalc.render.table import Answer
 
 
@@ -15,14 +21,32 @@ def command(
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
     train: Train = False,
-    depth: Depth = 1,
+    depth: Annotated[
+        int | None,
+        typer.Option("--depth", min=1, max=MAX_DEPTH, help="How deep into parts rows go; a model: what fits a screen."),
+    ] = None,
+    flat: Annotated[bool, typer.Option("--flat", help="Rows that add up to the total, not a tree of modules.")] = False,
+    shown: Annotated[
+        str | None,
+        typer.Option("--columns", metavar="LIST", help="Columns of a tree, such as kernel,params,macs,bytes."),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", metavar="COLUMN", help="Modules without parts, the largest first (macs:asc)."),
+    ] = None,
+    top: Annotated[int | None, typer.Option("--top", min=1, metavar="N", help="Only the first N of them.")] = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
     """Shapes, parameters, multiply-adds and receptive field of every layer, with shares and totals.
 
+    Of a model, or with --depth, the modules are a tree; copies side by side are one row.
     Example: convcalc summary @resnet_stem
     """
-    report = summarise(count_layers(read_subjects(spec, inputs, layout, trains=train), depth))
-    answer = Answer("summary", report.to_dict, summary_tables(report), hints=report.counts.hints)
-    return emit(answer, form, out)
+    chosen, sorting = columns(shown), order(sort, top)
+    treed = shown is not None or sorting is not None
+    subjects = read_subjects(spec, inputs, layout, trains=train)
+    counts = count_layers(subjects, depth or 1)
+    report = summarise(counts, depth, flat=flat and not treed, treed=treed)
+    tables = tree_tables(report, chosen, sorting) if report.trees else summary_tables(report)
+    return emit(Answer("summary", report.to_dict, tables, hints=report.counts.hints), form, out)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @reads("cat", "concat", "concatenate")
 def cat(b: Builder, tensors: Sequence[Value], dim: int = 0) -> Value:
-    return b.concat(*(x for x in tensors if x.shape != (0,)), axis=dim)
+    return b.concat(*(x for x in tensors if 0 not in x.shape), axis=dim)
 
 
 @reads("stack")

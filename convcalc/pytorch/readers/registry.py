@@ -54,6 +54,16 @@ LIKES = frozenset(
 """Methods and functions that make a tensor of the kind of another, of whose values they know nothing."""
 
 
+CONTRACTIONS = frozenset(
+    {
+        *("mm", "bmm", "matmul", "__matmul__", "mv", "dot", "addmm", "baddbmm", "einsum", "linear", "bilinear"),
+        *(f"conv{kind}{rank}d" for kind in ("", "_transpose") for rank in (1, 2, 3)),
+        *("scaled_dot_product_attention", "multi_head_attention_forward"),
+    }
+)
+"""Functions that multiply and sum: they work in each forward, even where no input decides what they make."""
+
+
 class Typed(NamedTuple):
     """A value whose tensors are of another dtype than what it was made of."""
 
