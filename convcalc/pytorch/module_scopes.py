@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from convcalc.graph import Path
     from convcalc.writer import Writer
@@ -26,6 +26,7 @@ class ModuleScopes:
         self.more: dict[int, list[Path]] = {}
         self.modules: list[tuple[Path, nn.Module]] = []
         self._name(model, ())
+        self.leaving: Callable[[nn.Module, Any, Any], None] | None = None
         self._outer: list[Path] = []
         self._moves: list[tuple[Path, Path] | None] = []
 
@@ -68,7 +69,9 @@ class ModuleScopes:
                 self.writer.enter(path, kind=type(module).__name__)
         self._moves.append(move)
 
-    def _leave(self, *_: Any) -> None:
+    def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
+        if self.leaving is not None:
+            self.leaving(module, args, output)
         self._moves.pop()
         self.writer.path = self._outer.pop()
 

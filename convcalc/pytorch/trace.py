@@ -21,9 +21,9 @@ from convcalc.pytorch.state_guard import restore_after
 from convcalc.pytorch.summed_products import with_contractions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from convcalc.graph import Graph
+    from convcalc.graph import Graph, Value
     from convcalc.sizes import Shape
 
 
@@ -41,6 +41,12 @@ def trace(model: nn.Module, *inputs: Shape | ModelInput) -> Graph:
     Raises UnsupportedError where the forward asks for values (`.item()`, `if x.sum() > 0`), naming the call.
     """
     reading = Reading(model)
+    outputs = run(reading, model, inputs)
+    return with_contractions(reading.b.graph(*outputs))
+
+
+def run(reading: Reading, model: nn.Module, inputs: Sequence[Shape | ModelInput]) -> list[Value]:
+    """Run a model's forward under a reading, and return the values of what it gives."""
     tensors = reading.tensors
     positional: list[torch.Tensor] = []
     keyword: dict[str, torch.Tensor] = {}
@@ -52,8 +58,8 @@ def trace(model: nn.Module, *inputs: Shape | ModelInput) -> Graph:
             keyword[name] = meta
         else:
             positional.append(meta)
-    scripted = any(isinstance(module, torch.jit.ScriptModule) for _, module in tensors.scopes.modules)
     modules = [module for _, module in tensors.scopes.modules]
+    scripted = any(isinstance(module, torch.jit.ScriptModule) for module in modules)
     beneath = reading.beneath() if scripted else nullcontext()
     with in_words(), _uncollected(), restore_after(modules), tensors.scopes.open(), beneath, reading:
         result = model(*positional, **keyword)
@@ -61,7 +67,7 @@ def trace(model: nn.Module, *inputs: Shape | ModelInput) -> Graph:
     if not outputs:
         raise UnsupportedError(f"the model's forward returns no tensor, but a {type(result).__name__}")
     tensors.write_unused()
-    return with_contractions(reading.b.graph(*outputs))
+    return outputs
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""What other counters count: their documented rules over one record of a forward, and the ladder from our number."""
