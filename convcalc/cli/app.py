@@ -48,6 +48,7 @@ COMMANDS: Final[dict[str, str]] = {
     "compare": "Several layers side by side, with ratios to the first.",
     "alt": "What the literature offers in a convolution's place, with the ratio of the work.",
     "verify": "Our numbers beside torch's own and fvcore's.",
+    "reconcile": "From our number to fvcore's, torchinfo's, ptflops', thop's and others', term by term.",
     "kinds": "Every kind of layer, or one kind's arguments, defaults and source.",
     "explain": "What a kind is, its graph, and its formulas derived from its recipe.",
     "convert": "A network of darknet, benchdnn, MIOpenDriver or timm in convcalc's words.",

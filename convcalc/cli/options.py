@@ -51,6 +51,12 @@ Train: TypeAlias = Annotated[
     bool,
     typer.Option("--train", help="Run a model's forward in training mode (batch norms take the batch's statistics)."),
 ]
+Convention: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--convention", metavar="NAME", help="Say what fvcore, torch, torchinfo, ptflops, thop, ... counts, and why."
+    ),
+]
 AsFormat: TypeAlias = Annotated[Format, typer.Option("--format", "-f", help="How to write the answer.")]
 Out: TypeAlias = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the answer to FILE instead.")

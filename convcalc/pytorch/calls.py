@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from convcalc.pytorch.readers.registry import Reader
 
-IDENTITIES = {"data": "clone", "T": "t", "mT": "t", "H": "t", "real": "clone"}
+IDENTITIES = {"data": "clone", "T": "t", "mT": "adjoint", "mH": "adjoint", "H": "t", "real": "clone"}
 """Attributes of a tensor that are tensors, and the functions whose readers know them."""
 
 

@@ -84,6 +84,10 @@ def verify(subjects: Sequence[Subject]) -> VerifyReport:
 
 
 def _layers(block: BlockReport) -> list[VerifiedLayer]:
+    if block.subject.model is not None:
+        from convcalc.pytorch.verify_model import verify_model
+
+        return [VerifiedLayer("", WHOLE, block.subject.reading.partition(",")[0], verify_model(block.subject))]
     layers, parts = [], _parts(block)
     for row, part in zip(block.rows, parts, strict=True):
         call = observe(
@@ -94,7 +98,7 @@ def _layers(block: BlockReport) -> list[VerifiedLayer]:
         layers.append(VerifiedLayer(row.name, row.segment.scope.text, call.run_as, verdicts))
     if len(layers) > 1:
         graph = block.subject.graph
-        stack = Stack(graph, [(row.segment.inputs, row.segment.outputs) for row in block.rows], parts)
+        stack = _stack(block, parts)
         worded, attended = (
             frozenset(index for part in parts for index in indices(part))
             for indices in (attrgetter("worded"), attrgetter("attended"))
@@ -105,6 +109,15 @@ def _layers(block: BlockReport) -> list[VerifiedLayer]:
         verdicts = compare([value.shape for value in graph.outputs], params(graph).total, graph.nodes, call)
         layers.append(VerifiedLayer("", WHOLE, call.run_as, verdicts))
     return layers
+
+
+def stack_of(block: BlockReport) -> Stack:
+    """Return the layers of a stack as modules, torch's own where it has them, wired as the graph is."""
+    return _stack(block, _parts(block))
+
+
+def _stack(block: BlockReport, parts: Sequence[_Part]) -> Stack:
+    return Stack(block.subject.graph, [(row.segment.inputs, row.segment.outputs) for row in block.rows], parts)
 
 
 class _Part(NamedTuple):

@@ -61,7 +61,7 @@ def _products(call: FunctionCall) -> list[int]:
 
 
 def _calflops_conv(call: FunctionCall) -> Counts:
-    """Its output size is its own: floor where padding='same' pads one more, and for a transposed layer the forward's."""
+    """Its output size is its own: floor where padding='same' pads one more, the forward's for a transposed layer."""
     weight = call.argument(1, "weight").shape
     if "transpose" in call.name:
         groups = call.argument(6, "groups", 1)

@@ -80,10 +80,14 @@ def convention(name: str) -> Convention:
     return CONVENTIONS[name]
 
 
-def ladder(record: ForwardRecord, chosen: Convention) -> Ladder:
-    """Return the terms between our multiply-adds and a counter's number, those that are not zero."""
-    terms = chosen.rules(record)
-    macs = record.macs
+def ladder(record: ForwardRecord, chosen: Convention, ours: int | None = None) -> Ladder:
+    """Return the terms between our multiply-adds and a counter's number, those that are not zero.
+
+    `ours` is our number where it is more than those of the calls: products that a sum makes contractions.
+    """
+    macs = record.macs if ours is None else ours
+    terms = Counter({"products summed in a step of their own": record.macs - macs})
+    terms.update(chosen.rules(record))
     if chosen.factor > 1:
         counted = macs + sum(terms.values())
         terms = Counter({**terms, f"times {_WORDS[chosen.factor]}": (chosen.factor - 1) * counted})

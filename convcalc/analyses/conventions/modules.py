@@ -177,7 +177,7 @@ def _only_contraction(counts: Counts | None) -> Counts | None:
 
 
 def torchscan_work(record: ForwardRecord) -> Counts:
-    """What its FLOPs count beside two for each multiply-add: an addition less per output, biases, norms, activations."""
+    """What its FLOPs hold beside two for each multiply-add: an addition less per output, biases, norms, activations."""
     terms: Counts = Counter()
     for module in record.modules:
         if module.leaf or module.is_a("MultiheadAttention"):

@@ -9,7 +9,20 @@ import typer
 from convcalc.analyses.counts.report import CountedRow
 from convcalc.analyses.counts.report import count as count_layers
 from convcalc.analyses.layer_answers import MacsReport, lost_share, macs_report
-from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
+from convcalc.cli.conventions import by_convention
+from convcalc.cli.options import (
+    AsFormat,
+    Convention,
+    Depth,
+    Format,
+    InputLayout,
+    Inputs,
+    Layout,
+    Out,
+    Spec,
+    Train,
+    emit,
+)
 from convcalc.cli.subjects import read_subjects
 from convcalc.cli.views.counts import at_least_line, folded_line, shape_text, total_label
 from convcalc.render.table import Answer, Column, Table
@@ -44,6 +57,7 @@ def command(
     backward: Annotated[
         bool, typer.Option("--backward", help="Count the gradients as well: of activations and of weights.")
     ] = False,
+    convention: Convention = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -63,8 +77,9 @@ def command(
     whole: dict[str, Any] = {"layer": total_label(counts), "macs": counts.macs, "other": counts.other, **sums}
     if useful:
         whole["lost"] = lost_share(sums["macs_useful"], counts.macs)
-    tables[-1] = tables[-1]._replace(total=whole, foot=_feet(report))
-    return emit(Answer("macs", report.to_dict, tables, hints=counts.hints), form, out)
+    other = by_convention(subjects, convention)
+    tables[-1] = tables[-1]._replace(total=whole, foot=[*_feet(report), *other.lines])
+    return emit(Answer("macs", other.document(report.to_dict), tables, hints=counts.hints), form, out)
 
 
 def _cells(row: CountedRow, extra: dict[str, Size], macs: Size) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import typer
 
 from convcalc.analyses.counts.report import count as count_layers
 from convcalc.analyses.layer_answers import summarise
-from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
+from convcalc.cli.conventions import by_convention
+from convcalc.cli.options import AsFormat, Convention, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
 from convcalc.cli.subjects import read_subjects
 from convcalc.cli.views.module_tree import columns, order, tree_tables
 from convcalc.cli.views.summary import summary_tables
@@ -35,6 +36,7 @@ def command(
         typer.Option("--sort", metavar="COLUMN", help="Modules without parts, the largest first (macs:asc)."),
     ] = None,
     top: Annotated[int | None, typer.Option("--top", min=1, metavar="N", help="Only the first N of them.")] = None,
+    convention: Convention = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -49,4 +51,6 @@ def command(
     counts = count_layers(subjects, depth or 1)
     report = summarise(counts, depth, flat=flat and not treed, treed=treed)
     tables = tree_tables(report, chosen, sorting) if report.trees else summary_tables(report)
-    return emit(Answer("summary", report.to_dict, tables, hints=report.counts.hints), form, out)
+    other = by_convention(subjects, convention)
+    tables[-1] = tables[-1]._replace(foot=[*tables[-1].foot, *other.lines])
+    return emit(Answer("summary", other.document(report.to_dict), tables, hints=report.counts.hints), form, out)

@@ -204,6 +204,11 @@ def transpose(b: Builder, input: Value, dim0: int, dim1: int) -> Value:
     return permute(b, input, order)
 
 
+@reads("adjoint")
+def adjoint(b: Builder, input: Value) -> Value:
+    return transpose(b, input, -2, -1)
+
+
 @reads("t")
 def t(b: Builder, input: Value) -> Value:
     if len(input.shape) > 2:
