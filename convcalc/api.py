@@ -6,113 +6,46 @@ use: nothing heavy comes before it is needed.
 
 from __future__ import annotations
 
-import io
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from convcalc.analyses.counts.report import count
 from convcalc.analyses.field.report import FieldReports
 from convcalc.analyses.field.report import receptive_field as field_reports
 from convcalc.analyses.hdc.report import hdc_check
-from convcalc.analyses.layer_answers import SummaryReport, summarise
+from convcalc.analyses.layer_answers import summarise
 from convcalc.errors import SpecError, UnsupportedError
 from convcalc.kinds import all_kinds, find
 from convcalc.registry import kind
+from convcalc.report import Report
 from convcalc.spec.assemble import assemble
+from convcalc.spec.model_words import model_words
 from convcalc.spec.source import blocks
+from convcalc.spec.tensors import tensor
 from convcalc.subject import Block, Subject
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
-    from convcalc.analyses.counts.params import Params
-    from convcalc.analyses.counts.report import CountedRow
     from convcalc.graph import Graph
     from convcalc.profiling.report import ProfileReport
     from convcalc.pytorch.module import GraphModule
+    from convcalc.pytorch.trace import ModelInput
     from convcalc.registry import Kind
-    from convcalc.render.table import Answer
-    from convcalc.sizes import Shape, Size
+    from convcalc.sizes import Shape
 
 Sizes: TypeAlias = "str | Sequence[int]"
 """An input's sizes, "3x224x224" or (1, 3, 224, 224)."""
 Inputs: TypeAlias = "Sizes | Sequence[Sizes] | Mapping[str, Sizes] | None"
 """One input, several in order, or several by name."""
+R = TypeVar("R", bound=Callable[..., Any])
 
 __all__ = [
-    "Report", "analyze", "find", "hdc_check", "kind", "list_kinds", "parse", "profile", "receptive_field", "to_module",
-    "trace",
+    "Report", "analyze", "find", "hdc_check", "kind", "list_kinds", "parse", "profile", "reads", "receptive_field",
+    "to_module", "trace",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Shapes, parameters, multiply-adds and receptive field of every layer, with totals.
-
-    `str()` is a plain table; notebooks show it as HTML, and `rich.print` in colour.
-    """
-
-    summary: SummaryReport
-
-    @property
-    def params(self) -> Size:
-        """Learned numbers, frozen ones included."""
-        return self.parts.total
-
-    @property
-    def parts(self) -> Params:
-        """Learned numbers by what they do: weights, biases, norm, other, trainable."""
-        return self.summary.counts.params
-
-    @property
-    def macs(self) -> Size:
-        """Multiply-adds, taps on padding included; FLOPs are twice as many."""
-        return self.summary.counts.macs
-
-    @property
-    def output(self) -> Shape | list[Shape]:
-        """The shape that comes out (batch, channels, *spatial); a list of several."""
-        shapes = [value.shape for block in self.summary.counts.blocks for value in block.subject.graph.outputs]
-        return shapes[0] if len(shapes) == 1 else shapes
-
-    @property
-    def rows(self) -> tuple[CountedRow, ...]:
-        """Each layer with its `name`, `text`, `outputs`, `params`, `macs`, `other` and how often (`times`)."""
-        return self.summary.counts.rows
-
-    @property
-    def at_least(self) -> list[str]:
-        """The names of what could not be counted: with any, totals are lower bounds."""
-        return self.summary.counts.at_least
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON document of `convcalc summary` without its envelope."""
-        return self.summary.to_dict()
-
-    def _answer(self) -> Answer:
-        from convcalc.cli.views.summary import summary_tables
-        from convcalc.render.table import Answer
-
-        return Answer("summary", self.to_dict, summary_tables(self.summary))
-
-    def __str__(self) -> str:
-        from convcalc.render.terminal import print_answer
-
-        stream = io.StringIO()
-        print_answer(self._answer(), stream)
-        return stream.getvalue().rstrip("\n")
-
-    def _repr_html_(self) -> str:
-        from convcalc.render.html import to_html
-
-        return to_html(self._answer())
-
-    def __rich__(self) -> Any:
-        from convcalc.render.terminal import renderable
-
-        return renderable(self._answer())
 
 
 def parse(spec: str, inputs: Inputs = None, *, input_layout: str = "chw") -> Subject:
@@ -151,8 +84,8 @@ def _size_word(sizes: Sizes) -> str:
     return sizes if isinstance(sizes, str) else "x".join(map(str, sizes))
 
 
-def trace(model: nn.Module, *shapes: Shape) -> Graph:
-    """Return the graph of a model's forward on inputs of these shapes, (batch, channels, *spatial) each.
+def trace(model: nn.Module, *inputs: Shape | torch.Tensor | ModelInput) -> Graph:
+    """Return the graph of a model's forward on inputs of these shapes, (batch, channels, *spatial) each, or on tensors.
 
     Nothing runs on the model's own tensors. Raises UnsupportedError where the forward asks for values, naming the call.
 
@@ -161,49 +94,68 @@ def trace(model: nn.Module, *shapes: Shape) -> Graph:
     >>> trace(torch.nn.Conv2d(3, 8, 3), (1, 3, 32, 32)).outputs[0].shape
     (1, 8, 30, 30)
     """
+    from torch import Tensor
+
+    from convcalc.pytorch.trace import ModelInput
     from convcalc.pytorch.trace import trace as read_model
 
-    return read_model(model, *shapes)
+    given = (ModelInput(tuple(x.shape), x.dtype) if isinstance(x, Tensor) else x for x in inputs)
+    return read_model(model, *given)
+
+
+def reads(function: Any) -> Callable[[R], R]:
+    """Register a reader of an operator of another library: how a forward's calls of it are written down.
+
+    `function` is the operator, or its name; the reader gets the builder, then the call's arguments with values in the
+    place of tensors, and returns the value it makes. Raises ValueError where another reader has the name.
+
+    >>> from convcalc import reads
+    >>> @reads("mylib::scaled_add")
+    ... def scaled_add(b, x, y, scale):
+    ...     return b.elementwise("add", x, b.elementwise("multiply", y, other=scale))
+    """
+    from convcalc.pytorch.calls import name_of
+    from convcalc.pytorch.readers.registry import reads as register
+
+    return register(name_of(function))
 
 
 def _subjects(layers: str | Graph | nn.Module, inputs: Inputs) -> list[Subject]:
-    """Layers as words, a graph, or a model, as subjects."""
+    """Layers or a model as words, a graph, or a model, as subjects."""
+    words = _input_words(inputs)
     if isinstance(layers, str):
+        if (named := model_words([layers])) is not None:
+            from convcalc.pytorch.load import load
+
+            return [load(named, [tensor(word) for word in words])]
         return _parse_blocks(layers, inputs)
     from convcalc.graph import Graph
 
     if isinstance(layers, Graph):
         return [Subject(layers, Block((), ()), "a graph")]
-    torch = sys.modules.get("torch")
-    if torch is None or not isinstance(layers, torch.nn.Module):
+    loaded = sys.modules.get("torch")
+    if loaded is None or not isinstance(layers, loaded.nn.Module):
         raise SpecError(f"layers are words, a graph or a torch module, not {type(layers).__name__}")
-    shapes = [_shape(word) for word in _input_words(inputs)]
-    if not shapes:
+    if not words:
         raise SpecError('the input\'s size is missing: give it, such as "3x224x224" or (1, 3, 224, 224)')
-    read = " and ".join("x".join(map(str, shape)) for shape in shapes)
-    return [Subject(trace(layers, *shapes), Block((), ()), f"input {read}")]
+    from convcalc.pytorch.load import traced
+
+    return [traced(layers, tuple(tensor(word) for word in words), type(layers).__name__)]
 
 
-def _shape(word: str) -> Shape:
-    """A model's input: three bare sizes are CxHxW, batch 1; any other count is the tensor's own shape."""
-    from convcalc.spec.tensors import tensor
-
-    sizes = tensor(word).sizes
-    return (1, *sizes) if len(sizes) == 3 else sizes
-
-
-def analyze(layers: str | Graph | nn.Module, inputs: Inputs = None, *, depth: int = 1) -> Report:
+def analyze(layers: str | Graph | nn.Module, inputs: Inputs = None, *, depth: int | None = None) -> Report:
     """Count layers, or a model: shapes, parameters, multiply-adds and receptive field of each, and the totals.
 
-    `layers` are words ("conv2d c=64 k=3 p=1", "@resnet_stem"), a graph or a torch module; `inputs` are sizes, CxHxW for
-    one sample. `depth` is how deep into parts rows go. Raises SpecError, ShapeError and UnsupportedError in one line.
+    `layers` are words ("conv2d c=64 k=3 p=1", "@resnet_stem", "timm:resnet18"), a graph or a torch module; `inputs` are
+    sizes, CxHxW for one sample. `depth` is how deep into parts rows go. Raises SpecError, ShapeError and
+    UnsupportedError in one line.
 
     >>> from convcalc import analyze
     >>> report = analyze("conv2d c=64 k=3 p=1", "3x224x224")
     >>> report.params, report.macs, report.output
     (1792, 86704128, (1, 64, 224, 224))
     """
-    return Report(summarise(count(_subjects(layers, inputs), depth)))
+    return Report(summarise(count(_subjects(layers, inputs), depth or 1), depth))
 
 
 def receptive_field(

@@ -7,6 +7,8 @@ MAX_WORD_CHARACTERS: Final = 64 * 1024
 MAX_BRACKET_DEPTH: Final = 32
 MAX_FILE_BYTES: Final = 2**20
 """Of a file of layers, or of standard input."""
+MAX_HEADER_BYTES: Final = 2**28
+"""Of the graph in an exported model, and of the header of a file of weights."""
 MAX_SAVE_BYTES: Final = 2**26
 """Of a file of saved rows."""
 MAX_WORDS: Final = 10_000
@@ -87,6 +89,7 @@ LIMITS: Final[dict[str, dict[str, int]]] = {
         "digits of a whole number": MAX_DIGITS,
         "words of a file of layers": MAX_WORDS,
         "bytes of a file of saved rows": MAX_SAVE_BYTES,
+        "bytes of an exported graph, or of the header of weights": MAX_HEADER_BYTES,
         "bytes of a file that holds a kernel": MAX_KERNEL_BYTES,
         "values of a kernel": MAX_KERNEL_VALUES,
         "digits of one value of a kernel": MAX_KERNEL_DIGITS,

@@ -198,3 +198,79 @@ def test_the_all_of_the_package_and_what_mypy_sees_are_the_same() -> None:
         for alias in node.names
     }
     assert typed == set(convcalc.__all__)
+
+
+def test_a_model_is_analysed_as_on_the_command_line_and_left_as_it_was() -> None:
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8)).train()
+    report = convcalc.analyze(model, (1, 3, 32, 32))
+    assert (report.params, report.macs, report.output) == (240, 30 * 30 * 8 * 27, (1, 8, 30, 30))
+    assert convcalc.analyze(model, "3x32x32").macs == report.macs and model.training
+    graph = convcalc.trace(model, torch.zeros(2, 3, 16, 16))
+    assert graph.outputs[0].shape == (2, 8, 14, 14)
+    assert "<table>" in report._repr_html_() and "Conv2d" in report.table("output,macs")
+
+
+def test_a_report_is_a_data_frame_where_pandas_is_there() -> None:
+    report = convcalc.analyze("conv2d c=8 k=3", "3x8x8")
+    try:
+        import pandas  # noqa: F401
+    except ImportError:
+        with pytest.raises(convcalc.UnavailableError, match="pip install pandas"):
+            report.to_pandas()
+        return
+    assert report.to_pandas()["macs"].sum() == report.macs
+
+
+def test_a_reader_of_an_operator_of_another_library() -> None:
+    from convcalc.pytorch.readers.registry import READERS
+
+    @torch.library.custom_op("convcalc_test::mixed", mutates_args=())
+    def mixed(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return x @ weight
+
+    @mixed.register_fake
+    def _(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return x.new_empty(x.shape[0], weight.shape[1])
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(6, 5))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = mixed(x, self.weight)
+            return result
+
+    before = convcalc.analyze(Net(), (4, 6))
+    assert before.macs == 0 and before.at_least == ["mixed"]
+    try:
+
+        @convcalc.reads(mixed)
+        def read(b: Any, x: Any, weight: Any) -> Any:
+            return b.contract("nk,km->nm", x, weight)
+
+        after = convcalc.analyze(Net(), (4, 6))
+        assert after.macs == 4 * 6 * 5 and not after.at_least
+    finally:
+        READERS.pop("mixed", None)
+
+
+def test_kinds_of_other_packages_come_by_their_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    from convcalc import kinds
+    from convcalc.registry import KINDS
+
+    class Point:
+        def load(self) -> None:
+            @convcalc.kind(source="a test")
+            def twice_as_wide(b: Any, x: Any) -> Any:
+                """Stand a map beside itself."""
+                return b.concat(x, x)
+
+    kinds._load_entry_points.cache_clear()
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Point()] if group == "convcalc.kinds" else [])
+    try:
+        assert convcalc.analyze("twice_as_wide", "4x8x8").output == (1, 8, 8, 8)
+    finally:
+        KINDS.pop("twice_as_wide", None)
+        kinds._load_entry_points.cache_clear()
+        kinds.find.cache_clear()

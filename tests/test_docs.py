@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from convcalc.cli.app import COMMANDS, run
 from convcalc.kinds import all_kinds
@@ -38,13 +40,36 @@ def test_every_command_of_the_tour_answers(
     program, *argv = shlex.split(line)
     assert program == "convcalc"
     monkeypatch.chdir(tmp_path)
-    if argv[0] == "diff":  # of what the line before it saved
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    if argv[0] == "diff" and argv[1].endswith(".jsonl"):  # of what the line before it saved
         store.append(Path(argv[1]), row(), MACHINE)
     assert run(argv) == 0
     printed = capsys.readouterr()
     assert printed.out.strip()
     timed = argv[0] in ("machine", "profile")
     assert not printed.err or (timed and "measured this machine's peaks" in printed.err)
+
+
+def test_what_the_readme_shows_is_what_is_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "110")
+    (shown,) = re.findall(r"^```console\n(.*?)^```", README, re.M | re.S)
+    parts = re.split(r"^\$ convcalc (.*)\n", shown, flags=re.M)[1:]
+    for command, output in zip(parts[::2], parts[1::2], strict=True):
+        assert run(shlex.split(command)) == 0
+        printed = capsys.readouterr().out
+        assert [line.rstrip() for line in printed.splitlines()] == output.splitlines()
+
+
+def test_the_workflow_and_the_hook_of_the_readme_run(capsys: pytest.CaptureFixture[str]) -> None:
+    workflow, hook = (yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", README, re.M | re.S))
+    steps = workflow["jobs"]["budget"]["steps"]
+    runs = [step["run"] for step in steps if step.get("run", "").startswith("convcalc ")]
+    entries = [entry["entry"] for repo in hook["repos"] for entry in repo["hooks"]]
+    assert len(runs) == len(entries) == 1
+    for line in (*runs, *entries):
+        assert run(shlex.split(line)[1:]) == 0, capsys.readouterr().err
 
 
 def test_the_tour_shows_every_command() -> None:

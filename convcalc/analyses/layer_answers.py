@@ -120,6 +120,13 @@ class SummaryReport:
         buffers = (node.output for graph in graphs for node in graph.nodes if _is_buffer(node))
         return ITEMSIZES["fp32"] * total(product(value.shape) for value in buffers)
 
+    def treed(self) -> SummaryReport:
+        """Return the same with the modules of each block."""
+        if self.trees:
+            return self
+        pairs = zip(self.counts.blocks, self.fields, strict=True)
+        return SummaryReport(self.counts, self.fields, tuple(ModuleTree(block, field) for block, field in pairs))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope: the layers, or every module, parents before their parts."""
         if self.trees:
@@ -143,7 +150,7 @@ def summarise(
 ) -> SummaryReport:
     """Add the fields of every layer, where they can be given, and the tree of modules: of a model, or to a depth."""
     fields = tuple(_field(block) for block in counts.blocks)
-    models = any(block.subject.model is not None for block in counts.blocks)
+    models = any(not block.subject.block.layers for block in counts.blocks)
     if flat or not (treed or models or (depth or 1) > 1):
         return SummaryReport(counts, fields)
     pairs = zip(counts.blocks, fields, strict=True)

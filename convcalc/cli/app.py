@@ -53,6 +53,7 @@ COMMANDS: Final[dict[str, str]] = {
     "explain": "What a kind is, its graph, and its formulas derived from its recipe.",
     "convert": "A network of darknet, benchdnn, MIOpenDriver or timm in convcalc's words.",
     "examples": "The spec files that come with convcalc.",
+    "about": "Versions, devices, cache and zoos here, for a report of a bug.",
     "completion": "A completion script for your shell.",
     "help": "A command's help, how layers are written (spec), or what is refused (limits).",
 }

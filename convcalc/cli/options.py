@@ -14,11 +14,12 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from convcalc.cli.exits import INTERRUPTED, TERMINATED, Terminated
-from convcalc.errors import ConvcalcError
+from convcalc.errors import ConvcalcError, SpecError
 from convcalc.files import replacing
 from convcalc.limits import MAX_DEPTH
 from convcalc.printable import message_line
-from convcalc.render.table import Answer, to_csv, to_json, to_jsonl, to_markdown
+from convcalc.render.html import to_html
+from convcalc.render.table import Answer, to_csv, to_github, to_json, to_jsonl, to_markdown
 
 
 class Format(StrEnum):
@@ -29,6 +30,8 @@ class Format(StrEnum):
     jsonl = "jsonl"
     csv = "csv"
     markdown = "markdown"
+    html = "html"
+    github = "github"
 
 
 class InputLayout(StrEnum):
@@ -53,9 +56,7 @@ Train: TypeAlias = Annotated[
 ]
 Convention: TypeAlias = Annotated[
     str | None,
-    typer.Option(
-        "--convention", metavar="NAME", help="Say what fvcore, torch, torchinfo, ptflops, thop, ... counts, and why."
-    ),
+    typer.Option("--convention", metavar="NAME", help="Say what fvcore, torch, torchinfo, thop, ... counts, and why."),
 ]
 AsFormat: TypeAlias = Annotated[Format, typer.Option("--format", "-f", help="How to write the answer.")]
 Out: TypeAlias = Annotated[
@@ -76,12 +77,17 @@ PeakBandwidth: TypeAlias = Annotated[
 Ascii: TypeAlias = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters only.")]
 Drawn: TypeAlias = Annotated[bool, typer.Option("--picture/--no-picture", help="Draw the map below the table.")]
 
-WRITERS = {Format.json: to_json, Format.jsonl: to_jsonl, Format.csv: to_csv, Format.markdown: to_markdown}
+WRITERS = {
+    Format.json: to_json, Format.jsonl: to_jsonl, Format.csv: to_csv, Format.markdown: to_markdown,
+    Format.html: to_html, Format.github: to_github,
+}  # fmt: skip
 
 
 def emit(answer: Answer, form: Format, out: str | None) -> int:
     """Write an answer where it was asked for and return the exit code: 1 where what was asked does not hold."""
     check_output(out)
+    if form is Format.github and answer.annotations is None:
+        raise SpecError("--format github is for lint, diff and --assert: nothing else speaks of a pull request")
     if out is None:
         _write(answer, form, sys.stdout)
     else:

@@ -85,6 +85,15 @@ def layer_words(subject: Subject, name: str | None) -> tuple[str, str]:
     return layer_text(subject, name)
 
 
+def place_of(spec: Sequence[str] | None) -> str:
+    """Return the file that words name: of layers, or of a model's code; nothing where they name none."""
+    words = model_words(spec or ())
+    if words is not None:
+        return words.where if words.is_code_file or not words.name else ""
+    files = [word[1:] for word in spec or () if word.startswith("@")]
+    return files[0] if len(files) == 1 else ""
+
+
 def check_runnable(subjects: Sequence[Subject]) -> None:
     """Raise UnsupportedError for a stack that cannot be run: hidden layers, inputs that are no real numbers."""
     for subject in subjects:

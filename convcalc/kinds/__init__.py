@@ -130,6 +130,8 @@ def find(word: str) -> tuple[Kind, int | None]:
         raise SpecError(f"{word} is no layer of its own: it is made of {', '.join(parts)}")
     if place := _place(ENDING.sub("", canonical(word))):
         return _loaded(*place), None
+    if other := _registered(word):
+        return other
     *_, (base, _) = ranked(word)
     close = nearest(canonical(base), [*HOME, *_OTHER, *map(plain, NETWORKS)], several=True)
     raise SpecError(f"there is no kind {word!r}{close} (`convcalc kinds` lists them)")
@@ -153,6 +155,25 @@ def _place(name: str) -> tuple[str, str] | None:
         if target in HOME:
             return HOME[target]
     return None
+
+
+def _registered(word: str) -> tuple[Kind, int | None] | None:
+    """A kind of another package: registered by `convcalc.kind`, or by an entry point of the group `convcalc.kinds`."""
+    _load_entry_points()
+    others = {plain(name): kind for name, kind in KINDS.items() if plain(name) not in HOME}
+    for base, rank in ranked(word):
+        if plain(base) in others:
+            kind = others[plain(base)]
+            return (kind if rank is None else _with_rank(kind.name, rank)), rank
+    return None
+
+
+@cache
+def _load_entry_points() -> None:
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group="convcalc.kinds"):
+        point.load()
 
 
 def _lazy(word: str) -> tuple[Kind, int | None]:

@@ -24,7 +24,7 @@ def as_function(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple
     match name:
         case "convolution":
             x, weight, bias, stride, padding, dilation, transposed, extra, groups = args
-            rank = weight.dim() - 2
+            rank = len(weight.shape) - 2
             if transposed:
                 return (
                     f"conv_transpose{rank}d",
@@ -32,6 +32,18 @@ def as_function(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple
                     {},
                 )
             return f"conv{rank}d", (x, weight, bias, stride, padding, dilation, groups), {}
+        case "batch_norm" | "instance_norm" if len(args) > 4:  # aten's order: weight and bias before the statistics
+            x, weight, bias, mean, variance, *rest = args
+            return name, (x, mean, variance, weight, bias, *rest), kwargs
+        case "upsample_nearest1d" | "upsample_nearest2d" | "upsample_nearest3d" if len(args) > 1:
+            scale = args[2] if len(args) > 2 else None
+            return "interpolate", (args[0], None if scale else args[1], _factors(scale)), {}
+        case "upsample_bilinear2d" | "upsample_linear1d" | "upsample_trilinear3d" | "upsample_bicubic2d" if (
+            len(args) > 2
+        ):
+            mode = name.removeprefix("upsample_")[:-2]
+            scale = args[3] if len(args) > 3 else None
+            return "interpolate", (args[0], None if scale else args[1], _factors(scale), mode, args[2]), {}
         case "_softmax" | "_log_softmax" | "_safe_softmax":
             return name.lstrip("_").replace("safe_", ""), args[:2], {}
         case "alias" | "_to_copy" | "lift_fresh":
@@ -39,11 +51,15 @@ def as_function(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple
         case "slice":
             x, axis, start, stop, step = tuple(args) + (None, 0, None, None, 1)[len(args) :]
             window = slice(start, stop, step)
-            return "__getitem__", (x, (*(slice(None),) * (axis % x.dim()), window)), {}
+            return "__getitem__", (x, (*(slice(None),) * (axis % len(x.shape)), window)), {}
         case "constant_pad_nd":
             return "pad", (args[0], args[1], "constant", *args[2:]), {}
         case _:
             return name, args, {} if name in ("clone", "empty_like") else kwargs
+
+
+def _factors(scale: Any) -> Any:
+    return tuple(scale) if isinstance(scale, (list, tuple)) else scale
 
 
 def multiplies(namespace: str, name: str) -> bool:

@@ -58,6 +58,17 @@ def about(function: Callable[..., Any]) -> About:
     )
 
 
+def name_of(function: Any) -> str:
+    """Return the name under which calls of an operator are read: without its library and overload."""
+    if isinstance(function, str):
+        name = function
+    else:
+        own = getattr(function, "_qualname", "") or getattr(function, "_qualified_op_name", "")
+        schema = getattr(getattr(function, "_schema", None), "name", "")
+        name = own or schema or getattr(function, "__name__", str(function))
+    return name.rpartition("::")[2].partition(".")[0]
+
+
 def reader_of(name: str) -> Reader | None:
     """Return the reader of a function's name, where it has one."""
     return READERS.get(name)

@@ -6,7 +6,6 @@ import importlib
 import importlib.util
 import sys
 from contextlib import redirect_stdout
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +14,14 @@ import torch
 from convcalc.builder import Builder
 from convcalc.errors import ShapeError, SpecError, UnavailableError, UnsupportedError, nearest
 from convcalc.ops import STORED
-from convcalc.pytorch.building import Built, build
+from convcalc.pytorch.building import build
 from convcalc.pytorch.forward_errors import first_line, in_words, place
+from convcalc.pytorch.graph_files import read_graph, read_safetensors
 from convcalc.pytorch.tensor_values import TensorValues
 from convcalc.pytorch.trace import ModelInput, trace
 from convcalc.pytorch.zoos import entry
 from convcalc.shapes import show
-from convcalc.spec.model_words import GRAPHS, ZOOS
+from convcalc.spec.model_words import ZOOS
 from convcalc.subject import Block, Subject
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def load(words: ModelWords, inputs: Sequence[Tensor], *, trains: bool = False, w
     there, UnavailableError for packages that are missing, UnsupportedError where its code fails.
     """
     if not words.name:
-        raise UnsupportedError(f"{words.where}: {', '.join(GRAPHS)} files are not read yet")
+        return _file_of_graph(words, inputs, weights_only=weights_only)
     factory, defaults = _factory(words)
     name = _title(words)
     built = build(factory, words.arguments, name)
@@ -53,30 +53,39 @@ def load(words: ModelWords, inputs: Sequence[Tensor], *, trains: bool = False, w
         return Subject(parameters(built.model), Block((), ()), f"{name}, its parameters", "; ".join(notes))
     if not given:
         raise SpecError(f"the input's size is missing: give it with -i, such as -i 3x224x224 for {name}", words.spot)
-    rebuild = partial(build, factory, words.arguments, name, on_cpu=True)
-    subject = traced(built, given, name, rebuild=rebuild, default=not inputs, trains=trains)
+
+    def again() -> nn.Module:
+        return build(factory, words.arguments, name, on_cpu=True).model
+
+    rebuild = again if built.on_meta else None
+    subject = traced(built.model, given, name, rebuild=rebuild, default=not inputs, trains=trains)
     return subject._replace(hint="; ".join(filter(None, (subject.hint, *notes))))
 
 
+def _file_of_graph(words: ModelWords, inputs: Sequence[Tensor], *, weights_only: bool) -> Subject:
+    weights = words.where.lower().endswith(".safetensors") and weights_only
+    read = read_safetensors(words.where) if weights else read_graph(words.where, inputs)
+    return Subject(read.graph, Block(tuple(inputs), ()), read.reading, "; ".join(read.notes))
+
+
 def traced(
-    built: Built,
+    model: nn.Module,
     inputs: tuple[Tensor, ...],
     name: str,
     *,
-    rebuild: Callable[[], Built] | None = None,
+    rebuild: Callable[[], nn.Module] | None = None,
     default: bool = False,
     trains: bool = False,
 ) -> Subject:
     """Return a model on inputs as a subject; what needs values while it is on the meta device is built again."""
     shapes = [model_input(tensor) for tensor in inputs]
-    model = built.model
     with redirect_stdout(sys.stderr):
         try:
             graph = trace(model, *shapes)
         except UnsupportedError:
-            if not built.on_meta or rebuild is None:
+            if rebuild is None:
                 raise
-            model = rebuild().model.train(trains)
+            model = rebuild().train(trains)
             graph = trace(model, *shapes)
         except ShapeError as error:
             bare = [
@@ -89,7 +98,7 @@ def traced(
 
     def on(sizes: tuple[tuple[int, ...], ...]) -> Subject:
         other = tuple(tensor._replace(sizes=size) for tensor, size in zip(inputs, sizes, strict=True))
-        return traced(Built(model, on_meta=False), other, name)
+        return traced(model, other, name)
 
     return subject._replace(on=on, model=model)
 

@@ -26,6 +26,7 @@ class ModuleScopes:
         self.more: dict[int, list[Path]] = {}
         self.modules: list[tuple[Path, nn.Module]] = []
         self._name(model, ())
+        self.kinds = {path: type(module).__name__ for path, module in self.modules}
         self.leaving: Callable[[nn.Module, Any, Any], None] | None = None
         self._outer: list[Path] = []
         self._moves: list[tuple[Path, Path] | None] = []
@@ -65,9 +66,14 @@ class ModuleScopes:
                 here = self.writer.path
                 path = max(map(self._moved, self.more[id(module)]), key=lambda name: _shared(name, here))
                 move = (first, path)
-            if path:
-                self.writer.enter(path, kind=type(module).__name__)
+            self.enter(path, type(module).__name__)
         self._moves.append(move)
+
+    def enter(self, path: Path, kind: str = "") -> None:
+        """Write what follows under a module, those around it named by their classes."""
+        for above in range(1, len(path)):
+            self.writer.enter(path[:above], kind=self.kinds.get(path[:above], ""))
+        self.writer.enter(path, kind=kind or self.kinds.get(path, ""))
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
         if self.leaving is not None:

@@ -89,7 +89,7 @@ class TensorValues:
 
     def _write(self, op: ops.Op, path: Path) -> Value:
         outer = self.b.path
-        self.b.enter(path)
+        self.scopes.enter(path)
         value = self.b.write(op)
         self.b.path = outer
         return value

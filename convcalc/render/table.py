@@ -70,10 +70,21 @@ class Table(NamedTuple):
         return [printable(line) for line in self.foot]
 
 
+class Annotation(NamedTuple):
+    """A line for a pull request: how grave it is, what it says, and of which file and line it speaks."""
+
+    level: str
+    message: str
+    title: str = ""
+    file: str = ""
+    line: int = 0
+
+
 class Answer(NamedTuple):
     """What a command answers: its JSON object, tables, hints for stderr, and whether what was asked holds.
 
-    The document may be a function that makes it: for a table it is not called.
+    The document may be a function that makes it: for a table it is not called. `annotations` are lines for a pull
+    request; None where a command has none.
     """
 
     command: str
@@ -81,6 +92,7 @@ class Answer(NamedTuple):
     tables: Sequence[Table]
     hints: Sequence[str] = ()
     holds: bool = True
+    annotations: Sequence[Annotation] | None = None
 
     def json_document(self) -> dict[str, Any]:
         """Return the object as JSON holds it."""
@@ -133,6 +145,24 @@ def to_csv(answer: Answer) -> str:
             cells_ = {"table": table.name, **row} if named else row
             writer.writerow([_harmless(_flat(plain(cells_.get(key, "")))) for key in keys])
     return out.getvalue()
+
+
+def to_github(answer: Answer) -> str:
+    """Return one workflow command for each annotation: GitHub shows them beside the files of a pull request.
+
+    Source: docs.github.com, "Workflow commands for GitHub Actions".
+    """
+
+    def escaped(text: str, *, is_property: bool = False) -> str:
+        text = printable(text).replace("%", "%25")
+        return text.replace(":", "%3A").replace(",", "%2C") if is_property else text
+
+    lines = []
+    for note in answer.annotations or ():
+        pairs = {"file": note.file, "line": str(note.line or ""), "title": note.title}
+        given = ",".join(f"{key}={escaped(value, is_property=True)}" for key, value in pairs.items() if value)
+        lines.append(f"::{note.level}{' ' if given else ''}{given}::{escaped(note.message)}\n")
+    return "".join(lines)
 
 
 def _harmless(value: Any) -> Any:

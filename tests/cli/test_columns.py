@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import pytest
 
-from convcalc.cli.quantities import quantity
 from convcalc.cli.views.profile import DETAILS, PAIR, ROOF, TIME
 from convcalc.errors import SpecError
 from convcalc.profiling.fields import columns
 from convcalc.profiling.row import Row
+from convcalc.spec.quantities import quantity
 
 
 def test_every_column_is_described_and_each_with_a_heading_is_in_a_table() -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from convcalc.analyses.counts.memory import Memory, bytes_of, is_stored, memory, storages
 from convcalc.analyses.counts.report import BlockReport, CountedRow, CountReport, blocks_json
 from convcalc.analyses.counts.training import Gradients, Training, gradients_of, needs_gradient, training
+from convcalc.errors import UnsupportedError
 from convcalc.ops import Input, Parameter
 from convcalc.sizes import Size, total
 
@@ -26,7 +27,7 @@ class MemoryRow(NamedTuple):
 class BlockMemory:
     """One stack: its rows, what inference holds, and a training step (not of integers: `trains`).
 
-    `peak_row` is the first row at which as much is alive as anywhere.
+    `peak_row` is the first row at which as much is alive as anywhere; `untrained` says why a step cannot be given.
     """
 
     block: BlockReport
@@ -38,6 +39,7 @@ class BlockMemory:
     kept_inputs: Size
     peak_row: CountedRow | None
     trains: bool
+    untrained: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the block's part of the JSON document."""
@@ -72,6 +74,14 @@ class MemoryReport:
     blocks: tuple[BlockMemory, ...]
     dtype: str
 
+    @property
+    def figures(self) -> dict[str, Size]:
+        """The most bytes that any block needs: in inference, and in a training step."""
+        needs = {"peak_memory": max(block.inference.held + block.inference.peak for block in self.blocks)}
+        if all(block.trains for block in self.blocks):
+            needs["training_memory"] = max(block.step.peak for block in self.blocks)
+        return needs
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
         return blocks_json([block.to_dict() for block in self.blocks], dtype=self.dtype)
@@ -84,7 +94,12 @@ def memory_report(counts: CountReport, dtype: str, itemsize: int, *, trains: boo
 
 def _block(block: BlockReport, itemsize: int, *, trains: bool) -> BlockMemory:
     graph = block.subject.graph
-    run, step = _copies(block, memory(graph, itemsize), training(graph, itemsize), itemsize)
+    untrained = ""
+    try:
+        step = training(graph, itemsize)
+    except UnsupportedError as error:
+        step, trains, untrained = Training(gradients=0, saved=0, peak=0, saved_by={}), False, str(error)
+    run, step = _copies(block, memory(graph, itemsize), step, itemsize)
     inputs = [node.output.index for node in graph.nodes if isinstance(node.op, Input)]
     return BlockMemory(
         block=block,
@@ -96,6 +111,7 @@ def _block(block: BlockReport, itemsize: int, *, trains: bool) -> BlockMemory:
         kept_inputs=total(step.saved_by.get(index, 0) for index in inputs),
         peak_row=_peak_row(block, run),
         trains=trains,
+        untrained=untrained,
     )
 
 

@@ -89,6 +89,8 @@ def _joined(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _layer_name(path: tuple[str, ...], texts: dict[tuple[str, ...], str]) -> str:
-    """A layer by its number and words, and the part of it where it has several."""
+    """A layer by its number and words, and the part of it where it has several; a model's by its name."""
+    if path[:1] not in texts:
+        return ".".join(path) or "forward()"
     inner = ".".join(path[1:-1])
     return f"{path[0] if path else ''} ({texts.get(path[:1], '')}{': ' + inner if inner else ''})"

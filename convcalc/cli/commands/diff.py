@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcalc.cli.options import AsFormat, Format, Out, check_output, emit
+from convcalc.analyses.counts.report import count
+from convcalc.analyses.layer_answers import summarise
+from convcalc.analyses.summary_diff import diff_summaries
+from convcalc.cli.assertions import Asserts, with_assertions
+from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Out, check_output, emit
+from convcalc.cli.subjects import place_of, whole_subject
 from convcalc.cli.views.comparison import ratio_text
 from convcalc.cli.views.profile import optional_seconds
+from convcalc.cli.views.summary_diff import diff_table
+from convcalc.documents import envelope, plain, read_json
+from convcalc.errors import SpecError
+from convcalc.limits import MAX_SAVE_BYTES
 from convcalc.profiling.intervals import AMBIGUOUS, FASTER, SAME, SLOWER
 from convcalc.profiling.run_diff import diff_runs
 from convcalc.profiling.status import FAILED
-from convcalc.render.table import Answer, Column, Table
+from convcalc.render.table import Annotation, Answer, Column, Table
 from convcalc.units import plural
 
 if TYPE_CHECKING:
     from convcalc.profiling.row import Row
 
 MAX_ROWS_NAMED = 5
-File = Annotated[str, typer.Argument(metavar="FILE", help="What profile --save wrote.")]
+File = Annotated[
+    str,
+    typer.Argument(metavar="FILE", help="What profile --save or summary -f json wrote; or a spec or model in quotes."),
+]
 COLUMNS = (
     Column("name", "#"),
     Column("spec", "layer"),
@@ -37,15 +50,33 @@ def command(
     before: File,
     after: File,
     force: Annotated[bool, typer.Option("--force", help="Compare runs of unlike machines or versions too.")] = False,
+    inputs: Inputs = None,
+    asserts: Asserts = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
-    """Compare the rows of two saved runs: the ratio of their medians with an interval, and a verdict.
+    """Compare two saved runs of profile, two saved summaries (summary -f json -o FILE), or two specs or models.
+
+    Of runs: the ratio of the medians with an interval, and a verdict. Of summaries: what has changed, layer by layer;
+    exit code 1 only with --assert.
 
     The two were not timed in turns: where a matrix product took longer in one than in the other, the interval is
     widened by as much. Exit code 1 where a row is slower, or failed. Example: convcalc diff before.jsonl after.jsonl
     """
     check_output(out)
+    documents = [_summary(text, inputs) for text in (before, after)]
+    if documents[0] is not None and documents[1] is not None:
+        changes = diff_summaries(documents[0], documents[1])
+        table = diff_table(changes, (before, after))
+        answer = Answer("diff", changes.to_dict, [table], annotations=[])
+        return emit(with_assertions(answer, asserts, changes.figures, changes.at_least, place_of([after])), form, out)
+    if documents[0] is not None or documents[1] is not None:
+        odd = before if documents[0] is None else after
+        raise SpecError(
+            f"{odd} is no summary: {'it holds something else' if Path(odd).is_file() else 'there is no such file'}"
+        )
+    if asserts or inputs:
+        raise SpecError("--assert and -i go with two summaries, specs or models, not with saved runs")
     diff = diff_runs(before, after, force=force)
     rows = [{**row.to_dict(), "shown": ratio_text(row.ratio)} for row in diff.rows]
     counts = [
@@ -60,7 +91,29 @@ def command(
     several = len({row["variant"] for row in rows}) > 1
     columns = [column for column in COLUMNS if several or column.key != "variant"]
     table = Table(columns, rows, foot=foot)
-    return emit(Answer("diff", diff.to_dict, [table], holds=diff.holds), form, out)
+    slower = [row for row in diff.rows if row.verdict in (SLOWER, FAILED)]
+    notes = [Annotation("error", f"{row.before.title}: {row.verdict}", "convcalc diff") for row in slower]
+    return emit(Answer("diff", diff.to_dict, [table], holds=diff.holds, annotations=notes), form, out)
+
+
+def _summary(text: str, inputs: Sequence[str] | None) -> dict[str, Any] | None:
+    """The document of a saved summary, or of layers or a model; None for a saved run of profile.
+
+    Raises SpecError for a file that is neither.
+    """
+    path = Path(text)
+    if not path.is_file() or path.suffix in (".py", ".onnx", ".pt2"):
+        words = text.split()
+        if path.suffix in (".json", ".jsonl") and len(words) == 1:
+            return None  # the reader of runs says that it is not there
+        subject = whole_subject(text, inputs, InputLayout.chw, command="diff")
+        return envelope("summary", plain(summarise(count([subject])).to_dict()))
+    with path.open("rb") as file:
+        start = file.read(MAX_SAVE_BYTES + 1)
+    if len(start) > MAX_SAVE_BYTES or not start.lstrip().startswith(b"{\n"):
+        return None
+    document: dict[str, Any] = read_json(start.decode("utf-8", "replace"))
+    return document
 
 
 def _names(rows: Sequence[Row]) -> str:

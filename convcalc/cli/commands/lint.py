@@ -11,11 +11,11 @@ import typer
 from convcalc.analyses.lint.report import RIDGE_RULE, LintReport, lint_subjects
 from convcalc.analyses.lint.rules import RULES
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
-from convcalc.cli.quantities import per_second
-from convcalc.cli.subjects import hints, read_subjects
+from convcalc.cli.subjects import hints, place_of, read_subjects
 from convcalc.errors import SpecError, nearest
 from convcalc.limits import MAX_IMAGE_SIDE
-from convcalc.render.table import Answer, Column, Table
+from convcalc.render.table import Annotation, Answer, Column, Table
+from convcalc.spec.quantities import per_second
 
 COLUMNS = (
     Column("code", "code"),
@@ -73,7 +73,25 @@ def command(
     head = [subject.reading for subject in subjects]
     table = Table(columns=(*several, *COLUMNS), rows=report.rows(), head=head, foot=_feet(report, selected=selected))
     holds = exit_zero or not report.findings
-    return emit(Answer("lint", report.to_dict, [table], hints=hints(subjects), holds=holds), form, out)
+    answer = Answer(
+        "lint", report.to_dict, [table], hints=hints(subjects), holds=holds, annotations=_annotations(report, spec)
+    )
+    return emit(answer, form, out)
+
+
+def _annotations(report: LintReport, spec: Sequence[str] | None) -> list[Annotation]:
+    """Each finding at the line of its layer, or with the name of a model's module."""
+    notes = []
+    for block, names, finding in report.findings:
+        layers = report.subjects[block].block.layers
+        place = finding.where[0][0] if finding.where and finding.where[0] else ""
+        spot = layers[int(place)].spot if place.isdecimal() and int(place) < len(layers) else None
+        file, _, line = spot.origin.rpartition(", line ") if spot else ("", "", "")
+        message = f"{', '.join(names)}: {finding.text}; instead: {finding.remedy}"
+        title = f"convcalc {finding.code}"
+        number = int(line) if line.isdecimal() else 0
+        notes.append(Annotation("warning", message, title, file or place_of(spec), number))
+    return notes
 
 
 def _feet(report: LintReport, *, selected: bool) -> list[str]:

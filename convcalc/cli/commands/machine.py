@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcalc.cli.options import AsFormat, DeviceName, Format, Out, PeakBandwidth, PeakFlops, check_output, emit
-from convcalc.cli.quantities import per_second
 from convcalc.cli.variants import setups, threads
 from convcalc.cli.views.progress import bar
 from convcalc.errors import SpecError
 from convcalc.profiling.fields import to_json
 from convcalc.profiling.run import measure_roofs
 from convcalc.render.table import Answer, Column, Table
+from convcalc.spec.quantities import per_second
 from convcalc.units import figures, giga, plural
 
 if TYPE_CHECKING:

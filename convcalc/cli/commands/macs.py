@@ -9,6 +9,7 @@ import typer
 from convcalc.analyses.counts.report import CountedRow
 from convcalc.analyses.counts.report import count as count_layers
 from convcalc.analyses.layer_answers import MacsReport, lost_share, macs_report
+from convcalc.cli.assertions import Asserts, count_figures, with_assertions
 from convcalc.cli.conventions import by_convention
 from convcalc.cli.options import (
     AsFormat,
@@ -23,7 +24,7 @@ from convcalc.cli.options import (
     Train,
     emit,
 )
-from convcalc.cli.subjects import read_subjects
+from convcalc.cli.subjects import place_of, read_subjects
 from convcalc.cli.views.counts import at_least_line, folded_line, shape_text, total_label
 from convcalc.render.table import Answer, Column, Table
 from convcalc.sizes import Size
@@ -58,6 +59,7 @@ def command(
         bool, typer.Option("--backward", help="Count the gradients as well: of activations and of weights.")
     ] = False,
     convention: Convention = None,
+    asserts: Asserts = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -79,7 +81,9 @@ def command(
         whole["lost"] = lost_share(sums["macs_useful"], counts.macs)
     other = by_convention(subjects, convention)
     tables[-1] = tables[-1]._replace(total=whole, foot=[*_feet(report), *other.lines])
-    return emit(Answer("macs", other.document(report.to_dict), tables, hints=counts.hints), form, out)
+    answer = Answer("macs", other.document(report.to_dict), tables, hints=counts.hints)
+    answer = with_assertions(answer, asserts, count_figures(counts), counts.at_least, place_of(spec))
+    return emit(answer, form, out)
 
 
 def _cells(row: CountedRow, extra: dict[str, Size], macs: Size) -> dict[str, Any]:

@@ -9,8 +9,9 @@ import typer
 
 from convcalc.analyses.counts.memory_report import memory_report
 from convcalc.analyses.counts.report import count
+from convcalc.cli.assertions import Asserts, count_figures, with_assertions
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
-from convcalc.cli.subjects import read_subjects
+from convcalc.cli.subjects import place_of, read_subjects
 from convcalc.cli.views.memory import memory_table
 from convcalc.render.table import Answer
 from convcalc.units import ITEMSIZES
@@ -33,6 +34,7 @@ def command(
     train: Train = False,
     depth: Depth = 1,
     dtype: Annotated[Dtype, typer.Option("--dtype", help="Element type of parameters and activations.")] = Dtype.fp32,
+    asserts: Asserts = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -44,4 +46,8 @@ def command(
     counts = count(read_subjects(spec, inputs, layout, trains=train), depth)
     report = memory_report(counts, dtype.value, ITEMSIZES[dtype.value], trains=dtype is not Dtype.int8)
     tables = [memory_table(block) for block in report.blocks]
-    return emit(Answer("memory", report.to_dict, tables, hints=counts.hints), form, out)
+    answer = Answer("memory", report.to_dict, tables, hints=counts.hints)
+    answer = with_assertions(
+        answer, asserts, {**count_figures(counts), **report.figures}, counts.at_least, place_of(spec)
+    )
+    return emit(answer, form, out)

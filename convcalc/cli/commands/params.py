@@ -6,8 +6,9 @@ from typing import Any
 
 from convcalc.analyses.counts.report import CountedRow, CountReport, count
 from convcalc.analyses.layer_answers import PARTS, ParamsReport, params_json
+from convcalc.cli.assertions import Asserts, count_figures, with_assertions
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
-from convcalc.cli.subjects import hints, read_subjects
+from convcalc.cli.subjects import hints, place_of, read_subjects
 from convcalc.cli.views.counts import at_least_line, folded_line, total_label
 from convcalc.errors import SpecError
 from convcalc.render.table import Answer, Column, Table
@@ -22,6 +23,7 @@ def command(
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
     depth: Depth = 1,
+    asserts: Asserts = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -32,7 +34,7 @@ def command(
     subjects = read_subjects(spec, inputs, layout, needs_input=False, printed=True)
     report = count(subjects, depth, [deployed(subject) for subject in subjects])
     _check_known(report)
-    answer = ParamsReport(report)
+    document = ParamsReport(report).to_dict
     rows = [_cells(row, report) for row in report.rows]
     if len(report.blocks) > 1:
         rows = [{**row, "name": str(number)} for number, row in enumerate(rows)]
@@ -49,7 +51,9 @@ def command(
             *folded_line(report),
         ],
     )
-    return emit(Answer("params", answer.to_dict, [table], hints=list(dict.fromkeys(hints(subjects)))), form, out)
+    answer = Answer("params", document, [table], hints=list(dict.fromkeys(hints(subjects))))
+    answer = with_assertions(answer, asserts, count_figures(report), report.at_least, place_of(spec))
+    return emit(answer, form, out)
 
 
 def _check_known(report: CountReport) -> None:

@@ -28,7 +28,6 @@ from convcalc.cli.options import (
     terminable,
 )
 from convcalc.cli.profile_options import ProfileOptions
-from convcalc.cli.quantities import per_second
 from convcalc.cli.subjects import at_batch, check_runnable, hints, read_subjects, whole_subject
 from convcalc.cli.variants import batches, choices, duration, setups, threads
 from convcalc.cli.views.best import best_table, code_lines
@@ -44,6 +43,7 @@ from convcalc.profiling.report import ProfileReport, profile
 from convcalc.profiling.run import Limits
 from convcalc.profiling.store import RowStore
 from convcalc.render.table import Answer, Table
+from convcalc.spec.quantities import per_second
 from convcalc.subject import Subject
 from convcalc.units import plural
 

@@ -8,8 +8,9 @@ import typer
 
 from convcalc.analyses.counts.report import count
 from convcalc.analyses.field.report import receptive_field
+from convcalc.cli.assertions import Asserts, count_figures, field_figures, with_assertions
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
-from convcalc.cli.subjects import read_subjects
+from convcalc.cli.subjects import place_of, read_subjects
 from convcalc.cli.values import position
 from convcalc.cli.views.receptive_field import field_feet, field_rows
 from convcalc.render.table import Answer, Column, Table
@@ -38,6 +39,7 @@ def command(
     paths: Annotated[
         bool, typer.Option("--paths", help="Count the ways through the layers: 2^n for n residual blocks.")
     ] = False,
+    asserts: Asserts = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -55,4 +57,8 @@ def command(
         columns = COLUMNS if any(cells["global"] for cells in rows) else COLUMNS[:-1]
         head = [block.block.subject.reading]
         tables.append(Table(columns=columns, rows=rows, head=head, foot=field_feet(block)))
-    return emit(Answer("rf", report.to_dict, tables, hints=counts.hints), form, out)
+    answer = Answer("rf", report.to_dict, tables, hints=counts.hints)
+    answer = with_assertions(
+        answer, asserts, {**count_figures(counts), **field_figures(report.blocks)}, counts.at_least, place_of(spec)
+    )
+    return emit(answer, form, out)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from convcalc.analyses.counts.report import count
+from convcalc.cli.assertions import Asserts, count_figures, with_assertions
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
-from convcalc.cli.subjects import read_subjects
+from convcalc.cli.subjects import place_of, read_subjects
 from convcalc.cli.views.counts import shape_text
 from convcalc.render.table import Answer, Column, Table
 
@@ -17,6 +18,7 @@ def command(
     layout: Layout = InputLayout.chw,
     train: Train = False,
     depth: Depth = 1,
+    asserts: Asserts = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -32,4 +34,6 @@ def command(
         batch = outputs[0].shape[axis] if axis < len(outputs[0].shape) else outputs[0].batch
         end = [f"output {shape_text(outputs, axis)} (batch {batch})"]
         tables.append(Table(columns=COLUMNS, rows=rows, head=[block.subject.reading], foot=end))
-    return emit(Answer("shape", report.to_dict, tables, hints=report.hints), form, out)
+    answer = Answer("shape", report.to_dict, tables, hints=report.hints)
+    answer = with_assertions(answer, asserts, count_figures(report), report.at_least, place_of(spec))
+    return emit(answer, form, out)

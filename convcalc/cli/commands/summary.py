@@ -8,9 +8,10 @@ import typer
 
 from convcalc.analyses.counts.report import count as count_layers
 from convcalc.analyses.layer_answers import summarise
+from convcalc.cli.assertions import Asserts, count_figures, field_figures, with_assertions
 from convcalc.cli.conventions import by_convention
 from convcalc.cli.options import AsFormat, Convention, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
-from convcalc.cli.subjects import read_subjects
+from convcalc.cli.subjects import place_of, read_subjects
 from convcalc.cli.views.module_tree import columns, order, tree_tables
 from convcalc.cli.views.summary import summary_tables
 from convcalc.limits import MAX_DEPTH
@@ -37,6 +38,7 @@ def command(
     ] = None,
     top: Annotated[int | None, typer.Option("--top", min=1, metavar="N", help="Only the first N of them.")] = None,
     convention: Convention = None,
+    asserts: Asserts = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -53,4 +55,8 @@ def command(
     tables = tree_tables(report, chosen, sorting) if report.trees else summary_tables(report)
     other = by_convention(subjects, convention)
     tables[-1] = tables[-1]._replace(foot=[*tables[-1].foot, *other.lines])
-    return emit(Answer("summary", other.document(report.to_dict), tables, hints=report.counts.hints), form, out)
+    answer = Answer("summary", other.document(report.to_dict), tables, hints=report.counts.hints)
+    answer = with_assertions(
+        answer, asserts, {**count_figures(counts), **field_figures(report.fields)}, counts.at_least, place_of(spec)
+    )
+    return emit(answer, form, out)

@@ -40,6 +40,7 @@ def memory_table(block: BlockMemory) -> Table:
     sums = {key: total(row[key] for row in rows) for key in ("param_bytes", "activation_bytes", "kept_bytes")}
     last = {"layer": "total", **sums, "alive_bytes": max((row["alive_bytes"] for row in rows), default=0)}
     foot = [*_inference(block), *(_training(block) if block.trains else [])]
+    foot += [f"training: {block.untrained}"] if block.untrained else []
     foot += at_least_line(block.block.at_least, "the memory")
     return Table(columns=COLUMNS, rows=rows, total=last, head=[block.block.subject.reading], foot=foot)
 

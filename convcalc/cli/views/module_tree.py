@@ -53,6 +53,10 @@ DROPPED: Final = ("other", "jump", "params_share", "size", "macs_share", "params
 """Keys of columns, in the order in which a narrow terminal goes without them."""
 
 
+MAX_SHAPES: Final = 2
+"""More different outputs than these are shown by the first and the last."""
+
+
 class Order(NamedTuple):
     """By which column modules are sorted, and how many are shown."""
 
@@ -130,6 +134,9 @@ def _cells(tree: ModuleTree, line: Line, report: SummaryReport, *, whole_name: b
 def _shapes(values: Sequence[Value]) -> str:
     """The shapes a module gives, those of several calls once."""
     by_shape = {value.shape: value for value in values}
+    if len(by_shape) > MAX_SHAPES:  # a list of modules gives what each of them gives
+        first, *_, last = by_shape.values()
+        return f"{shape_text((first,))} .. {shape_text((last,))}"
     return shape_text(tuple(by_shape.values())) if by_shape else "-"
 
 
