@@ -26,6 +26,12 @@ class Constants:
 
     def __init__(self) -> None:
         self._made: dict[int, weakref.ref[Tensor]] = {}
+        self._views: dict[int, weakref.ref[Tensor]] = {}
+
+    def knows(self, tensor: Tensor) -> bool:
+        """Whether a tensor was made during this forward, or is a view of one that was there before."""
+        view = self._views.get(id(tensor))
+        return self.holds(tensor) or (view is not None and view() is tensor)
 
     def holds(self, tensor: Tensor) -> bool:
         """Whether a tensor was made during this forward, so that it may be written into."""
@@ -55,8 +61,8 @@ class Constants:
         """Remember new tensors; a view of one that was there before is not new."""
         theirs = {_storage(tensor) for tensor in sources if not self.holds(tensor)}
         for tensor in tensors_of(result):
-            if _storage(tensor) not in theirs:
-                self._made[id(tensor)] = weakref.ref(tensor)
+            kept = self._views if _storage(tensor) in theirs else self._made
+            kept[id(tensor)] = weakref.ref(tensor)
         return result
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from convcalc import ops
 from convcalc.builder import Builder
 from convcalc.errors import ConvcalcError, SpecError, UnavailableError
+from convcalc.functions import FUNCTIONS
 from convcalc.pytorch.aten import multiplies
 from convcalc.pytorch.calls import reader_of
 from convcalc.pytorch.graph_files import GraphFile, listed, parameter_of
@@ -25,17 +26,16 @@ if TYPE_CHECKING:
     from convcalc.sizes import Shape
     from convcalc.subject import Tensor
 
-POINTWISE: Final[dict[str, str]] = {
-    "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Elu": "elu", "Selu": "selu", "LeakyRelu": "leaky_relu",
-    "HardSwish": "hardswish", "HardSigmoid": "hardsigmoid", "Softplus": "softplus", "Softsign": "softsign",
-    "Gelu": "gelu", "Mish": "mish", "Erf": "erf", "Exp": "exp", "Sqrt": "sqrt", "Log": "log", "Abs": "absolute",
-    "Neg": "negative", "Floor": "floor", "Ceil": "ceil", "Round": "round", "Sin": "sine", "Cos": "cosine",
-    "Sign": "sign", "Reciprocal": "reciprocal", "Not": "logical_not", "Identity": "identity", "Dropout": "identity",
-    "Cast": "identity", "Add": "add", "Sub": "subtract", "Mul": "multiply", "Div": "divide", "Max": "maximum",
-    "Min": "minimum", "Where": "where", "Equal": "eq", "Less": "lt", "Greater": "gt", "And": "logical_and",
-    "Or": "logical_or",
+OTHERWISE: Final[dict[str, str]] = {
+    "Dropout": "identity", "Identity": "identity", "Cast": "identity", "Max": "maximum", "Min": "minimum",
+    "Not": "logical_not", "And": "logical_and", "Or": "logical_or", "Equal": "eq", "Less": "lt", "Greater": "gt",
 }  # fmt: skip
-"""ONNX's operators that look at one position, and the functions they are."""
+"""ONNX's operators that look at one position and are called otherwise by torch; the rest go by torch's name."""
+POINTWISE: Final[dict[str, str]] = {
+    about.torch.rpartition(".")[2].replace("_", ""): name
+    for name, about in FUNCTIONS.items()
+    if about.torch and "dim" not in about.settings and name not in ("power", "add_bias", "prelu")
+}
 SILENT: Final = ("Constant", "ConstantOfShape", "Shape", "Range", "NonZero")
 """What makes numbers of no input's values."""
 
@@ -160,12 +160,10 @@ class _Onnx:
     def _read(self, node: Any, settings: dict[str, Any], known: Shape | None) -> list[Value]:
         """One node as steps, by the readers of torch where they do the same. Nothing where it is not known."""
         b, kind, shape = self.b, node.op_type, known or ()
-        if kind in POINTWISE:
-            values = [
-                self._value(name)
-                for name in node.input[: 3 if kind == "Where" else 2 if kind not in ("Dropout",) else 1]
-            ]
-            return [b.elementwise(POINTWISE[kind], *values)]
+        function = OTHERWISE.get(kind) or POINTWISE.get(kind.lower())
+        if function is not None:
+            arity = FUNCTIONS[function].arity
+            return [b.elementwise(function, *(self._value(name) for name in node.input[:arity]))]
         x = self._value(node.input[0])
         more = [self._value(name) for name in node.input[1:] if name and self._there(name)]
         match kind:
@@ -205,14 +203,30 @@ class _Onnx:
             case "MaxPool" | "AveragePool":
                 walks = self._walks(x, tuple(settings["kernel_shape"]), settings)
                 ceil, count = bool(settings.get("ceil_mode")), bool(settings.get("count_include_pad"))
-                function: Any = "max" if kind == "MaxPool" else "avg"
-                return [b.write(ops.Pool(function=function, windows=walks, ceil_mode=ceil, count_padding=count), x)]
+                pooling: Any = "max" if kind == "MaxPool" else "avg"
+                return [b.write(ops.Pool(function=pooling, windows=walks, ceil_mode=ceil, count_padding=count), x)]
             case "GlobalAveragePool" | "GlobalMaxPool":
                 return [b.adaptive_pool("avg" if "Average" in kind else "max", x, 1)]
             case "ReduceMean" | "ReduceSum" | "ReduceMax" | "ReduceMin" if known is not None:
                 kept = [axis for axis, size in enumerate(x.shape) if len(shape) == len(x.shape) and shape[axis] != size]
                 axes = tuple(settings.get("axes", kept) or range(len(x.shape)))
                 return [b.reduce(kind.removeprefix("Reduce").lower(), x, axes, keep=bool(settings.get("keepdims", 1)))]
+            case "Softmax" | "LogSoftmax":
+                axis = settings.get("axis", -1) % len(x.shape)
+                return [b.elementwise("softmax" if kind == "Softmax" else "log_softmax", x, axes=(axis,), dim=axis)]
+            case "Clip":
+                return [b.elementwise("clamp", x, min=0.0, max=6.0)]
+            case "Pow":
+                return [b.elementwise("power", x, exponent=2)]
+            case _:
+                return self._laid_out(node, settings, x, more, known)
+
+    def _laid_out(
+        self, node: Any, settings: dict[str, Any], x: Value, more: list[Value], known: Shape | None
+    ) -> list[Value]:
+        """One node that joins, cuts or moves. Nothing where it is not known."""
+        b, kind, shape = self.b, node.op_type, known or ()
+        match kind:
             case "Concat":
                 return [b.concat(x, *more, axis=settings["axis"])]
             case "Split" if all(name in self.shapes for name in node.output):
@@ -225,13 +239,6 @@ class _Onnx:
             case "Transpose":
                 order = tuple(settings.get("perm", reversed(range(len(x.shape)))))
                 return [b.permute(x, tuple((size,) for size in x.shape), order, tuple(1 for _ in order))]
-            case "Softmax" | "LogSoftmax":
-                axis = settings.get("axis", -1) % len(x.shape)
-                return [b.elementwise("softmax" if kind == "Softmax" else "log_softmax", x, axes=(axis,), dim=axis)]
-            case "Clip":
-                return [b.elementwise("clamp", x, min=0.0, max=6.0)]
-            case "Pow":
-                return [b.elementwise("power", x, exponent=2)]
             case "Resize" | "Upsample" if known is not None:
                 mode = settings.get("mode", b"nearest").decode()
                 named = {"linear": {1: "linear", 2: "bilinear", 3: "trilinear"}.get(len(x.spatial), "nearest")}

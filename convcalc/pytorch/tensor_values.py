@@ -77,7 +77,7 @@ class TensorValues:
             self.values[id(tensor)] = tensor, self._write(op, path)
             return self.values[id(tensor)][1]
         buffer = self._buffers.get(id(tensor))
-        if buffer is None and tensor.device.type == "meta" and not self.constants.holds(tensor):
+        if buffer is None and tensor.device.type == "meta" and not self.constants.knows(tensor):
             # a tensor that came from nowhere seen: it may depend on every input
             op = ops.Opaque(name="a tensor of unknown origin", shape=tuple(tensor.shape))
             self.values[id(tensor)] = tensor, self.b.write(op, *self.given)

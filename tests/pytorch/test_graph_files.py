@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from convcalc.analyses.counts.macs import at_least, macs
+from convcalc.analyses.counts.macs import at_least, macs, other
 from convcalc.analyses.counts.params import params
 from convcalc.cli.app import run
 from convcalc.errors import ConvcalcError
@@ -119,6 +119,7 @@ def test_an_onnx_graph_is_counted_on_the_sizes_given(tmp_path: Path) -> None:
     read = read_graph(str(path), (tensor("3x32x32"),))
     assert macs(read.graph) == 256 * 8 * 27 + 64 * 8 * 4 * 4 + 20 and not at_least(read.graph)
     assert params(read.graph).total == 216 + 8 + 128 + 20 + 5
+    assert other(read.graph)["relu"] == 8 * 256 and other(read.graph)["max_pool"] == 8 * 64 * 4
     assert [value.shape for value in read.graph.outputs] == [(1, 5)]
     with pytest.raises(ConvcalcError, match="the size of input x is open: give it with -i"):
         read_graph(str(path), ())

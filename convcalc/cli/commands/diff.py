@@ -24,6 +24,7 @@ from convcalc.profiling.intervals import AMBIGUOUS, FASTER, SAME, SLOWER
 from convcalc.profiling.run_diff import diff_runs
 from convcalc.profiling.status import FAILED
 from convcalc.render.table import Annotation, Answer, Column, Table
+from convcalc.spec.model_words import model_words
 from convcalc.units import plural
 
 if TYPE_CHECKING:
@@ -103,8 +104,8 @@ def _summary(text: str, inputs: Sequence[str] | None) -> dict[str, Any] | None:
     """
     path = Path(text)
     if not path.is_file() or path.suffix in (".py", ".onnx", ".pt2"):
-        words = text.split()
-        if path.suffix in (".json", ".jsonl") and len(words) == 1:
+        single = len(text.split()) == 1 and not text.startswith("@") and model_words([text]) is None
+        if single and (path.suffix or path.name != text):
             return None  # the reader of runs says that it is not there
         subject = whole_subject(text, inputs, InputLayout.chw, command="diff")
         return envelope("summary", plain(summarise(count([subject])).to_dict()))
