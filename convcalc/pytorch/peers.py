@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from convcalc.pytorch.constants import tensors_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -36,7 +38,10 @@ def materialised(model: nn.Module) -> nn.Module:
     """Return a copy of a model in eval mode with memory for its weights on the CPU."""
     parameters = [*model.parameters(), *model.buffers()]
     if any(tensor.device.type == "meta" for tensor in parameters):
-        return copy.deepcopy(model).to_empty(device="cpu").eval()
+        run = copy.deepcopy(model).to_empty(device="cpu").eval()
+        for tensor in (*run.parameters(), *run.buffers()):  # what lies in memory is no index
+            tensor.data.zero_()
+        return run
     return copy.deepcopy(model).eval()
 
 
@@ -73,6 +78,17 @@ def _torch(model: nn.Module, inputs: list[ModelInput], *, grad: bool = True, dev
     positional, keyword = zeros(inputs, device)
     with FlopCounterMode(display=False) as counter, torch.set_grad_enabled(grad):
         run(*positional, **keyword)
+    return int(counter.get_total_flops())
+
+
+def _torch_training(model: nn.Module, inputs: list[ModelInput]) -> int:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    run = materialised(model)
+    positional, keyword = zeros(inputs)
+    with FlopCounterMode(display=False) as counter:
+        results = [part for part in tensors_of(run(*positional, **keyword)) if part.requires_grad]
+        torch.stack([part.sum() for part in results]).sum().backward()  # type: ignore[no-untyped-call]
     return int(counter.get_total_flops())
 
 
@@ -132,6 +148,7 @@ PEERS: Final[dict[str, Callable[[nn.Module, list[ModelInput]], int]]] = {
     "fvcore": _fvcore,
     "torch": _torch,
     "torch-no-grad": lambda model, inputs: _torch(model, inputs, grad=False),
+    "torch-training": _torch_training,
     "torch-meta": lambda model, inputs: _torch(model, inputs, device="meta"),
     "torchinfo": _torchinfo,
     "ptflops": lambda model, inputs: _ptflops(model, inputs, "pytorch"),

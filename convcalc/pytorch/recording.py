@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from torch import Tensor, nn
 
 from convcalc.analyses.conventions.record import ForwardRecord, FunctionCall, ModuleCall, Operand
+from convcalc.analyses.counts.training import needs_gradient
 from convcalc.pytorch.calls import about
 from convcalc.pytorch.constants import tensors_of
 from convcalc.pytorch.reading import Reading
@@ -49,7 +50,8 @@ def record(model: nn.Module, *inputs: Shape | ModelInput) -> ForwardRecord:
     outputs = run(reading, model, inputs)
     graph = reading.b.graph(*outputs)
     batch = graph.inputs[0].shape[0] if graph.inputs and graph.inputs[0].shape else 1
-    return ForwardRecord(tuple(reading.modules), tuple(reading.functions), frozenset(graph.needed()), batch)
+    trained = frozenset(needs_gradient(graph))
+    return ForwardRecord(tuple(reading.modules), tuple(reading.functions), frozenset(graph.needed()), batch, trained)
 
 
 class _Recording(Reading):

@@ -56,6 +56,7 @@ CONVENTIONS: Final[dict[str, Convention]] = {
         Convention("fvcore", "flops (one per multiply-add)", operators.fvcore),
         Convention("torch", "FLOPs, on the CPU with gradients on", operators.torch, 2),
         Convention("torch-no-grad", "FLOPs, on the CPU under no_grad", operators.torch_no_grad, 2),
+        Convention("torch-training", "FLOPs, forward and backward on the CPU", operators.torch_training, 2),
         Convention("torch-meta", "FLOPs, on the meta device", operators.torch_meta, 2),
         Convention("torchinfo", "mult-adds", modules.torchinfo),
         Convention("ptflops", "MACs (its pytorch backend)", functions.ptflops),

@@ -141,6 +141,30 @@ def torch(record: ForwardRecord) -> Counter[str]:
     return terms
 
 
+def torch_training(record: ForwardRecord) -> Counter[str]:
+    """FlopCounterMode on the CPU, forward and backward of the sum of the results; the inputs need no gradient.
+
+    A convolution's weight gradient is counted as if it had no groups (conv_backward_flop).
+    """
+    terms = torch(record)
+    for call in record.functions:
+        if call.name in ("scaled_dot_product_attention", "lstm", "bilinear", "deform_conv2d"):
+            continue
+        fused = call.name == MHA and not call.argument(15, "need_weights", True)
+        for node in call.nodes:
+            work = int(macs_of(node))
+            attends = fused and isinstance(node.op, ops.Einsum) and len(node.inputs[1].shape) > 2
+            if not work or node.output.index not in record.trained or attends or _sums_single_terms(node):
+                continue
+            groups = node.op.groups if isinstance(node.op, ops.CONVOLUTIONS) else 1
+            if node.inputs[0].index in record.trained:
+                terms["gradients of activations"] += work
+            if node.inputs[1].index in record.trained:
+                terms["gradients of weights"] += work
+                terms["gradients of grouped weights, as if without groups"] += (int(groups) - 1) * work
+    return terms
+
+
 def torch_no_grad(record: ForwardRecord) -> Counter[str]:
     """FlopCounterMode under no_grad on the CPU: nn.MultiheadAttention and encoder layers run as one operator."""
     fused = {call.path for call in record.modules if _runs_fused(call)}

@@ -102,12 +102,13 @@ class FunctionCall(NamedTuple):
 
 
 class ForwardRecord(NamedTuple):
-    """The calls of one forward in the order they ended, and the values its results need."""
+    """The calls of one forward in the order they ended, the values its results need, and those that need gradients."""
 
     modules: tuple[ModuleCall, ...]
     functions: tuple[FunctionCall, ...]
     needed: frozenset[int]
     batch: int = 1
+    trained: frozenset[int] = frozenset()
 
     @property
     def macs(self) -> int:
