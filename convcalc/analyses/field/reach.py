@@ -100,23 +100,25 @@ class Reach:
         """What each output sees: from the first to the last position that those it reads see."""
         if len(self._ends(reads(count // 2))) * count > MAX_FIELD_STEPS:
             raise UnsupportedError(f"a field of {self.period:,} phases is past what is followed through a wide window")
-        if self.size is not None:
-            return [self._written(self._ends(reads(i)), self.size) for i in range(count)]
-        return [_union(self.at(position) for position in self._ends(reads(i))) for i in range(count)]
+        return [self._together(self._ends(reads(i))) for i in range(count)]
 
-    def _written(self, positions: Sequence[int], size: int) -> Interval | None:
-        """What some positions of a table see together."""
+    def _together(self, positions: Sequence[int]) -> Interval | None:
+        """What some positions see together: the union over `at`, in one loop."""
         low: int | None = None
         high = 0
-        firsts, lasts = self.first, self.last
+        firsts, lasts, size, period = self.first, self.last, self.size, len(self.first)
         for position in positions:
-            if 0 <= position < size:
-                first, last = firsts[position], lasts[position]
-                if first is not None and last is not None:
-                    if low is None:
-                        low, high = first, last
-                    else:
-                        low, high = min(low, first), max(high, last)
+            if size is not None and not 0 <= position < size:
+                continue
+            turns, phase = divmod(position, period)
+            first, last = firsts[phase], lasts[phase]
+            if first is None or last is None:
+                continue
+            first, last = self.jump * turns + first, self.jump * turns + last
+            if low is None:
+                low, high = first, last
+            else:
+                low, high = min(low, first), max(high, last)
         return None if low is None else (low, high)
 
     def _ends(self, positions: Sequence[int]) -> Sequence[int]:

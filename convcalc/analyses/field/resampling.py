@@ -39,23 +39,27 @@ def copies(op: Resample, axis: int, size: int) -> bool:
 
 def reader(op: Resample, step: Fraction) -> Callable[[int], Sequence[int]]:
     """Return the function from an output position to the positions it reads, before clamping to the border."""
-    half = Fraction(1, 2)
+    inputs, outputs = step.numerator, step.denominator
+
+    def place(i: int) -> tuple[int, int]:
+        """The position left of an output's place, and what remains of the way to the next."""
+        if op.align_corners:
+            return divmod(i * inputs, outputs)
+        return divmod((2 * i + 1) * inputs - outputs, 2 * outputs)
 
     def nearest(i: int) -> Sequence[int]:
-        return (i * step // 1,)
+        return (i * inputs // outputs,)
 
     def nearest_exact(i: int) -> Sequence[int]:
-        return ((i + half) * step // 1,)
+        return ((2 * i + 1) * inputs // (2 * outputs),)
 
     def linear(i: int) -> Sequence[int]:
-        place = i * step if op.align_corners else (i + half) * step - half
-        left = place // 1
-        return (left,) if place == left else (left, left + 1)
+        left, rest = place(i)
+        return (left, left + 1) if rest else (left,)
 
     def cubic(i: int) -> Sequence[int]:
-        place = i * step if op.align_corners else (i + half) * step - half
-        left = place // 1
-        return (left,) if place == left else range(left - 1, left + 3)
+        left, rest = place(i)
+        return range(left - 1, left + 3) if rest else (left,)
 
     match op.mode:
         case "nearest" | "unpool":
