@@ -33,7 +33,7 @@ def outside(files: set[str], places: set[str]) -> set[str]:
 
 
 def test_every_place_is_there() -> None:
-    assert len(TABLE) == 10
+    assert len(TABLE) == 12
     for places in TABLE.values():
         assert all((PACKAGE / place).exists() for place in places) and places
 
@@ -54,6 +54,7 @@ def test_every_place_is_there() -> None:
         ("device", r"\bxpu\b"),
         ("output format", r"\bmarkdown\b"),
         ("command", r"\bhdc-design\b"),
+        ("counter", r"\bcalflops\b"),
     ],
 )
 def test_one_that_is_there_is_in_no_other_place(row: str, pattern: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,11 @@ from convcalc.sizes import Size, product, total
 from convcalc.units import ITEMSIZES, share
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from convcalc.analyses.counts.params import Params
     from convcalc.analyses.counts.report import BlockReport
-    from convcalc.graph import Node
+    from convcalc.graph import Node, Path
 
 PARTS = ("weights", "biases", "norm", "other")
 
@@ -126,6 +128,10 @@ class SummaryReport:
             return self
         pairs = zip(self.counts.blocks, self.fields, strict=True)
         return SummaryReport(self.counts, self.fields, tuple(ModuleTree(block, field) for block, field in pairs))
+
+    def timed(self, seconds: Callable[[ModuleTree], dict[Path, float]]) -> SummaryReport:
+        """Return the same with measured times of the modules of every block."""
+        return replace(self, trees=tuple(replace(tree, seconds=seconds(tree)) for tree in self.trees))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope: the layers, or every module, parents before their parts."""

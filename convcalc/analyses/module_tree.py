@@ -10,20 +10,23 @@ from convcalc.analyses.counts.modules import ModuleRow, module_rows
 from convcalc.analyses.counts.report import BlockReport, shapes_json
 from convcalc.analyses.counts.traffic import intensity
 from convcalc.analyses.field.report import FieldReport
+from convcalc.graph import Path
 from convcalc.sizes import known
 
 if TYPE_CHECKING:
-    from convcalc.graph import Path
+    from collections.abc import Sequence
+
 
 MAX_LINES = 40
 """A tree is shown as deep as it has no more lines, where no depth is given."""
 
 
 class Line(NamedTuple):
-    """A module, or a run of `copies` that are alike: `first` to `last`, all of which its counts hold."""
+    """A module, or a run of `copies` that are alike: `row` to `last`; its counts are those of all `members`."""
 
     row: ModuleRow
     last: ModuleRow
+    members: tuple[Path, ...]
     copies: int = 1
 
     @property
@@ -49,6 +52,8 @@ class ModuleTree:
     block: BlockReport
     field: FieldReport | None
     depth: int | None = None
+    seconds: dict[Path, float] | None = None
+    """Measured times of modules, where a profile gives them."""
 
     @cached_property
     def rows(self) -> list[ModuleRow]:
@@ -85,21 +90,27 @@ class ModuleTree:
                 inside.setdefault(row.path[:-1], []).append(row)
         lines: list[Line] = []
 
-        def add(path: Path, last: Path, copies: int) -> None:
-            children, others = inside.get(path, []), inside.get(last, [])
+        def add(parents: tuple[Path, ...]) -> None:
+            children = [inside.get(parent, []) for parent in parents]
             at = 0
-            while at < len(children):
-                first = children[at]
+            while at < len(children[0]):
+                first = children[0][at]
                 count = 1
-                while at + count < len(children) and self._alike(first, children[at + count], inside):
+                while at + count < len(children[0]) and self._alike(first, children[0][at + count], inside):
                     count += 1
-                end = others[at + count - 1]
-                lines.append(Line(_times(first, copies * count), end, count))
-                add(first.path, end.path, copies * count)
+                run = [row for rows in children for row in rows[at : at + count]]
+                members = tuple(row.path for row in run)
+                lines.append(Line(_times(first, len(run)), run[-1], members, count))
+                add(members)
                 at += count
 
-        add((), (), 1)
+        add(((),))
         return lines
+
+    def time_of(self, members: Sequence[Path]) -> float | None:
+        """Return the measured seconds of some modules together, None where those of any are missing."""
+        times = [self.seconds.get(path) for path in members] if self.seconds else [None]
+        return None if None in times else sum(time for time in times if time is not None)
 
     def _alike(self, first: ModuleRow, other: ModuleRow, inside: dict[Path, list[ModuleRow]]) -> bool:
         """Whether two modules side by side have numbers for names, and the same counts, outputs and parts."""
@@ -129,6 +140,7 @@ class ModuleTree:
             "flops_per_byte": intensity(row.macs, row.moved_bytes) if known(row.macs, row.moved_bytes) else None,
             **({"shares_weights": True} if row.borrowed else {}),
             **({"unused_parameters": row.unused} if row.unused else {}),
+            **({"median_s": self.time_of([row.path])} if self.seconds else {}),
             **({"times": row.times} if row.times > 1 else {}),
             **(self.field.value_json(row.outputs) if self.field is not None and row.outputs else {}),
         }

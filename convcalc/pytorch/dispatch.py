@@ -47,7 +47,9 @@ class Beneath(TorchDispatchMode):  # type: ignore[no-untyped-call]
             written = [reading.b.elementwise("pointwise", *inputs)] if plain else []
         if [value.shape for value in written] != shapes:
             hidden = multiplies(namespace, name)
-            written = [reading.b.write(ops.Opaque(name, shape, reading.reason, hidden), *inputs) for shape in shapes]
+            written = [
+                reading.b.write(ops.Opaque(name.strip("_"), shape, reading.reason, hidden), *inputs) for shape in shapes
+            ]
         for leaf, value in zip(outputs, written, strict=True):
             tensors.values[id(leaf)] = leaf, value
         return result

@@ -126,7 +126,7 @@ class _Exported:
         if torch.Tag.pointwise in tags and len(shapes) == 1 and inputs:
             return [self.b.elementwise("pointwise", *inputs)]
         hidden = multiplies(namespace, name)
-        return [self.b.write(ops.Opaque(name, shape, "", hidden), *inputs) for shape in shapes]
+        return [self.b.write(ops.Opaque(name.strip("_"), shape, "", hidden), *inputs) for shape in shapes]
 
     def _argument(self, arg: dict[str, Any]) -> Any:
         ((kind, value),) = arg.items()

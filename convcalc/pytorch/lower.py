@@ -107,7 +107,7 @@ def compute(op: ops.Op, inputs: list[Any], *, training: bool = False) -> Tensor:
         case ops.Sample():
             return _sample(op, *inputs)
         case ops.Opaque():
-            raise UnsupportedError(f"a {type(op).__name__.lower()} step cannot be run here")
+            raise UnsupportedError(f"{op.name} cannot be run by itself: nothing reads what it does")
     assert_never(op)
 
 
@@ -171,8 +171,15 @@ def _resample(op: ops.Resample, x: Tensor) -> Tensor:
     return F.interpolate(x, size=op.size, mode=op.mode, align_corners=corners)
 
 
-def _sample(op: ops.Sample, x: Tensor, offsets: Tensor, *mask: Tensor) -> Tensor:
+def _sample(op: ops.Sample, x: Tensor, *others: Tensor) -> Tensor:
     """Bilinear, zero outside the map: one grid per offset group, its taps stacked along the height."""
+    if (
+        not others
+    ):  # the last states of a recurrent layer: as many numbers, as its lower layers are not in what it gives
+        states = torch.Size(op.shape)
+        places = torch.arange(states.numel(), device=x.device).remainder(x.numel())
+        return x.reshape(-1).index_select(0, places).reshape(states)
+    offsets, *mask = others
     if op.axes:
         places = offsets.abs().long().remainder(x.shape[op.axes[0]])
         return x.index_select(op.axes[0], places) if places.dim() == 1 else x.gather(op.axes[0], places)

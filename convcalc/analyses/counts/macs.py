@@ -76,7 +76,8 @@ def other_of(node: Node) -> dict[str, Size]:
     """Count the work of one step that is no MAC, by name: elementary operations per output element.
 
     Bias, activation and addition 1 (a recurrent cell: see `CELL_WORK`); batch norm 2 (scale, shift); layer, group and
-    instance norm 5 with a scale and shift, else 4; pooling and interpolation one per tap; softmax 3.
+    instance norm 5 with a scale and shift, else 4; pooling and interpolation one per tap; softmax 3. A step that cannot
+    be read (an FFT) stands there with the elements it makes: at least one each.
     """
     op, out = node.op, product(node.output.shape)
     match op:
@@ -112,9 +113,10 @@ def other_of(node: Node) -> dict[str, Size]:
             | ops.Concat()
             | ops.Slice()
             | ops.Rearrange()
-            | ops.Opaque()
         ):
             return {}
+        case ops.Opaque():
+            return {op.name: out} if op.multiplies else {}
     assert_never(op)
 
 

@@ -12,10 +12,10 @@ from convcalc.cli.options import AsFormat, Format, Out, emit, immediate_interrup
 from convcalc.profiling.cache import folder
 from convcalc.profiling.machine import cores, cpu_name
 from convcalc.render.table import Answer, Column, Table
+from convcalc.spec.model_words import ZOOS
 from convcalc.units import plural
 
 PACKAGES: Final = ("convcalc", "torch", "numpy", "sympy", "fvcore", "typer", "rich", "matplotlib", "onnx", "pandas")
-ZOOS: Final = ("torchvision", "timm", "transformers", "pytorchcv")
 COLUMNS = (Column("what", "what"), Column("value", "here"))
 
 

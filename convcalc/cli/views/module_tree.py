@@ -11,7 +11,7 @@ from convcalc.cli.views.receptive_field import joined, size_text
 from convcalc.errors import SpecError, nearest
 from convcalc.render.table import Column, Table
 from convcalc.sizes import total
-from convcalc.units import count, exactly, figures, percent, plural, share, size_of
+from convcalc.units import count, exactly, figures, percent, plural, seconds, share, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,7 @@ class Indented(str):
 
 NAME: Final = Column("name", "module", lambda name: getattr(name, "shown", name))
 LAYER: Final = Column("layer", "layer")
+TIME: Final = Column("median_s", "time", lambda time: "-" if time is None else seconds(time), right=True)
 CHOICES: Final[dict[str, Column]] = {
     "input": Column("input", "input"),
     "output": Column("output", "output"),
@@ -46,6 +47,7 @@ CHOICES: Final[dict[str, Column]] = {
     "field": Column("size", "field", right=True),
     "jump": Column("jump", "jump", right=True),
     "intensity": Column("flops_per_byte", "FLOP/B", figures, right=True),
+    "time": TIME,
 }
 """Columns by the names of --columns."""
 USUAL: Final = ("output", "params", "params%", "macs", "macs%", "other", "field", "jump")
@@ -97,8 +99,8 @@ def tree_tables(report: SummaryReport, shown: tuple[Column, ...], sorting: Order
             deeper = tree.deepest > tree.shown_depth
             foot = [f"depth {tree.shown_depth} of {tree.deepest} (--depth shows more)"] if deeper else []
         else:
-            every = [_cells(tree, Line(row, row), report, whole_name=True) for row in tree.leaves]
-            every.sort(key=lambda cells: cells[sorting.key], reverse=not sorting.ascending)
+            every = [_cells(tree, Line(row, row, (row.path,)), report, whole_name=True) for row in tree.leaves]
+            every.sort(key=lambda cells: cells[sorting.key] or 0, reverse=not sorting.ascending)
             rows = every[: sorting.top]
             foot = [f"{len(rows)} of {plural(len(every), 'module')} without parts"] if len(rows) < len(every) else []
         tables.append(Table(columns=(NAME, LAYER, *shown), rows=rows, head=head, foot=foot, droppable=DROPPED))
@@ -128,6 +130,7 @@ def _cells(tree: ModuleTree, line: Line, report: SummaryReport, *, whole_name: b
         "size": " + ".join(size_text(receptive) for _, receptive in receptives),
         "jump": joined(receptives[0][1].jump) if receptives else "",
         "flops_per_byte": intensity(row.macs, row.moved_bytes),
+        "median_s": tree.time_of(line.members),
     }
 
 
@@ -166,7 +169,13 @@ def _totals(report: SummaryReport) -> dict[str, Any]:
         "macs": counts.macs,
         "other": total(counts.other.values()),
         "activation_bytes": made,
+        "median_s": sum(times) if (times := [_top_time(tree) for tree in trees]) and None not in times else None,
     }
+
+
+def _top_time(tree: ModuleTree) -> float | None:
+    """The measured time of the outermost modules one after another."""
+    return tree.time_of([row.path for row in tree.rows if len(row.path) == 1])
 
 
 def _feet(report: SummaryReport) -> list[str]:
