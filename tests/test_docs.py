@@ -43,6 +43,9 @@ def test_every_command_of_the_tour_answers(
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     if argv[0] == "diff" and argv[1].endswith(".jsonl"):  # of what the line before it saved
         store.append(Path(argv[1]), row(), MACHINE)
+    if "--times" in argv:
+        assert run(shlex.split(TOUR[TOUR.index(line) - 1])[1:]) == 0
+        capsys.readouterr()
     assert run(argv) == 0
     printed = capsys.readouterr()
     assert printed.out.strip()

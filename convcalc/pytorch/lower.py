@@ -41,10 +41,22 @@ REDUCE: dict[str, Callable[..., Tensor]] = {
     "argmax": lambda x, dim, keepdim: x.argmax(dim[0], keepdim),
     "argmin": lambda x, dim, keepdim: x.argmin(dim[0], keepdim),
 }
+
+
+def _put(x: Tensor, *values: Tensor) -> Tensor:
+    """A copy of x with as many numbers written as there are: into which part is not known here."""
+    copy = x.clone().reshape(-1)
+    for value in values:
+        count = min(value.numel(), len(copy))
+        copy[:count] = value.reshape(-1)[:count]
+    return copy.reshape(x.shape)
+
+
 OWN: dict[str, Callable[..., Tensor]] = {
     "identity": lambda x: x,
     "expand": lambda x, like: x.expand(like.shape),
     "weight_norm": lambda v, g: torch._weight_norm(v, g, 0),
+    "put": _put,
 }
 """Functions that torch has under no public name."""
 

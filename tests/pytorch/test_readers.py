@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from convcalc.ops import Opaque
+from convcalc.analyses.field.fields import fields
+from convcalc.analyses.field.receptive import receptive
+from convcalc.ops import Opaque, Pool
 from convcalc.pytorch import reading as tracing
+from convcalc.pytorch.module import GraphModule
 from convcalc.pytorch.readers.registry import READERS, reads
 from convcalc.pytorch.trace import trace
 
@@ -41,3 +45,54 @@ def test_a_mistake_of_ours_names_itself_to_a_user(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("convcalc.pytorch.reading.STRICT_READERS", False)
     (opaque,) = [node.op for node in trace(Rectified(), (1, 3, 4, 4)).nodes if isinstance(node.op, Opaque)]
     assert opaque.reason == "relu: TypeError: a reader of ours is wrong"
+
+
+class Unpooling(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        y, places = F.max_pool2d(x, 2, 2, return_indices=True)
+        return F.max_unpool2d(y, places, 2, 2)
+
+
+class Filling(nn.Module):
+    """Writes zeros into part of a copy, and numbers into a tensor of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.ones(6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        bias = self.bias.clone()
+        bias[:3].zero_()
+        result: Tensor = x * bias + (x + 1).fill_(2)
+        return result
+
+
+class LastStates(nn.Module):
+    """The last states of stacked layers in both directions: not all of them are in the sequence that comes out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(8, 16, num_layers=3, bidirectional=True, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, (hidden, cells) = self.lstm(x)
+        result: Tensor = hidden + cells
+        return result
+
+
+def test_a_pool_that_also_gives_places_is_a_pool() -> None:
+    graph = trace(Unpooling(), (1, 3, 8, 8))
+    (pool,) = [node for node in graph.nodes if isinstance(node.op, Pool)]
+    assert pool.output.shape == (1, 3, 4, 4) and not any(isinstance(node.op, Opaque) for node in graph.nodes)
+    field = receptive(fields(graph)[graph.outputs[0].index], 2)
+    assert field is not None and field.size_max == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("model", "shape"), [(Unpooling(), (1, 3, 8, 8)), (Filling(), (2, 6)), (LastStates(), (2, 5, 8))]
+)
+def test_what_is_read_runs_again_with_the_same_sizes(model: nn.Module, shape: tuple[int, ...]) -> None:
+    graph = trace(model, shape)
+    assert not any(isinstance(node.op, Opaque) for node in graph.nodes)
+    result = GraphModule(graph).eval()(torch.zeros(shape))
+    assert result.shape == model(torch.zeros(shape)).shape

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from convcalc import ops
 from convcalc.equations import linear_equation
 from convcalc.errors import ShapeError
 from convcalc.padding import windows
 from convcalc.pytorch.readers.moving import reshape
-from convcalc.pytorch.readers.registry import Reader, axes_of, reads
+from convcalc.pytorch.readers.registry import Reader, Typed, axes_of, reads
 from convcalc.shapes import divided
 from convcalc.sizes import PerAxis
 
@@ -137,10 +139,21 @@ def _adaptive_reader(function: str, rank: int) -> Reader:
     return read
 
 
+def _with_indices(reader: Reader) -> Reader:
+    def read(b: Builder, *args: Any, **kwargs: Any) -> tuple[Value, Typed]:
+        """The maxima, and where each lies: what its window decides as well."""
+        value = reader(b, *args, **kwargs)
+        return value, Typed(value, torch.int64)
+
+    return read
+
+
 for _rank in (1, 2, 3):
     reads(f"max_pool{_rank}d")(_pool_reader("max", _rank))
+    reads(f"max_pool{_rank}d_with_indices")(_with_indices(_pool_reader("max", _rank)))
     reads(f"avg_pool{_rank}d")(_pool_reader("avg", _rank))
     reads(f"adaptive_max_pool{_rank}d")(_adaptive_reader("max", _rank))
+    reads(f"adaptive_max_pool{_rank}d_with_indices")(_with_indices(_adaptive_reader("max", _rank)))
     reads(f"adaptive_avg_pool{_rank}d")(_adaptive_reader("avg", _rank))
 
 

@@ -234,6 +234,12 @@ def interpolate(
     )
 
 
+@reads("fill", "zero")
+def fill(b: Builder, input: Value, value: Any = 0) -> Value:
+    """The same number in every place."""
+    return b.constant("constant", input.shape, 0.0 if isinstance(value, Value) else float(value))
+
+
 @reads("__setitem__")
 def setitem(b: Builder, input: Value, key: Any, value: Any) -> Value:
     """A write into part of a tensor: the whole tensor from then on, seen through what was written."""
