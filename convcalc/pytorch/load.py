@@ -160,7 +160,11 @@ def _file(words: ModelWords) -> ModuleType:
     loader = spec.loader
 
     def run() -> ModuleType:
-        loader.exec_module(module)
+        try:
+            loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]  # half of a module is none
+            raise
         return module
 
     return _imported(run, words)

@@ -75,6 +75,7 @@ PARAMS = 3 * 16 * 49 + 16 + 3 * (16 * 16 * 9 + 16 + 32) + 16 * 10 + 10
 def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "nets_of_a_test", raising=False)  # another test's
     path = tmp_path / "nets_of_a_test.py"
     path.write_text(NET)
     return path
