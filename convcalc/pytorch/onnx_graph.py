@@ -96,6 +96,13 @@ class _Onnx:
             if value.type.tensor_type.HasField("shape") and all(dim.HasField("dim_value") for dim in dims):
                 self.shapes[value.name] = tuple(dim.dim_value for dim in dims)
         self.values: dict[str, Value] = {}
+        constants = [node for node in graph.node if node.op_type == "Constant" and node.attribute[0].name == "value"]
+        tensors = {**self.stored, **{node.output[0]: node.attribute[0].t for node in constants}}
+        self.numbers = {
+            name: float(onnx.numpy_helper.to_array(tensor))
+            for name, tensor in tensors.items()
+            if not tensor.dims and not tensor.external_data and tensor.data_type != onnx.TensorProto.STRING
+        }
 
     def read(self) -> Graph:
         """Write every node that holds sizes above zero, and return the graph."""
@@ -196,10 +203,10 @@ class _Onnx:
             case "LayerNormalization":
                 axis = settings.get("axis", -1) % len(x.shape)
                 axes = tuple(range(axis, len(x.shape)))
-                return [b.elementwise("layer_norm", x, *more, axes=axes, running=False, affine=True, eps=1e-5)]
+                return [self._norm("layer_norm", x, more, axes, settings)]
             case "InstanceNormalization":
                 axes = tuple(range(2, len(x.shape)))
-                return [b.elementwise("instance_norm", x, *more, axes=axes, running=False, affine=True, eps=1e-5)]
+                return [self._norm("instance_norm", x, more, axes, settings)]
             case "MaxPool" | "AveragePool":
                 walks = self._walks(x, tuple(settings["kernel_shape"]), settings)
                 ceil, count = bool(settings.get("ceil_mode")), bool(settings.get("count_include_pad"))
@@ -215,11 +222,23 @@ class _Onnx:
                 axis = settings.get("axis", -1) % len(x.shape)
                 return [b.elementwise("softmax" if kind == "Softmax" else "log_softmax", x, axes=(axis,), dim=axis)]
             case "Clip":
-                return [b.elementwise("clamp", x, min=0.0, max=6.0)]
+                least, most = (
+                    self._number(node, place, settings.get(name)) for place, name in ((1, "min"), (2, "max"))
+                )
+                return [b.elementwise("clamp", x, min=least, max=most)]
             case "Pow":
-                return [b.elementwise("power", x, exponent=2)]
+                return [b.elementwise("power", x, exponent=self._number(node, 1))]
             case _:
                 return self._laid_out(node, settings, x, more, known)
+
+    def _norm(self, function: str, x: Value, learned: list[Value], axes: tuple[int, ...], settings: Any) -> Value:
+        eps = settings.get("epsilon", 1e-5)
+        return self.b.elementwise(function, x, *learned, axes=axes, running=False, affine=True, eps=eps)
+
+    def _number(self, node: Any, place: int, default: float | None = None) -> float | None:
+        """A number among a node's inputs, where the file holds it. Raises KeyError where it is computed."""
+        name = node.input[place] if len(node.input) > place else ""
+        return self.numbers[name] if name else default
 
     def _laid_out(
         self, node: Any, settings: dict[str, Any], x: Value, more: list[Value], known: Shape | None

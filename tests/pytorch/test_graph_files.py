@@ -17,6 +17,7 @@ from convcalc.analyses.counts.params import params
 from convcalc.cli.app import run
 from convcalc.errors import ConvcalcError
 from convcalc.pytorch.graph_files import read_graph, read_safetensors
+from convcalc.pytorch.module import GraphModule
 from convcalc.pytorch.trace import trace
 from convcalc.spec.tensors import tensor
 
@@ -123,3 +124,22 @@ def test_an_onnx_graph_is_counted_on_the_sizes_given(tmp_path: Path) -> None:
     assert [value.shape for value in read.graph.outputs] == [(1, 5)]
     with pytest.raises(ConvcalcError, match="the size of input x is open: give it with -i"):
         read_graph(str(path), ())
+
+
+def test_an_onnx_graph_keeps_the_numbers_of_its_clips_and_powers(tmp_path: Path) -> None:
+    """Run again as steps it gives what torch gives: bounds from attributes, initializers and constants."""
+    onnx = pytest.importorskip("onnx")
+    helper, F = onnx.helper, onnx.TensorProto.FLOAT
+    stored = [helper.make_tensor("least", F, (), [-1.0]), helper.make_tensor("cube", F, (), [3.0])]
+    nodes = [
+        helper.make_node("Clip", ["x", "least"], ["a"], "/a"),
+        helper.make_node("Constant", [], ["most"], "/c", value=helper.make_tensor("most", F, (), [2.0])),
+        helper.make_node("Clip", ["a", "", "most"], ["b"], "/b"),
+        helper.make_node("Pow", ["b", "cube"], ["y"], "/y"),
+    ]
+    x, y = (helper.make_tensor_value_info(name, F, [1, 3, 4, 4]) for name in "xy")
+    path = tmp_path / "net.onnx"
+    onnx.save(helper.make_model(helper.make_graph(nodes, "net", [x], [y], stored)), str(path))
+    image = 3 * torch.randn(1, 3, 4, 4)
+    ran = GraphModule(read_graph(str(path), ()).graph)(image)
+    assert isinstance(ran, Tensor) and torch.allclose(ran, image.clamp(-1, 2) ** 3)

@@ -96,3 +96,17 @@ def test_what_is_read_runs_again_with_the_same_sizes(model: nn.Module, shape: tu
     assert not any(isinstance(node.op, Opaque) for node in graph.nodes)
     result = GraphModule(graph).eval()(torch.zeros(shape))
     assert result.shape == model(torch.zeros(shape)).shape
+
+
+class Clamping(nn.Module):
+    """One-sided clamps by numbers and tensors, products and quotients that are added."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        z = torch.clamp_max(torch.clamp_min(x, -1.0), 0.5) + x.clamp_min(y) - x.clamp_max(y)
+        return torch.addcdiv(torch.addcmul(z, x, y, value=2), x, y.abs() + 1, value=3)
+
+
+def test_clamps_and_fused_additions_are_the_functions_they_are_called() -> None:
+    graph, (x, y) = trace(Clamping(), (2, 6), (2, 6)), torch.randn(2, 2, 6)
+    ran = GraphModule(graph)(x, y)
+    assert isinstance(ran, Tensor) and torch.allclose(ran, Clamping()(x, y), atol=1e-6)

@@ -157,16 +157,29 @@ def power(b: Builder, input: Value, exponent: Any) -> Value:
     return b.elementwise("power", input, exponent=exponent)
 
 
-@reads("clamp_min", "clamp_max")
-def clamp_min(b: Builder, input: Value, min: float | None = None, max: float | None = None) -> Value:
-    return b.elementwise("clamp", input, min=min, max=max)
+@reads("clamp_min")
+def clamp_min(b: Builder, input: Value, min: Any) -> Value:
+    return b.elementwise("maximum", input, min) if isinstance(min, Value) else b.elementwise("clamp", input, min=min)
 
 
-@reads("addcmul", "addcdiv")
-def addcmul(b: Builder, input: Value, tensor1: Value, tensor2: Value, *, value: float = 1) -> Value:
-    product = b.elementwise("multiply", tensor1, tensor2)
-    scaled = product if value == 1 else b.elementwise("multiply", product, other=value)
-    return b.elementwise("add", input, scaled)
+@reads("clamp_max")
+def clamp_max(b: Builder, input: Value, max: Any) -> Value:
+    return b.elementwise("minimum", input, max) if isinstance(max, Value) else b.elementwise("clamp", input, max=max)
+
+
+def _adding(function: str) -> Reader:
+    """What is added to the input: two tensors multiplied or divided, and a number times that."""
+
+    def read(b: Builder, input: Value, tensor1: Value, tensor2: Value, *, value: float = 1) -> Value:
+        both = b.elementwise(function, tensor1, tensor2)
+        scaled = both if value == 1 else b.elementwise("multiply", both, other=value)
+        return b.elementwise("add", input, scaled)
+
+    return read
+
+
+reads("addcmul")(_adding("multiply"))
+reads("addcdiv")(_adding("divide"))
 
 
 @reads("lerp")
