@@ -112,3 +112,8 @@ class Graph:
         for value in self.outputs:
             last[value.index] = len(self.nodes)
         return last
+
+
+def shared_depth(left: Path, right: Path) -> int:
+    """Return how many names two scopes have in common, from the outside."""
+    return next((n for n, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))

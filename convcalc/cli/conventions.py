@@ -43,7 +43,7 @@ def by_convention(subjects: Sequence[Subject], name: str | None) -> Conventional
         return Conventional()
     from convcalc.analyses.conventions.ladder import convention
 
-    chosen = convention(name)
+    convention(name)  # a name that is none needs no torch to say so
     with immediate_interrupts():
-        from convcalc.pytorch.reconcile import conventional
-    return Conventional(tuple(conventional(subject, chosen) for subject in subjects))
+        from convcalc.pytorch.reconcile import reconcile
+    return Conventional(tuple(ladder for subject in subjects for ladder in reconcile(subject, [name]).ladders))

@@ -6,6 +6,7 @@ Masks, index tables and grids are computed as they are on a user's machine; wher
 from __future__ import annotations
 
 import weakref
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -67,13 +68,15 @@ class Constants:
 
 
 def tensors_of(value: Any) -> list[Tensor]:
-    """Return the tensors in nested tuples, lists and dicts, in order."""
+    """Return the tensors in nested tuples, lists and dicts, and in the fields of dataclasses, in order."""
     if isinstance(value, Tensor):
         return [value]
     if isinstance(value, (tuple, list)):
         return [tensor for part in value for tensor in tensors_of(part)]
     if isinstance(value, dict):
         return [tensor for part in value.values() for tensor in tensors_of(part)]
+    if is_dataclass(value) and not isinstance(value, type):
+        return [tensor for field in fields(value) for tensor in tensors_of(getattr(value, field.name))]
     return []
 
 

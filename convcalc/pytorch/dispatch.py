@@ -8,9 +8,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from convcalc import ops
-from convcalc.graph import Value
 from convcalc.pytorch.aten import as_function, multiplies
 from convcalc.pytorch.constants import tensors_of
+from convcalc.pytorch.readers.registry import values_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ class Beneath(TorchDispatchMode):  # type: ignore[no-untyped-call]
         outputs = tensors_of(result)
         shapes = [tuple(leaf.shape) for leaf in outputs]
         function, values, settings = as_function(name, args, kwargs)
-        written = _values(reading.read(function, tensors.all_values(values), tensors.all_values(settings)))
+        written = values_of(reading.read(function, tensors.all_values(values), tensors.all_values(settings)))
         if [value.shape for value in written] != shapes:
             inputs = [tensors.value(leaf) for leaf in leaves]
             plain = torch.Tag.pointwise in func.tags and not reading.reason
@@ -53,12 +53,3 @@ class Beneath(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for leaf, value in zip(outputs, written, strict=True):
             tensors.values[id(leaf)] = leaf, value
         return result
-
-
-def _values(answer: Any) -> list[Value]:
-    """The values of an answer, in order."""
-    if isinstance(answer, Value):
-        return [answer]
-    if isinstance(answer, (tuple, list)):  # a Typed is a tuple as well
-        return [value for part in answer for value in _values(part)]
-    return []

@@ -9,15 +9,15 @@ import torch
 from convcalc import ops
 from convcalc.builder import Builder
 from convcalc.errors import SpecError, UnsupportedError
-from convcalc.graph import Value
 from convcalc.pytorch.aten import as_function, multiplies
 from convcalc.pytorch.calls import reader_of
 from convcalc.pytorch.graph_files import GraphFile, listed, parameter_of
-from convcalc.pytorch.readers.registry import Typed
+from convcalc.pytorch.readers.registry import values_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from convcalc.graph import Graph, Value
     from convcalc.sizes import Shape
 
 
@@ -41,7 +41,7 @@ class _Exported:
         self.values: dict[str, Value] = {}
         self.stored: dict[str, dict[str, Any]] = {}
 
-    def read(self) -> Any:
+    def read(self) -> Graph:
         """Write inputs, parameters and every node, and return the graph."""
         for spec in self.signature["input_specs"]:
             self._input(spec)
@@ -99,7 +99,7 @@ class _Exported:
         results = self._read(name, node["inputs"])
         shapes = [self._shape(part) for part in names]
         if [value.shape for value in results[: len(shapes)]] != shapes:
-            inputs = [value for part in node["inputs"] for value in _values(self._argument(part["arg"]))]
+            inputs = [value for part in node["inputs"] for value in values_of(self._argument(part["arg"]))]
             results = self._unread(namespace, name, shapes, inputs)
         for part, value in zip(names, results, strict=False):
             self.values[part] = value
@@ -114,7 +114,7 @@ class _Exported:
         if reader is None:
             return []
         try:
-            return _values(reader(self.b, *values, **settings))
+            return values_of(reader(self.b, *values, **settings))
         except (UnsupportedError, TypeError, ValueError, IndexError, AttributeError):
             del self.b.nodes[steps:]
             return []
@@ -153,13 +153,3 @@ def _tensor_names(output: dict[str, Any]) -> list[str]:
     if "as_tensor" in output:
         return [output["as_tensor"]["name"]]
     return [part["name"] for part in output.get("as_tensors", ())]
-
-
-def _values(answer: Any) -> list[Value]:
-    if isinstance(answer, Value):
-        return [answer]
-    if isinstance(answer, Typed):
-        return [answer.value]
-    if isinstance(answer, (tuple, list)):
-        return [value for part in answer for value in _values(part)]
-    return []

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from convcalc import ops
 from convcalc.errors import ShapeError
+from convcalc.graph import shared_depth
 from convcalc.pytorch.lower import Sparse, compute
 
 if TYPE_CHECKING:
@@ -114,9 +115,7 @@ class GraphModule(nn.Module):
         for node in self.graph.nodes:
             if isinstance(node.op, ops.Input):
                 continue
-            shared = 0
-            while shared < min(len(here), len(node.scope)) and here[shared] == node.scope[shared]:
-                shared += 1
+            shared = shared_depth(here, node.scope)
             here = here[:shared]
             for name in node.scope[shared:]:
                 steps = scopes[here].turns[-1] if here else self.steps

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from convcalc.graph import shared_depth
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -64,7 +66,7 @@ class ModuleScopes:
             first, path = path, self._moved(path)
             if id(module) in self.more:
                 here = self.writer.path
-                path = max(map(self._moved, self.more[id(module)]), key=lambda name: _shared(name, here))
+                path = max(map(self._moved, self.more[id(module)]), key=lambda name: shared_depth(name, here))
                 move = (first, path)
             self.enter(path, type(module).__name__)
         self._moves.append(move)
@@ -87,8 +89,3 @@ class ModuleScopes:
             if move is not None and path[: len(move[0])] == move[0]:
                 return (*move[1], *path[len(move[0]) :])
         return path
-
-
-def _shared(left: Path, right: Path) -> int:
-    """How many names two paths have in common, from the outside."""
-    return next((n for n, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))

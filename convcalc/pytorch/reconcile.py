@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from convcalc.analyses.conventions.ladder import CONVENTIONS, Ladder, ladder
+from convcalc.analyses.conventions.ladder import CONVENTIONS, Ladder, convention, ladder
 from convcalc.analyses.counts.macs import at_least, macs
 from convcalc.analyses.counts.report import shapes_json
 from convcalc.errors import SpecError, UnsupportedError
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import nn
-
-    from convcalc.analyses.conventions.ladder import Convention
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +62,12 @@ def reconcile(subject: Subject, names: Sequence[str] = (), *, runs: bool = False
 
     Raises SpecError for a counter that is not there, UnsupportedError for a graph without a model.
     """
-    from convcalc.analyses.conventions.ladder import convention
-
     chosen = [convention(name) for name in names] or list(CONVENTIONS.values())
     model, inputs = counted_model(subject)
     calls = record(model, *inputs)
     ladders = tuple(ladder(calls, each, int(macs(subject.graph))) for each in chosen)
     ran = {each.name: run_peer(each.name, model, inputs) for each in chosen} if runs else {}
     return ReconcileReport(subject, ladders, ran)
-
-
-def conventional(subject: Subject, chosen: Convention) -> Ladder:
-    """Return the ladder to one counter. Raises as `reconcile` does."""
-    model, inputs = counted_model(subject)
-    return ladder(record(model, *inputs), chosen, int(macs(subject.graph)))
 
 
 def counted_model(subject: Subject) -> tuple[nn.Module, list[ModelInput]]:

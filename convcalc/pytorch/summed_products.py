@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from convcalc import ops
 from convcalc.builder import Builder
+from convcalc.pytorch.readers.contractions import contracted
 from convcalc.pytorch.readers.moving import reshape
 
 if TYPE_CHECKING:
@@ -92,18 +93,11 @@ def _fills(product: Node, axis: int) -> bool:
 
 
 def _contracted(b: Builder, node: Node, product: Node, values: dict[int, Value]) -> Value:
-    """Write the two steps as one; axes of 1 that the other factor stretches are laid aside."""
+    """Write the two steps as one."""
     assert isinstance(node.op, ops.Reduce)
-    shape = product.output.shape
-    letters = "abcdefghijklmnopqrstuvwxyz"[: len(shape)]
-    parts, factors = [], []
-    for value in product.inputs:
-        own = letters[len(shape) - len(value.shape) :]
-        full = shape[len(shape) - len(value.shape) :]
-        stays = [have == size for have, size in zip(value.shape, full, strict=True)]
-        parts.append("".join(letter for letter, stay in zip(own, stays, strict=True) if stay))
-        sizes = tuple(size for size, stay in zip(value.shape, stays, strict=True) if stay)
-        factors.append(reshape(b, values[value.index], sizes))
+    rank = len(product.output.shape)
+    letters = "abcdefghijklmnopqrstuvwxyz"[:rank]
+    left, right = (letters[rank - len(value.shape) :] for value in product.inputs)
     result = "".join(letter for axis, letter in enumerate(letters) if axis not in node.op.axes)
-    y = b.contract(f"{parts[0]},{parts[1]}->{result}", *factors)
+    y = contracted(b, f"{left},{right}->{result}", *(values[value.index] for value in product.inputs))
     return reshape(b, y, node.output.shape)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager, nullcontext
-from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import nn
@@ -63,7 +62,7 @@ def run(reading: Reading, model: nn.Module, inputs: Sequence[Shape | ModelInput]
     beneath = reading.beneath() if scripted else nullcontext()
     with in_words(), _uncollected(), restore_after(modules), tensors.scopes.open(), beneath, reading:
         result = model(*positional, **keyword)
-    outputs = [tensors.value(leaf) for leaf in _leaves(result)]
+    outputs = [tensors.value(leaf) for leaf in tensors_of(result)]
     if not outputs:
         raise UnsupportedError(f"the model's forward returns no tensor, but a {type(result).__name__}")
     tensors.write_unused()
@@ -80,14 +79,3 @@ def _uncollected() -> Iterator[None]:
     finally:
         if collects:
             gc.enable()
-
-
-def _leaves(result: Any) -> list[torch.Tensor]:
-    """The tensors of what a forward returns: alone, in tuples, lists and dicts, or in the fields of a dataclass."""
-    if is_dataclass(result) and not isinstance(result, (dict, type)):
-        return [leaf for field in fields(result) for leaf in _leaves(getattr(result, field.name))]
-    if isinstance(result, dict):
-        return [leaf for part in result.values() for leaf in _leaves(part)]
-    if isinstance(result, (tuple, list)):
-        return [leaf for part in result for leaf in _leaves(part)]
-    return tensors_of(result)

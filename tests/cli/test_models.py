@@ -223,3 +223,18 @@ def test_a_model_takes_no_memory_for_weights(net: Path, capsys: pytest.CaptureFi
     answer = document(capsys, "params", f"{net.name}:Net", "width=8000")
     assert answer["params"] > 1_500_000_000  # type: ignore[operator]
     assert torch.get_default_device().type == "cpu"
+
+
+def test_a_model_that_returns_a_dataclass_is_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "classed.py").write_text(
+        "from dataclasses import dataclass\n\nimport torch\nfrom torch import nn\n\n\n"
+        "@dataclass\nclass Out:\n    scores: torch.Tensor\n    sums: torch.Tensor\n\n\n"
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.conv = nn.Conv2d(3, 4, 3)\n\n    def forward(self, x):\n"
+        "        y = self.conv(x)\n        return Out(y, y.sum(1))\n"
+    )
+    assert run(["verify", "classed.py:Net", "-i", "3x8x8"]) == 0
+    assert "1x4x6x6 + 1x6x6" in capsys.readouterr().out

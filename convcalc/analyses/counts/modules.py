@@ -9,7 +9,7 @@ from convcalc import ops
 from convcalc.analyses.counts.macs import macs_of, other_of
 from convcalc.analyses.counts.memory import bytes_of, is_stored, storages
 from convcalc.analyses.counts.params import Params, params_of
-from convcalc.graph import Value
+from convcalc.graph import Value, shared_depth
 from convcalc.sizes import Size, total
 from convcalc.window import Window
 
@@ -125,12 +125,9 @@ def _add(sums: _Sums, node: Node, roots: dict[int, int]) -> None:
 def _reach(node: Node, readers: dict[int, list[Node]]) -> int:
     """How many names its outermost reader shares with a step: of deeper scopes its value is an output."""
     return min(
-        (_common(node.scope, reader.scope) for reader in readers.get(node.output.index, ())), default=len(node.scope)
+        (shared_depth(node.scope, reader.scope) for reader in readers.get(node.output.index, ())),
+        default=len(node.scope),
     )
-
-
-def _common(left: Path, right: Path) -> int:
-    return next((n for n, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
 
 
 def _note_edges(sums: dict[Path, _Sums], node: Node, graph: Graph, reach: int) -> None:
@@ -140,7 +137,7 @@ def _note_edges(sums: dict[Path, _Sums], node: Node, graph: Graph, reach: int) -
             sums[node.scope[:length]].outputs[node.output.index] = node.output
     for value in node.inputs:
         maker = graph.nodes[value.index]
-        for length in range(_common(node.scope, maker.scope) + 1, len(node.scope) + 1):
+        for length in range(shared_depth(node.scope, maker.scope) + 1, len(node.scope) + 1):
             inside = sums[node.scope[:length]]
             if not is_stored(maker):
                 inside.inputs[value.index] = value

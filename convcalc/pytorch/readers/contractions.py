@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convcalc import ops
 from convcalc.errors import ShapeError, UnsupportedError
 from convcalc.pytorch.readers.layers import linear
 from convcalc.pytorch.readers.moving import reshape
@@ -64,7 +63,7 @@ def contracted(b: Builder, equation: str, left: Value, right: Value) -> Value:
         stays = [size == sizes[letter] for letter, size in zip(part, x.shape, strict=True)]
         kept.append("".join(letter for letter, stay in zip(part, stays, strict=True) if stay))
         values.append(reshape(b, x, tuple(size for size, stay in zip(x.shape, stays, strict=True) if stay)))
-    return b.write(ops.Einsum(f"{kept[0]},{kept[1]}->{result}"), *values)
+    return b.contract(f"{kept[0]},{kept[1]}->{result}", *values)
 
 
 @reads("addmm", "baddbmm")
@@ -173,12 +172,12 @@ def multi_head_attention(
     each = features // num_heads
     q, k, v = (b.rearrange(x, "l n (h d) -> n h l d", h=num_heads, d=x.shape[2] // num_heads) for x in parts)
     q = b.elementwise("multiply", q, other=each**-0.5)
-    scores = b.write(ops.Einsum("nhld,nhsd->nhls"), q, k)
+    scores = b.contract("nhld,nhsd->nhls", q, k)
     if attn_mask is not None:
         by_head = attn_mask if len(attn_mask.shape) == 2 else reshape(b, attn_mask, scores.shape)
         scores = b.elementwise("add", scores, by_head)
     weights_by_head = b.elementwise("softmax", scores, axes=(3,), dim=-1)
-    heads = b.write(ops.Einsum("nhls,nhsd->nhld"), weights_by_head, v)
+    heads = b.contract("nhls,nhsd->nhld", weights_by_head, v)
     y = linear(b, b.rearrange(heads, "n h l d -> l n (h d)"), out_proj_weight, out_proj_bias)
     if not need_weights:
         return y, None

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
+from convcalc.graph import Value
 from convcalc.sizes import PerAxis
 
 if TYPE_CHECKING:
     import torch
-
-    from convcalc.graph import Value
 
 Reader: TypeAlias = Callable[..., Any]
 R = TypeVar("R", bound=Reader)
@@ -69,6 +68,15 @@ class Typed(NamedTuple):
 
     value: Value
     dtype: torch.dtype
+
+
+def values_of(answer: Any) -> list[Value]:
+    """Return the values in what a reader gives, in order."""
+    if isinstance(answer, Value):
+        return [answer]
+    if isinstance(answer, (tuple, list)):  # a Typed is a tuple as well
+        return [value for part in answer for value in values_of(part)]
+    return []
 
 
 def reads(*names: str) -> Callable[[R], R]:
