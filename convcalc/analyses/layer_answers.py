@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from convcalc.analyses.counts.modules import FP32
 from convcalc.analyses.counts.report import CountReport, blocks_json
 from convcalc.analyses.counts.training import gradients_of, needs_gradient
 from convcalc.analyses.counts.useful import useful as useful_macs
@@ -14,7 +15,7 @@ from convcalc.analyses.module_tree import ModuleTree
 from convcalc.errors import UnsupportedError
 from convcalc.ops import Constant
 from convcalc.sizes import Size, product, total
-from convcalc.units import ITEMSIZES, share
+from convcalc.units import share
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,14 +121,14 @@ class SummaryReport:
         """Bytes of the buffers that steps read, in single precision."""
         graphs = [block.subject.graph for block in self.counts.blocks]
         buffers = (node.output for graph in graphs for node in graph.nodes if _is_buffer(node))
-        return ITEMSIZES["fp32"] * total(product(value.shape) for value in buffers)
+        return FP32 * total(product(value.shape) for value in buffers)
 
-    def treed(self) -> SummaryReport:
-        """Return the same with the modules of each block."""
+    def treed(self, depth: int | None = None) -> SummaryReport:
+        """Return the same with the modules of each block, down to a depth (None: as deep as a screen holds)."""
         if self.trees:
             return self
         pairs = zip(self.counts.blocks, self.fields, strict=True)
-        return SummaryReport(self.counts, self.fields, tuple(ModuleTree(block, field) for block, field in pairs))
+        return replace(self, trees=tuple(ModuleTree(block, field, depth) for block, field in pairs))
 
     def timed(self, seconds: Callable[[ModuleTree], dict[Path, float]]) -> SummaryReport:
         """Return the same with measured times of the modules of every block."""
@@ -155,12 +156,11 @@ def summarise(
     counts: CountReport, depth: int | None = None, *, flat: bool = False, treed: bool = False
 ) -> SummaryReport:
     """Add the fields of every layer, where they can be given, and the tree of modules: of a model, or to a depth."""
-    fields = tuple(_field(block) for block in counts.blocks)
+    report = SummaryReport(counts, tuple(_field(block) for block in counts.blocks))
     models = any(not block.subject.block.layers for block in counts.blocks)
     if flat or not (treed or models or (depth or 1) > 1):
-        return SummaryReport(counts, fields)
-    pairs = zip(counts.blocks, fields, strict=True)
-    return SummaryReport(counts, fields, tuple(ModuleTree(block, field, depth) for block, field in pairs))
+        return report
+    return report.treed(depth)
 
 
 def _is_buffer(node: Node) -> bool:

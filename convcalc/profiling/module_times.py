@@ -25,10 +25,12 @@ def module_times(file: Path, modules: Sequence[ModuleRow]) -> dict[ModulePath, f
     if len({row.identity.setup for row in rows}) > 1:
         raise SpecError(f"{file} holds times of several settings: save each in a file of its own")
     medians = {row.identity.name: row for row in rows if row.timing.median_s is not None}
+    inside: dict[ModulePath, list[ModulePath]] = {}
+    for module in modules:
+        inside.setdefault(module.path[:-1], []).append(module.path)
     seconds: dict[ModulePath, float] = {}
     for module in reversed(modules):
-        row = medians.get(module.name)
-        parts = [part.path for part in modules if part.path[:-1] == module.path]
+        row, parts = medians.get(module.name), inside.get(module.path, [])
         if row is not None and row.timing.median_s is not None:
             if row.work.macs != module.macs:
                 ours, theirs = exactly(module.macs), exactly(row.work.macs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import torch
@@ -15,7 +15,7 @@ from convcalc.errors import SpecError, UnsupportedError, nearest
 from convcalc.pytorch.forward_errors import in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 LOADS: Final = ("weights", "pretrained")
 """How arguments begin that make a factory load weights."""
@@ -57,7 +57,7 @@ def build(factory: Any, arguments: dict[str, Any], name: str, *, on_cpu: bool = 
         raise SpecError(f"{name} is no model, class or function, but a {type(factory).__name__}")
     given = _check(factory, arguments, name)
     turned_off = tuple(f"{key}={value}" for key, value in given.items() if key not in arguments)
-    with in_words(f"building {name}"), _quiet():
+    with in_words(f"building {name}"), redirect_stdout(sys.stderr):  # standard output holds the answer alone
         if not on_cpu:
             try:
                 with torch.device("meta"), Uninitialised():
@@ -70,10 +70,10 @@ def build(factory: Any, arguments: dict[str, Any], name: str, *, on_cpu: bool = 
             return Built(_module(factory(**given), name), on_meta=False, unloaded=turned_off)
 
 
-def _module(made: Any, name: str) -> nn.Module:
-    if not isinstance(made, nn.Module):
-        raise UnsupportedError(f"{name} returns a {type(made).__name__}, not a torch.nn.Module")
-    return made
+def _module(result: Any, name: str) -> nn.Module:
+    if not isinstance(result, nn.Module):
+        raise UnsupportedError(f"{name} returns a {type(result).__name__}, not a torch.nn.Module")
+    return result
 
 
 def _check(factory: Callable[..., Any], arguments: dict[str, Any], name: str) -> dict[str, Any]:
@@ -92,15 +92,7 @@ def _check(factory: Callable[..., Any], arguments: dict[str, Any], name: str) ->
         if key not in takes:
             listed = ", ".join(takes) or "none"
             raise SpecError(f"{name} takes no argument {key!r}{nearest(key, takes)} (it takes {listed})")
-    plain = (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY) if takes else ()
     for key, parameter in takes.items():
-        if parameter.kind in plain and parameter.default is parameter.empty and key not in given:
+        if parameter.kind is not parameter.VAR_POSITIONAL and parameter.default is parameter.empty and key not in given:
             raise SpecError(f"{name} needs {key}: give it as {key}=...")
     return given
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """What other people's code prints goes to stderr: standard output holds the answer alone."""
-    with redirect_stdout(sys.stderr):
-        yield

@@ -91,8 +91,8 @@ def traced(
             bare = [
                 tensor for tensor, given in zip(inputs, shapes, strict=True) if len(given.shape) > len(tensor.sizes)
             ]
-            told = f"; {bare[0].text} was read as CxHxW, a shape of its own is {bare[0].text}:float32" if bare else ""
-            raise ShapeError(f"{error}{told}", inputs[0].spot) from None
+            hint = f"; {bare[0].text} was read as CxHxW, a shape of its own is {bare[0].text}:float32" if bare else ""
+            raise ShapeError(f"{error}{hint}", inputs[0].spot) from None
     reading = f"{name}, input {' and '.join(map(_read, inputs, shapes))}{' (its own default)' if default else ''}"
     subject = Subject(graph, Block(inputs, ()), reading)
 
@@ -136,13 +136,13 @@ def _factory(words: ModelWords) -> tuple[Any, Callable[[Any], tuple[Tensor, ...]
         return network.factory, network.default_inputs
     with redirect_stdout(sys.stderr):
         module = _file(words) if words.is_code_file else _package(words)
-    found: Any = module
+    target: Any = module
     for part in words.name.split("."):
-        if not hasattr(found, part):
-            known = [key for key, value in vars(found).items() if callable(value) and not key.startswith("_")]
+        if not hasattr(target, part):
+            known = [key for key, value in vars(target).items() if callable(value) and not key.startswith("_")]
             raise SpecError(f"{words.where} has no {part!r}{nearest(part, known, several=True)}", words.spot)
-        found = getattr(found, part)
-    return found, lambda _: ()
+        target = getattr(target, part)
+    return target, lambda _: ()
 
 
 def _file(words: ModelWords) -> ModuleType:
@@ -201,25 +201,21 @@ def layer_text(subject: Subject, name: str | None) -> tuple[str, str]:
     Raises SpecError for a name that is none of a layer without parts.
     """
     leaves = {path: module for path, module in subject.model.named_modules() if path and not list(module.children())}
-    if name is None or name not in leaves:
-        near = nearest(name or "", leaves, several=True) if name else ""
-        inside = [path for path in leaves if name and path.startswith(f"{name}.")]
-        listed = (
-            f" (it is made of {', '.join(inside[:4])})"
-            if inside
-            else ""
-            if near
-            else f" ({', '.join(list(leaves)[:4])})"
-        )
-        said = (
-            f"there is no layer {name!r} without parts" if name else "explain takes one layer of a model: --layer NAME"
-        )
-        raise SpecError(f"{said}{near}{listed}")
+    if not name:
+        raise SpecError(f"explain takes one layer of a model: --layer NAME ({', '.join(list(leaves)[:4])})")
+    if name not in leaves:
+        near = nearest(name, leaves, several=True)
+        inside = [path for path in leaves if path.startswith(f"{name}.")]
+        if inside:
+            near += f" (it is made of {', '.join(inside[:4])})"
+        elif not near:
+            near = f" ({', '.join(list(leaves)[:4])})"
+        raise SpecError(f"there is no layer {name!r} without parts{near}")
     path = tuple(name.split("."))
-    inside_it = [node for node in subject.graph.nodes if node.scope[: len(path)] == path]
-    made = {node.output.index for node in inside_it}
-    stored = {node.output.index for node in subject.graph.nodes if isinstance(node.op, STORED)}
-    reads = [value for node in inside_it for value in node.inputs if value.index not in made | stored]
+    steps = [node for node in subject.graph.nodes if node.scope[: len(path)] == path]
+    own = {node.output.index for node in steps}
+    own |= {node.output.index for node in subject.graph.nodes if isinstance(node.op, STORED)}
+    reads = [value for node in steps for value in node.inputs if value.index not in own]
     if not reads:
         raise SpecError(f"{name} is not called in this forward")
     return repr(leaves[name]), show(reads[0].shape)

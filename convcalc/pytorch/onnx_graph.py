@@ -12,10 +12,10 @@ from convcalc.builder import Builder
 from convcalc.errors import ConvcalcError, SpecError, UnavailableError
 from convcalc.functions import FUNCTIONS
 from convcalc.pytorch.aten import multiplies
-from convcalc.pytorch.calls import reader_of
 from convcalc.pytorch.graph_files import GraphFile, listed, parameter_of
 from convcalc.pytorch.readers.contractions import matmul
-from convcalc.pytorch.readers.moving import reshape
+from convcalc.pytorch.readers.moving import permute, reshape
+from convcalc.pytorch.readers.picking import split
 from convcalc.window import Window
 
 if TYPE_CHECKING:
@@ -185,9 +185,10 @@ class _Onnx:
                 extra = tuple(settings.get("output_padding", (0,) * len(walks)))
                 return [b.write(ops.ConvTranspose(walks, settings.get("group", 1), extra), x, *more)]
             case "Gemm":
-                left = b.permute(x, tuple((s,) for s in x.shape), (1, 0), (1, 1)) if settings.get("transA") else x
-                turned = settings.get("transB")
-                right = b.permute(more[0], tuple((s,) for s in more[0].shape), (1, 0), (1, 1)) if turned else more[0]
+                left, right = (
+                    permute(b, part, 1, 0) if settings.get(key) else part
+                    for part, key in ((x, "transA"), (more[0], "transB"))
+                )
                 y = matmul(b, left, right)
                 return [b.elementwise("add_bias", y, more[1]) if len(more) > 1 else y]
             case "MatMul":
@@ -249,15 +250,12 @@ class _Onnx:
             case "Concat":
                 return [b.concat(x, *more, axis=settings["axis"])]
             case "Split" if all(name in self.shapes for name in node.output):
-                read = reader_of("split")
                 axis = settings.get("axis", 0)
-                sizes = [self.shapes[name][axis] for name in node.output]
-                return list(read(b, x, sizes, axis)) if read else []
+                return list(split(b, x, [self.shapes[name][axis] for name in node.output], axis))
             case "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" if known is not None:
                 return [reshape(b, x, shape)]
             case "Transpose":
-                order = tuple(settings.get("perm", reversed(range(len(x.shape)))))
-                return [b.permute(x, tuple((size,) for size in x.shape), order, tuple(1 for _ in order))]
+                return [permute(b, x, *settings.get("perm", reversed(range(len(x.shape)))))]
             case "Resize" | "Upsample" if known is not None:
                 mode = settings.get("mode", b"nearest").decode()
                 named = {"linear": {1: "linear", 2: "bilinear", 3: "trilinear"}.get(len(x.spatial), "nearest")}

@@ -16,6 +16,7 @@ from convcalc.limits import MAX_FILE_BYTES, MAX_WORD_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
 
 ZOOS: Final = ("torchvision", "timm", "transformers", "pytorchcv")
 """Packages whose networks have names of their own."""
@@ -115,19 +116,17 @@ def _of_file(path: Path) -> str:
     return f"; name what is in it: {', '.join(f'{path}:{name}' for name in known)}"
 
 
-def _installed(package: str) -> bool:
+def _installed(package: str) -> ModuleSpec | None:
+    """Where a package lies, without importing it; None where it is not there."""
     try:
-        return find_spec(package) is not None
+        return find_spec(package)
     except (ImportError, ValueError):
-        return False
+        return None
 
 
 def _defines(zoo: str, name: str) -> bool:
     """Whether an installed package defines a network of this name; its text is searched, nothing is imported."""
-    try:
-        spec = find_spec(zoo)
-    except (ImportError, ValueError):
-        return False
+    spec = _installed(zoo)
     if spec is None or spec.origin is None:
         return False
     definition = f"\ndef {name}(".encode()

@@ -125,10 +125,7 @@ def _calflops_work(call: FunctionCall) -> Counts:
         case "einsum":
             return Counter({"einsum, four printed digits": printed_flops(call)})
         case "multi_head_attention_forward" if call.argument(15, "need_weights", True):
-            softmax = [
-                node for node in call.nodes if isinstance(node.op, ops.Elementwise) and node.op.function == "softmax"
-            ]
-            return Counter({"softmax": sum(Operand(node.output.shape).elements for node in softmax)})
+            return Counter({"softmax": call.results_of("softmax")})
         case _:
             return Counter()
 
@@ -247,10 +244,7 @@ def _ptflops_function(call: FunctionCall) -> Counts:
         case name if name == MHA and call.argument(15, "need_weights", True):
             products = _products(call)
             masked = call.argument(16, "attn_mask") is not None
-            scores = [
-                node for node in call.nodes if isinstance(node.op, ops.Elementwise) and node.op.function == "softmax"
-            ]
-            softmax = sum(Operand(node.output.shape).elements for node in scores)
+            softmax = call.results_of("softmax")
             return Counter({"products": sum(products), "softmax": softmax, "biases of addmm": softmax if masked else 0})
         case _:
             return Counter()

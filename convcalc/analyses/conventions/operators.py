@@ -55,7 +55,7 @@ def fvcore(record: ForwardRecord) -> Counter[str]:
 
 
 def _fvcore_work(call: FunctionCall) -> Counter[str]:
-    elements, made = call.x.elements, call.y.elements
+    elements, outputs = call.x.elements, call.y.elements
     match call.name:
         case "batch_norm":
             affine = call.argument(3, "weight") is not None
@@ -69,9 +69,9 @@ def _fvcore_work(call: FunctionCall) -> Counter[str]:
             return Counter({"adaptive average pools": elements})
         case "interpolate" if len(call.x.shape) == 4 and not call.argument(6, "antialias", False):
             mode = call.argument(3, "mode", "nearest")
-            return Counter({"interpolation": {"nearest": 1, "bilinear": 4}.get(mode, 0) * made})
+            return Counter({"interpolation": {"nearest": 1, "bilinear": 4}.get(mode, 0) * outputs})
         case "grid_sample" | "grid_sampler":
-            return Counter({"sampling": 4 * made})
+            return Counter({"sampling": 4 * outputs})
         case _:
             return Counter()
 
@@ -226,10 +226,7 @@ def ptflops_aten(record: ForwardRecord) -> Counter[str]:
             terms[ATTENTION] -= call.macs
         elif call.name == MHA:
             _attention(call, terms, masked_product=False)
-            added = (
-                node for node in call.nodes if isinstance(node.op, ops.Elementwise) and node.op.function == "add_bias"
-            )
-            terms["biases"] += sum(Operand(node.output.shape).elements for node in added)
+            terms["biases"] += call.results_of("add_bias")
     return terms
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcalc.analyses.counts.macs import macs_of
+from convcalc.ops import Elementwise
 from convcalc.sizes import product, total
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ class FunctionCall(NamedTuple):
     def macs(self) -> int:
         """Multiply-adds of its steps."""
         return int(total(macs_of(node) for node in self.nodes))
+
+    def results_of(self, function: str) -> int:
+        """Return how many numbers its elementwise steps of a function give."""
+        steps = (node for node in self.nodes if isinstance(node.op, Elementwise) and node.op.function == function)
+        return sum(int(product(node.output.shape)) for node in steps)
 
     @property
     def x(self) -> Operand:

@@ -11,12 +11,13 @@ from convcalc.analyses.counts.memory import bytes_of, is_stored, storages
 from convcalc.analyses.counts.params import Params, params_of
 from convcalc.graph import Value, shared_depth
 from convcalc.sizes import Size, total
+from convcalc.units import ITEMSIZES
 from convcalc.window import Window
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node, Path, Scope
 
-FP32 = 4
+FP32 = ITEMSIZES["fp32"]
 
 
 class ModuleRow(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from convcalc.analyses.counts.modules import FP32
 from convcalc.analyses.counts.traffic import intensity
 from convcalc.analyses.module_tree import Line
 from convcalc.cli.views.counts import at_least_line, shape_text, total_label
@@ -57,6 +58,8 @@ DROPPED: Final = ("other", "jump", "params_share", "size", "macs_share", "params
 
 MAX_SHAPES: Final = 2
 """More different outputs than these are shown by the first and the last."""
+UNORDERED: Final = ("input", "output", "kernel", "field", "jump")
+"""Columns that are no numbers to sort by."""
 
 
 class Order(NamedTuple):
@@ -81,8 +84,8 @@ def order(text: str | None, top: int | None) -> Order | None:
     if text is None:
         return None if top is None else Order("macs", top=top)
     name, _, direction = text.lower().partition(":")
-    if name not in CHOICES or name in ("input", "output", "kernel", "field", "jump"):
-        sortable = [key for key in CHOICES if key not in ("input", "output", "kernel", "field", "jump")]
+    sortable = [key for key in CHOICES if key not in UNORDERED]
+    if name not in sortable:
         raise SpecError(f"--sort takes {', '.join(sortable)}, not {name!r}{nearest(name, sortable)}")
     if direction not in ("", "asc", "desc"):
         raise SpecError(f"--sort {text}: after the colon comes asc or desc")
@@ -122,7 +125,7 @@ def _cells(tree: ModuleTree, line: Line, report: SummaryReport, *, whole_name: b
         "params": row.params.total * row.times,
         "params_share": share(row.params.total * row.times, counts.params.total),
         "trainable": row.params.trainable * row.times,
-        "param_bytes": 4 * row.params.total * row.times,
+        "param_bytes": FP32 * row.params.total * row.times,
         "macs": row.macs * row.times,
         "macs_share": share(row.macs * row.times, counts.macs),
         "other": total(row.other.values()) * row.times,
@@ -165,7 +168,7 @@ def _totals(report: SummaryReport) -> dict[str, Any]:
         "name": total_label(counts),
         "params": params.total,
         "trainable": params.trainable,
-        "param_bytes": 4 * params.total,
+        "param_bytes": FP32 * params.total,
         "macs": counts.macs,
         "other": total(counts.other.values()),
         "activation_bytes": made,
@@ -183,7 +186,7 @@ def _feet(report: SummaryReport) -> list[str]:
     params = counts.params
     trained = "all trainable" if params.trainable == params.total else f"{exactly(params.trainable)} trainable"
     return [
-        f"{exactly(params.total)} parameters ({trained}), {size_of(4 * params.total)} in fp32,"
+        f"{exactly(params.total)} parameters ({trained}), {size_of(FP32 * params.total)} in fp32,"
         f" buffers {size_of(report.buffer_bytes)}",
         f"{exactly(counts.macs)} MACs = {exactly(counts.flops)} FLOPs (2 x MACs)",
         *at_least_line(counts.at_least, "all"),
