@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "convcalc"
 FLOORS = {
     "errors": 0, "sizes": 0, "units": 0, "limits": 0, "documents": 0, "digits": 0, "printable": 0, "files": 0,
+    "collection": 0,
     "window": 1, "functions": 1,
     "equations": 2, "ops": 2, "shapes": 2, "graph": 2,
     "padding": 3, "arguments": 3, "builder": 3, "registry": 3, "patterns": 3, "folding": 3, "subject": 3, "writer": 3,

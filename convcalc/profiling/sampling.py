@@ -6,14 +6,13 @@ and returns the seconds they took, so that tests need no device and no patience.
 
 from __future__ import annotations
 
-import gc
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from convcalc.collection import uncollected
 from convcalc.profiling.intervals import half_width, median_interval, outliers, percentile
 from convcalc.profiling.plan import Task
 
@@ -135,7 +134,7 @@ def interleaved(
     counts = [_warm(block, limits, wall) for block in blocks]
     times: list[list[float]] = [[] for _ in blocks]
     order, rng, spent, begin = list(range(len(blocks))), random.Random(seed), 0.0, wall()
-    with _no_collection():
+    with uncollected():
         while not times[0] or not rule.done(times, spent):
             rng.shuffle(order)
             for place in order:
@@ -171,17 +170,6 @@ def _warm(block: Block, limits: Task, wall: Clock) -> int:
         ):
             return calls
         before = each
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def clock_cost(clock: Clock = time.perf_counter) -> float:

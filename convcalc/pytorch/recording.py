@@ -24,20 +24,10 @@ if TYPE_CHECKING:
     from convcalc.sizes import Shape
 
 SETTINGS: Final = (
-    *("kernel_size", "stride", "padding", "dilation", "groups", "in_channels", "out_channels", "in_features"),
-    *(
-        "out_features",
-        "num_features",
-        "affine",
-        "elementwise_affine",
-        "normalized_shape",
-        "training",
-        "p",
-        "dim",
-        "mode",
-    ),
-    *("num_heads", "embed_dim", "batch_first", "bias", "weight", "in_proj_bias", "in_proj_weight", "norm_first"),
-)
+    "kernel_size", "stride", "padding", "dilation", "groups", "in_channels", "out_channels", "in_features",
+    "out_features", "num_features", "affine", "elementwise_affine", "normalized_shape", "training", "p", "dim", "mode",
+    "num_heads", "embed_dim", "batch_first", "bias", "weight", "in_proj_bias", "in_proj_weight", "norm_first",
+)  # fmt: skip
 """Attributes of modules that some counter's rule asks for; tensors are only there or not."""
 
 

@@ -5,13 +5,13 @@ Nothing runs on the user's tensors, no mode is flipped, and every module is put 
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import nn
 
+from convcalc.collection import uncollected
 from convcalc.errors import UnsupportedError
 from convcalc.pytorch.constants import tensors_of
 from convcalc.pytorch.forward_errors import in_words
@@ -20,7 +20,7 @@ from convcalc.pytorch.state_guard import restore_after
 from convcalc.pytorch.summed_products import with_contractions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from convcalc.graph import Graph, Value
     from convcalc.sizes import Shape
@@ -60,22 +60,10 @@ def run(reading: Reading, model: nn.Module, inputs: Sequence[Shape | ModelInput]
     modules = [module for _, module in tensors.scopes.modules]
     scripted = any(isinstance(module, torch.jit.ScriptModule) for module in modules)
     beneath = reading.beneath() if scripted else nullcontext()
-    with in_words(), _uncollected(), restore_after(modules), tensors.scopes.open(), beneath, reading:
+    with in_words(), uncollected(), restore_after(modules), tensors.scopes.open(), beneath, reading:
         result = model(*positional, **keyword)
     outputs = [tensors.value(leaf) for leaf in tensors_of(result)]
     if not outputs:
         raise UnsupportedError(f"the model's forward returns no tensor, but a {type(result).__name__}")
     tensors.write_unused()
     return outputs
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Leave torch's own objects alone while a model is read: a collection of all of them takes longer than it."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
