@@ -37,7 +37,7 @@ def identity(job: Job) -> Identity:
 def to_row(job: Job, observation: Observation, peaks: Peaks | None) -> Row:
     """Return the row of a job and what was seen of it, under these roofs."""
     work = _work(job, observation)
-    verdict = status_of(observation)
+    verdict = status_of(observation, job.setup)
     timing = _timing(observation)
     return Row(
         identity=identity(job),

@@ -136,7 +136,7 @@ class Row:
     other_layouts: tuple[str, ...] = column("layouts it could have and has not")
     packing: dict[str, Any] | None = column("padding, stride, dilation and groups with which one convolution is packed")
     times: int = column("how often it stands in the network", "count", positive=True)
-    status: str = column("ok, noisy, contended, drift, throttled, mistrusted or failed", heading="status")
+    status: str = column("ok, noisy, drift, contended, throttled, cut_short, mistrusted or failed", heading="status")
     reasons: tuple[str, ...] = column("why it is not ok")
     advice: tuple[str, ...] = column("what to do about it")
     implementation: str | None = column("the kernel that took longest", heading="kernel")

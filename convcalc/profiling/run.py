@@ -191,6 +191,9 @@ class _Child:
             case "begin":
                 job = self.groups[event["group"]][0]
                 progress.show(f"{job.name} {job.text}")
+            case "started":
+                took = seconds(event["seconds"])
+                run.hints.append(f"starting {event['name']} took {took}, which is no part of --budget")
             case "outside":
                 progress.show(event["what"])
             case "row":

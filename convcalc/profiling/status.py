@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from convcalc.units import plural
 
+if TYPE_CHECKING:
     from convcalc.profiling.observation import Observation
+    from convcalc.profiling.plan import Setup
 
 
 class Status(StrEnum):
@@ -16,6 +18,7 @@ class Status(StrEnum):
 
     FAILED = "failed"
     MISTRUSTED = "mistrusted"
+    CUT_SHORT = "cut_short"
     THROTTLED = "throttled"
     CONTENDED = "contended"
     DRIFT = "drift"
@@ -29,6 +32,8 @@ MAX_RUN_QUEUE_DELAY: Final = 0.02
 MAX_DRIFT: Final = 0.05
 """How far a matrix product may differ before and after a row."""
 MAX_STEAL: Final = 0.02
+MIN_SAMPLES: Final = 5
+"""With fewer a median says nothing."""
 MAX_PAGE_FAULTS: Final = 10.0
 """Page faults a call past which the allocator is part of what is measured."""
 
@@ -49,18 +54,22 @@ class Judgement(NamedTuple):
     advice: tuple[str, ...]
 
 
-def status_of(observation: Observation) -> Judgement:
-    """Judge one row by what was seen."""
+def status_of(observation: Observation, setup: Setup) -> Judgement:
+    """Judge one row of a setup by what was seen.
+
+    What keeps a host's threads waiting says nothing of times that an accelerator's own events tell.
+    """
     if observation.warm_cache is None:
         return Judgement(Status.FAILED, (observation.failure,), ())
-    reasons = [reason for rule in RULES if (reason := rule(observation)) is not None]
+    rules = RULES if setup.device in ("cpu", "auto") else [rule for rule in RULES if rule not in HOST_RULES]
+    reasons = [reason for rule in rules if (reason := rule(observation, setup)) is not None]
     statuses = {reason.status for reason in reasons}
     status = next((status for status in Status if status in statuses), Status.OK)
     advice = tuple(dict.fromkeys(reason.advice for reason in reasons))
     return Judgement(status, tuple(reason.text for reason in reasons), advice)
 
 
-def wrong_output(observation: Observation) -> Reason | None:
+def wrong_output(observation: Observation, setup: Setup) -> Reason | None:
     """The output is not that of double precision."""
     check = observation.check
     if check is None or check.verdict != "differs":
@@ -73,14 +82,14 @@ def wrong_output(observation: Observation) -> Reason | None:
     )
 
 
-def low_clocks(observation: Observation) -> Reason | None:
+def low_clocks(observation: Observation, setup: Setup) -> Reason | None:
     """A GPU's clocks stayed low."""
     if not observation.throttling:
         return None
     return Reason(Status.THROTTLED, observation.throttling, "let the GPU cool, or lock its clocks")
 
 
-def waiting_threads(observation: Observation) -> Reason | None:
+def waiting_threads(observation: Observation, setup: Setup) -> Reason | None:
     """Threads were ready and had no core."""
     delay = observation.noise.run_queue_delay if observation.noise else None
     if (delay or 0.0) <= MAX_RUN_QUEUE_DELAY:
@@ -88,11 +97,11 @@ def waiting_threads(observation: Observation) -> Reason | None:
     return Reason(
         Status.CONTENDED,
         f"its threads waited for a core {100 * (delay or 0.0):.0f}% of the time",
-        "stop what else runs here, or take fewer --threads",
+        "stop what else runs here" + (", or take fewer --threads" if setup.threads > 1 else ""),
     )
 
 
-def stolen_cores(observation: Observation) -> Reason | None:
+def stolen_cores(observation: Observation, setup: Setup) -> Reason | None:
     """A hypervisor gave the core to another machine."""
     steal = observation.noise.steal if observation.noise else None
     if (steal or 0.0) <= MAX_STEAL:
@@ -104,7 +113,7 @@ def stolen_cores(observation: Observation) -> Reason | None:
     )
 
 
-def drift(observation: Observation) -> Reason | None:
+def drift(observation: Observation, setup: Setup) -> Reason | None:
     """The machine was faster or slower after the row than before."""
     ratio = observation.drift_ratio
     if ratio is None or 1 / (1 + MAX_DRIFT) <= ratio <= 1 + MAX_DRIFT:
@@ -117,20 +126,26 @@ def drift(observation: Observation) -> Reason | None:
     )
 
 
-def wide_interval(observation: Observation) -> Reason | None:
+def wide_interval(observation: Observation, setup: Setup) -> Reason | None:
     """The median is not known well enough."""
     timing = observation.warm_cache
-    if timing is None or timing.settled:
+    if timing is None or timing.settled or timing.samples < MIN_SAMPLES:
         return None
     low, high = timing.interval
-    if timing.samples < 3:
-        text = f"only {timing.samples} sample{'s' if timing.samples > 1 else ''} in the time given"
-    else:
-        text = f"its median is known to {50 * (high - low) / timing.median:.1f}% only"
+    text = f"its median is known to {50 * (high - low) / timing.median:.1f}% only"
     return Reason(Status.NOISY, text, "give more --time or --budget")
 
 
-def subnormal_numbers(observation: Observation) -> Reason | None:
+def few_samples(observation: Observation, setup: Setup) -> Reason | None:
+    """There was no time for as many samples as a median needs."""
+    timing = observation.warm_cache
+    if timing is None or timing.samples >= MIN_SAMPLES:
+        return None
+    text = f"only {plural(timing.samples, 'sample')} in the time given, {MIN_SAMPLES} are the least"
+    return Reason(Status.CUT_SHORT, text, "give more --time or --budget")
+
+
+def subnormal_numbers(observation: Observation, setup: Setup) -> Reason | None:
     """Its tensors hold subnormal numbers, which many processors compute slowly."""
     if not observation.subnormals:
         return None
@@ -141,7 +156,7 @@ def subnormal_numbers(observation: Observation) -> Reason | None:
     )
 
 
-def page_faults(observation: Observation) -> Reason | None:
+def page_faults(observation: Observation, setup: Setup) -> Reason | None:
     """The system's allocator gives pages back and takes them again."""
     if (observation.page_faults or 0.0) <= MAX_PAGE_FAULTS:
         return None
@@ -152,7 +167,11 @@ def page_faults(observation: Observation) -> Reason | None:
     )
 
 
-RULES: Final[tuple[Callable[[Observation], Reason | None], ...]] = (
-    wrong_output, low_clocks, waiting_threads, stolen_cores, drift, wide_interval, subnormal_numbers, page_faults,
+Rule = Callable[["Observation", "Setup"], Reason | None]
+RULES: Final[tuple[Rule, ...]] = (
+    wrong_output, few_samples, low_clocks, waiting_threads, stolen_cores, drift, wide_interval, subnormal_numbers,
+    page_faults,
 )  # fmt: skip
 """Each says what is wrong with a row, or nothing; reasons are told in this order."""
+HOST_RULES: Final[tuple[Rule, ...]] = (waiting_threads, stolen_cores, subnormal_numbers, page_faults)
+"""Those that speak of the processor the calls are made on."""

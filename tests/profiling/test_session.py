@@ -34,7 +34,8 @@ def plan(*jobs: Job, **more: object) -> Plan:
 
 def test_a_child_tells_of_its_machine_and_each_row() -> None:
     events = list(session.run(plan(job(), job("1", "relu"))))
-    assert [event["event"] for event in events] == ["ready", "begin", "row", "begin", "row"]
+    each = ["begin", "outside", "inside", "row"]
+    assert [event["event"] for event in events] == ["ready", *each, *each]
     machine = events[0]["machine"]
     assert machine["threads"] == 1 and machine["torch"] and machine["environment"]["OMP_NUM_THREADS"] == "1"
     seen = [from_json(Observation, event["observations"][0]) for event in events if event["event"] == "row"]

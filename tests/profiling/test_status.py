@@ -9,6 +9,7 @@ import pytest
 from convcalc.profiling.fields import from_json, to_json
 from convcalc.profiling.noise import SystemNoise
 from convcalc.profiling.observation import Check, Observation
+from convcalc.profiling.plan import Setup
 from convcalc.profiling.status import status_of
 from tests.profiling.samples import hot, observation
 
@@ -18,7 +19,9 @@ from tests.profiling.samples import hot, observation
     [
         ({}, "ok", None),
         ({"warm_cache": hot(spread=0.5, settled=False)}, "noisy", "its median is known to"),
-        ({"warm_cache": hot(samples=1, settled=False)}, "noisy", "only 1 sample in the time given"),
+        ({"warm_cache": hot(samples=1, settled=False)}, "cut_short", "only 1 sample in the time given, 5 are"),
+        ({"warm_cache": hot(samples=4, settled=False)}, "cut_short", "only 4 samples"),
+        ({"warm_cache": hot(samples=5, spread=0.5, settled=False)}, "noisy", "its median is known to"),
         ({"noise": SystemNoise(1.0, 0.03, 0, 0, 0.0)}, "contended", "waited for a core 3% of the time"),
         ({"noise": SystemNoise(1.0, 0.019, 0, 0, 0.0)}, "ok", None),
         ({"noise": SystemNoise(1.0, None, None, None, None)}, "ok", None),
@@ -33,7 +36,7 @@ from tests.profiling.samples import hot, observation
     ],
 )  # fmt: skip
 def test_each_status(more: dict[str, Any], status: str, reason: str | None) -> None:
-    found = status_of(observation(**more))
+    found = status_of(observation(**more), Setup())
     assert found.status == status
     assert (reason is None and not found.reasons) or (reason is not None and reason in found.reasons[0])
     assert bool(found.advice) == bool(found.reasons)
@@ -41,11 +44,24 @@ def test_each_status(more: dict[str, Any], status: str, reason: str | None) -> N
 
 def test_the_gravest_is_the_status_and_all_reasons_are_told() -> None:
     found = status_of(
-        observation(drift_ratio=1.2, noise=SystemNoise(1.0, 0.5, 0, 0, 0.0), check=Check("differs", "x", 1.0, 0.1))
+        observation(drift_ratio=1.2, noise=SystemNoise(1.0, 0.5, 0, 0, 0.0), check=Check("differs", "x", 1.0, 0.1)),
+        Setup(),
     )
     assert found.status == "mistrusted" and len(found.reasons) == 3
-    failed = status_of(Observation(failure="it does not fit into memory"))
+    failed = status_of(Observation(failure="it does not fit into memory"), Setup())
     assert failed == ("failed", ("it does not fit into memory",), ())
+
+
+def test_a_hosts_waiting_threads_say_nothing_of_a_devices_own_times() -> None:
+    waiting = observation(noise=SystemNoise(1.0, 0.5, 0, 0, 0.2), page_faults=100.0, subnormals=3)
+    assert status_of(waiting, Setup(device="cuda")) == ("ok", (), ())
+    assert status_of(waiting, Setup(device="cpu")).status == "contended"
+
+
+def test_advice_fits_the_setting() -> None:
+    waiting = observation(noise=SystemNoise(1.0, 0.5, 0, 0, 0.0))
+    assert status_of(waiting, Setup(threads=1)).advice == ("stop what else runs here",)
+    assert status_of(waiting, Setup(threads=2)).advice == ("stop what else runs here, or take fewer --threads",)
 
 
 def test_what_a_child_sends_arrives_whole() -> None:

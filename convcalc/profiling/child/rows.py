@@ -52,11 +52,22 @@ def run(plan: Plan, send: Send) -> None:
         torch.set_flush_denormal(True)
     backend = open_backend(device)
     with backend.modes():
+        _start(plan, device, backend, send)
         send("ready", machine=_machine(device, plan, backend))
         for setup in plan.peaks:
             send_peaks(replace(setup, device=device.type), plan.refresh, send)
         torch.set_num_threads(plan.threads)
         _groups(plan, device, backend, send)
+
+
+def _start(plan: Plan, device: torch.device, backend: Backend, send: Send) -> None:
+    """Let a device start before any row, and say how long that took."""
+    if device.type == "cpu":
+        return
+    send("outside", what=f"starting {describe(device)}")
+    begin = time.perf_counter()
+    backend.start([*plan.peaks, *(job.setup for group in plan.groups for job in group)])
+    send("started", name=describe(device), seconds=time.perf_counter() - begin)
 
 
 def _machine(device: torch.device, plan: Plan, backend: Backend) -> dict[str, Any]:
@@ -83,10 +94,9 @@ def _groups(plan: Plan, device: torch.device, backend: Backend, send: Send) -> N
         send("begin", group=number, seconds=share)
         torch.manual_seed(0)
         end += _fresh_compiler(jobs, send)
-        observations = time_group(jobs, plan, share, backend, send)
-        end += sum(
-            observation.compile_s or 0.0 for observation in observations
-        )  # compiling is told apart, and takes nothing from the others
+        begin = time.perf_counter()
+        observations, timed_s = time_group(jobs, plan, share, backend, send)
+        end += time.perf_counter() - begin - timed_s  # compiling and asking take nothing from the others
         send("row", group=number, observations=[to_json(observation) for observation in observations])
         done += len(group)
         gc.collect()
@@ -96,9 +106,10 @@ def _groups(plan: Plan, device: torch.device, backend: Backend, send: Send) -> N
 
 @dataclass(slots=True)
 class _Contender:
-    """One row on its way: what is timed, and what was seen so far."""
+    """One row on its way: what is timed, what was seen so far, and the seconds in which it was asked, not timed."""
 
     job: Job
+    asked_s: float = 0.0
     prepared: Prepared | None = None
     observation: Observation = field(default_factory=Observation)
     block: Block = field(default=lambda calls: 0.0)
@@ -118,23 +129,25 @@ def _fresh_compiler(jobs: Sequence[Job], send: Send) -> float:
     return time.perf_counter() - start
 
 
-def time_group(jobs: Sequence[Job], plan: Plan, share: float, backend: Backend, send: Send) -> list[Observation]:
-    """Time jobs whose blocks take turns; one that fails leaves the others."""
+def time_group(
+    jobs: Sequence[Job], plan: Plan, share: float, backend: Backend, send: Send
+) -> tuple[list[Observation], float]:
+    """Time jobs whose blocks take turns; one that fails leaves the others. Also the seconds of the share it took."""
     begin = time.perf_counter()
     contenders = [_Contender(job) for job in jobs]
     for contender in contenders:
         _guarded(contender, lambda row: _ready(row, plan, share / len(jobs), backend, send))
-    compiled = sum(row.observation.compile_s or 0.0 for row in contenders)
+    outside = sum((row.observation.compile_s or 0.0) + row.asked_s for row in contenders)
     alive = [contender for contender in contenders if not contender.observation.failure]
     if alive:
-        left = share - (time.perf_counter() - begin - compiled)
+        left = share - (time.perf_counter() - begin - outside)
         try:
             with _quietly(jobs):
                 _time(alive, plan, left, share, backend)
         except Exception as error:
             for contender in alive:
                 contender.observation = Observation(failure=reason(error))
-    return [contender.observation for contender in contenders]
+    return [contender.observation for contender in contenders], time.perf_counter() - begin - outside
 
 
 def _guarded(contender: _Contender, work: Callable[[_Contender], None]) -> None:
@@ -165,25 +178,37 @@ def _quietly(jobs: Sequence[Job]) -> AbstractContextManager[Any]:
 def _ready(contender: _Contender, plan: Plan, share: float, backend: Backend, send: Send) -> None:
     """Prepare a row, call it once, and ask in calls that are not timed what ran and whether it is right.
 
-    Asking takes at most about half of the row's share; where one call is too long for that, nothing is asked.
+    Asking is no part of the row's share; where one call is too long for its share, nothing is asked.
     """
-    setup, graph = contender.job.setup, contender.job.graph
-    begin = time.perf_counter()
+    job, setup = contender.job, contender.job.setup
     with backend.settings(setup):
-        prepared = contender.prepared = _prepare(contender.job, send)
+        prepared = contender.prepared = _prepare(job, send)
         block = backend.block(prepared.call)
         contender.block = backend.under(setup, block)
-        begin += prepared.compile_s or 0.0
-        with _quietly([contender.job]):
+        with _quietly([job]):
             first = block(1)
-            observation = Observation(compile_s=prepared.compile_s, first_s=first)
-            if time.perf_counter() - begin < share / 4:
-                named = _kernels(prepared.call, block, share / 4, backend)
-                observation = replace(observation, kernels=tuple(named), backend=library(prepared, graph, setup))
-        if time.perf_counter() - begin < share / 2 and first < share / 8:
-            with torch.no_grad() if setup.direction == "forward" else nullcontext():
-                observation = replace(observation, check=check(prepared, graph, setup), subnormals=subnormals(prepared))
-    contender.observation = observation
+        contender.observation = Observation(compile_s=prepared.compile_s, first_s=first)
+        if first < share / 8:
+            send("outside", what=f"{job.name} {job.text}: its kernels and its result")
+            begin = time.perf_counter()
+            try:
+                _ask(contender, prepared, block, share, backend)
+            finally:
+                contender.asked_s = time.perf_counter() - begin
+                send("inside")
+
+
+def _ask(contender: _Contender, prepared: Prepared, block: Block, share: float, backend: Backend) -> None:
+    """Ask which kernels ran, and whether the result is that of double precision."""
+    setup, graph = contender.job.setup, contender.job.graph
+    with _quietly([contender.job]):
+        kernels = tuple(_kernels(prepared.call, block, share / 4, backend))
+        chosen = library(prepared, graph, setup)
+    with torch.no_grad() if setup.direction == "forward" else nullcontext():
+        verdict, small = check(prepared, graph, setup), subnormals(prepared)
+    contender.observation = replace(
+        contender.observation, kernels=kernels, backend=chosen, check=verdict, subnormals=small
+    )
 
 
 def _prepare(job: Job, send: Send) -> Prepared:

@@ -11,7 +11,7 @@ import torch
 
 from convcalc.profiling.child.backends import cuda
 from convcalc.profiling.child.backends.cuda import CudaBackend, modes, readings
-from convcalc.profiling.plan import Task
+from convcalc.profiling.plan import Setup, Task
 from convcalc.profiling.sampling import measure
 from tests.profiling.samples import graph
 
@@ -88,8 +88,54 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> tuple[CudaBackend, Device]:
 
 def test_calls_are_timed_by_events_behind_a_pause(gpu: tuple[CudaBackend, Device]) -> None:
     backend, device = gpu
-    assert backend.block(device.kernel)(4) == pytest.approx(4 * 0.5e-3)
+    block = backend.block(device.kernel)
+    block(2)  # the host's own time is known from then on
+    device.log.clear()
+    assert block(4) == pytest.approx(4 * 0.5e-3)
     assert device.log == ["sleep", *["kernel"] * 4, "synchronize"]  # one wait at the end, none between
+
+
+def test_the_first_call_is_timed_as_the_first(gpu: tuple[CudaBackend, Device]) -> None:
+    backend, device = gpu
+    backend.block(device.kernel)(1)
+    assert device.log == ["sleep", "kernel", "synchronize"]
+
+
+def test_the_queue_is_kept_ahead_by_the_hosts_own_time(
+    gpu: tuple[CudaBackend, Device], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eleven layers take the host 300 us a call: fifty calls need a pause of 15 ms, not of 2.5 ms."""
+    backend, device = gpu
+    host, cycles = [0.0], []
+    monkeypatch.setattr(cuda.time, "perf_counter", lambda: host[0])
+    monkeypatch.setattr(device, "_sleep", cycles.append)
+
+    def stack() -> None:
+        host[0] += 300e-6
+        device.kernel()
+
+    backend.block(stack)(50)
+    (pause,) = (count / cuda.CLOCK_HZ for count in cycles)
+    assert 50 * 300e-6 < pause < 2 * 50 * 300e-6
+
+
+def test_the_yardstick_is_a_product_by_the_devices_events(
+    gpu: tuple[CudaBackend, Device], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, device = gpu
+    monkeypatch.setattr(cuda, "YARDSTICK_SIDE", 8)
+    monkeypatch.setattr(torch, "mm", lambda left, right, out: device.kernel(0.9))
+    assert backend.reference_matmul(Setup(device="cuda"))(0.01) == pytest.approx(0.9e-3)
+    assert device.log.count("kernel") == 1 + cuda.LOOKS
+
+
+def test_the_buffer_is_no_tensor_of_inference_mode(gpu: tuple[CudaBackend, Device]) -> None:
+    """Compiled rows overwrite it outside of the mode in which an eager row made it."""
+    backend, _ = gpu
+    with torch.inference_mode():
+        backend.flush_cache()
+    backend.flush_cache()
+    assert not backend.buffer.is_inference()
 
 
 def test_the_cache_is_overwritten_before_each_call_and_not_timed(gpu: tuple[CudaBackend, Device]) -> None:
@@ -102,7 +148,10 @@ def test_the_cache_is_overwritten_before_each_call_and_not_timed(gpu: tuple[Cuda
         flush()
 
     backend.flush_cache = flushing  # type: ignore[method-assign]
-    assert backend.flushed(device.kernel)(3) == pytest.approx(3 * 0.5e-3)
+    block = backend.flushed(device.kernel)
+    block(2)
+    device.log.clear()
+    assert block(3) == pytest.approx(3 * 0.5e-3)
     assert device.log == ["sleep", *["flush", "kernel"] * 3, "synchronize"]
     assert backend.buffer.numel() == 3 * 2**20  # three times the cache
 
@@ -173,13 +222,14 @@ def test_hidden_gpus_are_counted_as_nvidia_smi_does(monkeypatch: pytest.MonkeyPa
 
 def test_many_calls_are_queued_behind_several_pauses(gpu: tuple[CudaBackend, Device]) -> None:
     backend, device = gpu
-    backend.block(device.kernel)(250)
+    block = backend.block(device.kernel)
+    block(2)
+    device.log.clear()
+    block(250)
     assert device.log.count("sleep") == 3 and device.log[101] == "sleep"
 
 
 def test_cudnn_searches_only_in_the_blocks_that_ask_for_it() -> None:
-    from convcalc.profiling.plan import Setup
-
     seen: list[bool] = []
     backend = CudaBackend(torch.device("cuda"), api=Device())
     here = torch.get_num_threads()

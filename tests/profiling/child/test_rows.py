@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -62,16 +63,52 @@ def test_less_can_be_asked() -> None:
 def test_rows_share_what_time_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
 
-    def half_a_second(jobs: Sequence[Job], *_: Any) -> list[Observation]:
+    def half_a_second(jobs: Sequence[Job], *_: Any) -> tuple[list[Observation], float]:
         nonlocal now
-        now += 0.5
-        return [Observation() for _ in jobs]
+        now += 0.5 + 7.0  # seven seconds of asking are nobody's
+        return [Observation() for _ in jobs], 0.5
 
     monkeypatch.setattr(rows, "time", SimpleNamespace(perf_counter=lambda: now))
     monkeypatch.setattr(rows, "time_group", half_a_second)
     events = told((job(),), (job("relu"),), (job("relu"), job("relu")), seconds=4.0)
     shares = [event["seconds"] for event in events if event["event"] == "begin"]
     assert shares == pytest.approx([4.0 / 4, 3.5 / 3, 3.0])  # what the first leaves is the others'
+
+
+def test_asking_takes_nothing_from_a_rows_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first use of a GPU's profiler takes 5.9 s: the row has its samples all the same."""
+    asked = rows._ask
+
+    def slowly(*arguments: Any) -> None:
+        time.sleep(1.2)
+        asked(*arguments)
+
+    monkeypatch.setattr(rows, "_ask", slowly)
+    events = told((job("conv2d c=4 k=3", "3x8x8"),), seconds=1.0)
+    (one,) = [
+        from_json(Observation, one) for event in events if event["event"] == "row" for one in event["observations"]
+    ]
+    assert one.warm_cache is not None and one.warm_cache.samples >= 10 and one.kernels
+    kinds = [event["event"] for event in events]
+    assert kinds[kinds.index("begin") :] == ["begin", "outside", "inside", "row"]
+
+
+def test_a_device_starts_before_the_rows_and_says_how_long_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+
+    class Slow(Backend):
+        def start(self, setups: Sequence[Setup]) -> None:
+            started.extend(setups)
+            time.sleep(0.3)
+
+    monkeypatch.setattr(rows, "pick_device", lambda name: SimpleNamespace(type="meta"))
+    monkeypatch.setattr(rows, "describe", lambda device: "a GPU")
+    monkeypatch.setattr(rows, "versions", lambda device: {})
+    monkeypatch.setattr(rows, "open_backend", lambda device: Slow(torch.device("cpu")))
+    monkeypatch.setattr(rows, "_groups", lambda *_: None)
+    events = told((job(),))
+    assert [event["event"] for event in events] == ["outside", "started", "ready"]
+    assert events[1]["seconds"] >= 0.3 and events[1]["name"] == "a GPU" and len(started) == 1
 
 
 def test_a_group_takes_turns_and_one_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,10 +199,10 @@ def test_subnormals_are_flushed_unless_kept(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_roofs_come_first_and_are_kept(toy_peaks: Any) -> None:
     first = told((job(),), peaks=(Setup(),))
-    assert [event["event"] for event in first] == ["ready", "outside", "peaks", "begin", "row"]
+    assert [event["event"] for event in first] == ["ready", "outside", "peaks", "begin", "outside", "inside", "row"]
     assert first[2]["took_s"] > 0 and not first[2]["unkept"] and toy_peaks.exists()
     second = told((job(),), peaks=(Setup(),))
-    assert [event["event"] for event in second] == ["ready", "peaks", "begin", "row"]
+    assert [event["event"] for event in second] == ["ready", "peaks", "begin", "outside", "inside", "row"]
     assert second[1]["took_s"] is None and second[1]["peaks"] == first[2]["peaks"]
     assert [event["event"] for event in told(peaks=(Setup(),), refresh=True)] == ["ready", "outside", "peaks"]
 
@@ -195,5 +232,5 @@ def test_variants_are_compiled_with_their_own_threads_and_within_torchs_limits(m
 def test_compiling_is_outside_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", lambda module, dynamic: module)
     events = told((job(mode="compile"),))
-    assert [event["event"] for event in events] == ["ready", "begin", *["outside", "inside"] * 2, "row"]
+    assert [event["event"] for event in events] == ["ready", "begin", *["outside", "inside"] * 3, "row"]
     assert from_json(Observation, events[-1]["observations"][0]).compile_s is not None

@@ -14,7 +14,7 @@ from convcalc.profiling.child.devices import DTYPES, synchronise
 from convcalc.profiling.sampling import stopwatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from convcalc.profiling.child.prepare import Prepared
     from convcalc.profiling.observation import Kernel
@@ -29,6 +29,9 @@ class Backend:
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
+
+    def start(self, setups: Sequence[Setup]) -> None:
+        """Make the first calls of what takes long to load; nothing does on the CPU."""
 
     def wait(self) -> None:
         """Wait until the device has done all it was given."""

@@ -10,16 +10,20 @@ import statistics
 import subprocess
 import time
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from convcalc.profiling.child import kernels
 from convcalc.profiling.child.backends.cpu import Backend
+from convcalc.profiling.child.devices import DTYPES
 from convcalc.profiling.sampling import stopwatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from convcalc.profiling.child.prepare import Prepared
     from convcalc.profiling.observation import Kernel
@@ -28,8 +32,15 @@ if TYPE_CHECKING:
 
 LEAST_FLUSH = 256 * 2**20
 GRAPH_CALLS, REPLAYS = 20, 10
-AHEAD, CYCLES = 100, 100_000
-"""How many calls are queued behind one pause of the device, and its cycles for each: some 50 microseconds."""
+AHEAD, HOST_CALLS, HOST_MOST_S = 100, 5, 0.05
+"""How many calls are queued behind one pause of the device; over how many the host's own time a call is measured, and
+for how long at most."""
+HOST_FACTOR, HOST_EXTRA_S, USUAL_HOST_S = 1.5, 10e-6, 50e-6
+"""The pause for each call: so many times the host's own time, and so much more; before that is known, the last."""
+CLOCK_HZ = 2e9
+"""Cycles a second of a device that does not tell: too long a pause costs little, too short a one the result."""
+YARDSTICK_SIDE, LOOKS = 4096, 7
+"""The product beside the rows, of about a millisecond, and how often it is timed."""
 LOW_CLOCK = 0.75
 TRIES, PAUSE_S = 3, 0.05
 SMI = ("clocks.sm", "clocks.max.sm", "clocks.mem", "temperature.gpu", "power.draw", "clocks_throttle_reasons.active")
@@ -56,22 +67,40 @@ class CudaBackend(Backend):
     def _events(self, call: Callable[[], Any], before: Callable[[], object]) -> Block:
         if not hasattr(self.api, "Event"):
             return stopwatch(call, synchronise=self.wait)
+        host: list[float] = []
+
+        def once() -> tuple[Any, Any]:
+            before()
+            start, end = self.api.Event(enable_timing=True), self.api.Event(enable_timing=True)
+            start.record()
+            call()
+            end.record()
+            return start, end
 
         def block(calls: int) -> float:
+            if calls > 1 and not host:
+                host.append(self._host_s(once))
             pairs = []
             for number in range(calls):
                 if number % AHEAD == 0:
-                    self._get_ahead(min(AHEAD, calls - number))
-                before()
-                start, end = self.api.Event(enable_timing=True), self.api.Event(enable_timing=True)
-                start.record()
-                call()
-                end.record()
-                pairs.append((start, end))
+                    self._get_ahead(min(AHEAD, calls - number), host[0] if host else USUAL_HOST_S)
+                pairs.append(once())
             self.wait()
             return float(sum(start.elapsed_time(end) for start, end in pairs) / 1e3)
 
         return block
+
+    def _host_s(self, once: Callable[[], object]) -> float:
+        """The host's own seconds for a call: that of several, nothing waited for, after one that is not counted."""
+        once()
+        self.wait()
+        begin, count = time.perf_counter(), 0
+        while count < HOST_CALLS and time.perf_counter() - begin < HOST_MOST_S:
+            once()
+            count += 1
+        seconds = (time.perf_counter() - begin) / count
+        self.wait()
+        return seconds
 
     def cold(self, prepared: Prepared, setup: Setup) -> tuple[Block | None, str]:
         """Return what times calls with nothing in cache."""
@@ -85,18 +114,22 @@ class CudaBackend(Backend):
         """Wait until the device has done all it was given."""
         self.api.synchronize()
 
-    def _get_ahead(self, calls: int) -> None:
+    def _get_ahead(self, calls: int, host_s: float) -> None:
         """Let the device pause while the host queues calls, where its module has a word for that (a private one)."""
         sleep = getattr(self.api, "_sleep", None)
         if sleep is not None:
-            sleep(CYCLES * calls)
+            clock = 1e3 * getattr(self._properties(), "clock_rate", 0) or CLOCK_HZ
+            sleep(int(calls * (HOST_FACTOR * host_s + HOST_EXTRA_S) * clock))
+
+    def _properties(self) -> Any:
+        return getattr(self.api, "get_device_properties", lambda device: None)(self.device)
 
     def flush_cache(self) -> None:
         """Overwrite memory larger than the device's cache, so that the next call reads its data from outside."""
         if self.buffer is None:
-            properties = getattr(self.api, "get_device_properties", lambda device: None)(self.device)
-            size = max(LEAST_FLUSH, 3 * getattr(properties, "L2_cache_size", 0))
-            self.buffer = torch.empty(size, dtype=torch.int8, device=self.device)
+            size = max(LEAST_FLUSH, 3 * getattr(self._properties(), "L2_cache_size", 0))
+            with torch.inference_mode(False):  # rows of all modes overwrite it
+                self.buffer = torch.empty(size, dtype=torch.int8, device=self.device)
         self.buffer.zero_()
 
     def extras(self, call: Callable[[], Any], seconds: float) -> dict[str, Any]:
@@ -132,6 +165,29 @@ class CudaBackend(Backend):
             return None
         replay = self._events(graph.replay, before=lambda: None)
         return statistics.median(replay(1) for _ in range(REPLAYS)) / GRAPH_CALLS
+
+    def start(self, setups: Sequence[Setup]) -> None:
+        """Make the first calls of the libraries and of the profiler, which take seconds, before any row."""
+        for dtype in dict.fromkeys(DTYPES[setup.dtype] for setup in setups):
+            x, kernel = (torch.ones(shape, device=self.device, dtype=dtype) for shape in ((1, 8, 8, 8), (8, 8, 3, 3)))
+            call = partial(_first_calls, x, kernel)
+            call()
+            self.kernels(call, 1)
+        self.wait()
+
+    def reference_matmul(self, setup: Setup) -> Callable[[float], float]:
+        """Return what times a product long enough for the launch not to matter, by events: the median of its calls."""
+        left, right = (
+            torch.randn(YARDSTICK_SIDE, YARDSTICK_SIDE, device=self.device).to(DTYPES[setup.dtype]) for _ in range(2)
+        )
+        out = torch.empty_like(left)
+        block = self.block(lambda: torch.mm(left, right, out=out))
+
+        def run(seconds: float) -> float:
+            block(1)  # the clocks rise
+            return statistics.median(block(1) for _ in range(LOOKS))
+
+        return run
 
     def throttled(self) -> str:
         """Return why the clocks are low, after pauses in which they might have risen; empty where they are not."""
@@ -180,6 +236,11 @@ class CudaBackend(Backend):
     def modes(self) -> AbstractContextManager[Any]:
         """Return what pins the modes: algorithms by heuristic unless a row asks for a search."""
         return _pinned()
+
+
+def _first_calls(x: Tensor, kernel: Tensor) -> Tensor:
+    """One convolution and one product."""
+    return F.conv2d(x, kernel) @ x.new_ones(6, 1)
 
 
 @contextmanager
