@@ -279,9 +279,9 @@ def _function(op: ops.Elementwise) -> Callable[..., Tensor]:
 
 def _norm(op: ops.Elementwise, settings: dict[str, Any], inputs: list[Tensor]) -> Tensor:
     """Normalise with running statistics where there are some; inputs are x, [mean, variance], [weight, [bias]]."""
-    x, *rest = inputs
-    mean, variance = (rest.pop(0), rest.pop(0)) if settings["running"] else (None, None)
-    weight, bias = (*rest, None, None)[:2]
+    x, statistics = inputs[0], 2 if settings["running"] else 0
+    mean, variance = inputs[1:3] if statistics else (None, None)
+    weight, bias = (*inputs[1 + statistics :], None, None)[:2]
     eps = settings["eps"]
     match op.function:
         case "batch_norm":

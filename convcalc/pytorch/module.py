@@ -79,6 +79,8 @@ class GraphModule(nn.Module):
         super().__init__()
         self.graph = graph
         self.last = graph.last_reader()
+        self.expected = [value.index for value in graph.inputs]  # plain numbers, which a compiler follows
+        self.results = [value.index for value in graph.outputs]
         self.steps: list[Node | Call] = []
         self.tensors: dict[int, str] = {}
         scopes: dict[Path, ScopeModule] = {}
@@ -93,12 +95,11 @@ class GraphModule(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Run the steps on one tensor per Input."""
-        expected = self.graph.inputs
-        if len(inputs) != len(expected):
-            raise ShapeError(f"this graph has {len(expected)} inputs, not {len(inputs)}")
-        values = {value.index: tensor for value, tensor in zip(expected, inputs, strict=True)}
+        if len(inputs) != len(self.expected):
+            raise ShapeError(f"this graph has {len(self.expected)} inputs, not {len(inputs)}")
+        values = dict(zip(self.expected, inputs, strict=True))
         run(self, self.steps, self.tensors, values, self.last)
-        outputs = tuple(values[value.index] for value in self.graph.outputs)
+        outputs = tuple(values[index] for index in self.results)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def stored_tensors(self) -> dict[int, Any]:

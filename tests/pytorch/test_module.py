@@ -82,3 +82,17 @@ def test_a_module_called_twice_runs_each_stretch_once() -> None:
     data = torch.randn(1, 2, 6, 6)
     want = torch.sigmoid(torch.relu(torch.conv2d(data, module.a.conv.weight)))
     torch.testing.assert_close(module(data), want)
+
+
+@pytest.mark.skipif(not hasattr(torch, "compile"), reason="needs torch.compile")
+@pytest.mark.parametrize(
+    "spec", ["batch_norm", "instance_norm", "group_norm num_groups=2", "conv2d c=4 k=3 relu", "resnet_basic"]
+)
+def test_a_compiler_takes_it_whole(spec: str) -> None:
+    """Without a break: what is compiled in parts is timed in parts."""
+    graph = assemble(blocks(spec.split(), ["4x8x8"])[0]).graph
+    module, x = GraphModule(graph).eval(), torch.randn(1, 4, 8, 8)
+    torch._dynamo.reset()
+    with torch.no_grad():
+        compiled = torch.compile(module, dynamic=False, fullgraph=True, backend="eager")
+        assert torch.equal(compiled(x), module(x))

@@ -125,6 +125,8 @@ def _kernel_lines(rows: Sequence[Row]) -> list[str]:
         if kernels:
             texts = [_kernel_text(kernel, whole) for kernel in kernels]
             lines.append(f"{row.label or 'the whole'}: {', '.join(texts)}")
+            if row.identity.setup.device != "cpu":  # whose names there are shortened
+                lines += [f"  {kernel.implementation}: {kernel.name}" for kernel in kernels]
         if not row.whole:
             repros = [kernel.repro for kernel in kernels if kernel.repro]
             others = [line for tool, line in row.repro.items() if tool != "benchdnn" or not repros]

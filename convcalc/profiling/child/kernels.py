@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from convcalc import ops
+from convcalc.profiling.gpu_kernels import is_layout_change, short_name
 from convcalc.profiling.observation import Kernel
 from convcalc.profiling.onednn import Execution, benchdnn, executions, middle
 
@@ -154,11 +155,6 @@ def _operators(call: Callable[[], Any], runs: int, names: set[str]) -> list[Kern
     ]
 
 
-def _moves(name: str) -> bool:
-    """Whether a GPU kernel only lays a tensor out anew, by cuDNN's names for that."""
-    return "nchwtonhwc" in name.lower() or "nhwctonchw" in name.lower()
-
-
 def on_gpu(call: Callable[[], Any]) -> list[Kernel]:
     """Return the kernels of one call on a GPU by torch's profiler: their names and device times."""
     from torch.profiler import ProfilerActivity, profile
@@ -170,5 +166,6 @@ def on_gpu(call: Callable[[], Any]) -> list[Kernel]:
     for event in trace.key_averages():
         device_us = getattr(event, "self_device_time_total", 0.0) or 0.0
         if device_us > 0 and "CUDA" in str(getattr(event, "device_type", "")):
-            kernels.append(Kernel(str(event.key), str(event.key), "", device_us / 1e6, _moves(event.key)))
+            name = str(event.key)
+            kernels.append(Kernel(name, short_name(name), "", device_us / 1e6, is_layout_change(name)))
     return sorted(kernels, key=lambda kernel: -kernel.seconds)
