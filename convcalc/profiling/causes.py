@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convcalc.profiling.roofline import GIVEN
-from convcalc.profiling.status import MAX_PAGE_FAULTS
+from convcalc.profiling.status import MAX_PAGE_FAULTS, Status
 from convcalc.units import figures, giga, percent, seconds
 
 if TYPE_CHECKING:
@@ -18,11 +18,14 @@ SHORT_CALL_S = 50e-6
 """Calls under this are mostly the way to the kernel."""
 MIN_USUAL_FRACTION = 0.3
 """A row that reaches less of what is attainable, for no reason that was seen, is worth a try."""
+UNEXPLAINED = (Status.FAILED, Status.CONTENDED, Status.CUT_SHORT, Status.THROTTLED)
+"""What others, or too little time, have made of a row is not explained from the row."""
+GIVERS = {"memory": "memory", "cache": "the last cache"}
 
 
 def explain(row: Row, peaks: Peaks | None) -> list[str]:
     """Return why one row stands where it stands under the roofs, the largest reasons first."""
-    if row.timing.median_s is None:
+    if row.timing.median_s is None or row.status in UNEXPLAINED:
         return []
     sentences = [*_roof(row, peaks), *_reasons(row)]
     return sentences or [f"It takes {seconds(row.timing.median_s)}; nothing recorded says why."]
@@ -34,16 +37,19 @@ def _roof(row: Row, peaks: Peaks | None) -> list[str]:
         return []
     fraction = place.fraction_of_attainable
     if not row.work.flops or place.attainable_flops_per_s is None:
-        rate = row.work.bytes / median
+        rate, source = row.work.bytes / median, GIVERS[place.bound or "memory"]
         moves = f"It has no multiply-adds: it moves {giga(rate)} GB/s"
         if fraction > 1:
-            return [f"{moves}, more than memory's {giga(peaks.bytes_per_s)}: its tensors stay in a cache."]
-        return [f"{moves}, {percent(fraction)} of what memory gives."]
+            more = f"more than the {giga(peaks.bandwidth(row.work.bytes))} of {source}"
+            return [f"{moves}, {more}: its tensors stay in a cache, nearer than that."]
+        return [f"{moves}, {percent(fraction)} of what {source} gives."]
     reached = f"it reaches {percent(fraction)} of the {giga(place.attainable_flops_per_s)} GFLOP/s attainable"
-    relation = "below" if place.bound == "memory" else "above"
+    relation = "above" if place.bound == "compute" else "below"
+    ridge = figures(peaks.flops_per_s / peaks.bandwidth(row.work.bytes))
+    whose = f"the ridge of {ridge}" if not peaks.in_cache(row.work.bytes) else f"the last cache's ridge of {ridge}"
     sentence = (
-        f"Its intensity, {figures(place.intensity)} FLOPs per byte, is {relation} the ridge of"
-        f" {figures(peaks.ridge)}: {place.bound} bounds it, and {reached}."
+        f"Its intensity, {figures(place.intensity)} FLOPs per byte, is {relation} {whose}:"
+        f" {place.bound} bounds it, and {reached}."
     )
     if fraction > 1:
         return [sentence, _above(row, peaks)]
@@ -55,7 +61,7 @@ def _above(row: Row, peaks: Peaks) -> str:
     algorithms = " ".join(kernel.implementation + kernel.repro for kernel in row.kernels.kernels)
     if "wino" in algorithms:
         return "That is more than all: Winograd does fewer multiplications than are counted."
-    if row.roofline.bound == "memory":
+    if row.roofline.bound != "compute":
         near = f" (the last cache gives {giga(peaks.near_bytes_per_s)} GB/s)" if peaks.near_bytes_per_s else ""
         return f"That is more than all: its tensors stay in a cache, which is faster than memory{near}."
     if row.identity.setup.device == "cuda":

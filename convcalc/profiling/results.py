@@ -14,16 +14,18 @@ from convcalc.profiling import repro
 from convcalc.profiling.intervals import median_interval
 from convcalc.profiling.observation import kernel_share, reorder_share
 from convcalc.profiling.plan import LAYOUTS, PASSES, can_prepack, packable
-from convcalc.profiling.roofline import point
+from convcalc.profiling.roofline import DOUBTFUL, point
 from convcalc.profiling.row import Identity, Kernels, Noise, Row, Timing, Work
 from convcalc.profiling.status import status_of
 from convcalc.sizes import total
+from convcalc.units import percent
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
     from convcalc.profiling.observation import Kernel, Observation
     from convcalc.profiling.plan import Job
-    from convcalc.profiling.roofline import Peaks
+    from convcalc.profiling.roofline import Peaks, RooflinePoint
+    from convcalc.profiling.status import Judgement
 
 
 def identity(job: Job) -> Identity:
@@ -37,8 +39,9 @@ def identity(job: Job) -> Identity:
 def to_row(job: Job, observation: Observation, peaks: Peaks | None) -> Row:
     """Return the row of a job and what was seen of it, under these roofs."""
     work = _work(job, observation)
-    verdict = status_of(observation, job.setup)
     timing = _timing(observation)
+    place = point(float(work.flops), float(work.bytes), timing.median_s, peaks)
+    verdict = _doubt(status_of(observation, job.setup), place, observation)
     return Row(
         identity=identity(job),
         output=tuple(tuple(value.shape) for value in job.graph.outputs),
@@ -62,8 +65,19 @@ def to_row(job: Job, observation: Observation, peaks: Peaks | None) -> Row:
         check=observation.check,
         device_state=dict(observation.device_state) or None,
         repro=repro.commands(job.graph, job.setup),
-        roofline=point(float(work.flops), float(work.bytes), timing.median_s, peaks),
+        roofline=place,
     )
+
+
+def _doubt(verdict: Judgement, place: RooflinePoint, observation: Observation) -> Judgement:
+    """A row above its roof says so: the roof is in doubt, where no algorithm with fewer multiplications is."""
+    fraction = place.fraction_of_attainable
+    words = " ".join(kernel.implementation + kernel.repro for kernel in observation.kernels)
+    if fraction is None or fraction <= DOUBTFUL or "wino" in words:
+        return verdict
+    reason = f"it stands at {percent(fraction)} of its roof, which is doubtful"
+    advice = "convcalc machine --refresh measures the roofs again"
+    return verdict._replace(reasons=(*verdict.reasons, reason), advice=(*verdict.advice, advice))
 
 
 def _timing(observation: Observation) -> Timing:

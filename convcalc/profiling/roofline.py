@@ -14,6 +14,8 @@ from convcalc.profiling import cache
 from convcalc.profiling.fields import column, from_json
 
 FILE = "peaks.json"
+DOUBTFUL = 1.05
+"""A row that reaches so much of its roof says that the roof is too low."""
 MEASURED, GIVEN = "measured", "given"
 
 
@@ -21,13 +23,14 @@ MEASURED, GIVEN = "measured", "given"
 class Peaks:
     """Floating-point operations and bytes per second; each is `measured` or `given` by hand.
 
-    `near` is the bandwidth from half of the last-level cache, None where no cache is reported; `gemm_side` and
-    `gemm_in` are the size and the library of the fastest matrix product.
+    `near_bytes_per_s` is the bandwidth from half of the last-level cache, which is `near_bytes`; None where no cache is
+    reported. `gemm_side` and `gemm_in` are the size and the library of the fastest matrix product.
     """
 
     flops_per_s: float = column("compute roof", "FLOP/s", positive=True)
     bytes_per_s: float = column("memory roof", "B/s", positive=True)
     near_bytes_per_s: float | None
+    near_bytes: int = 0
     flops_from: str = MEASURED
     bytes_from: str = MEASURED
     gemm_side: int = 0
@@ -39,8 +42,17 @@ class Peaks:
         return self.flops_per_s / self.bytes_per_s
 
     def attainable(self, intensity: float) -> float:
-        """Return the FLOP/s that a kernel of this intensity (FLOPs per byte) can reach: the roof above it."""
+        """Return the FLOP/s that a kernel of this intensity (FLOPs per byte) can reach from memory."""
         return min(self.flops_per_s, intensity * self.bytes_per_s)
+
+    def in_cache(self, bytes_moved: float) -> bool:
+        """Whether a row of so many bytes stays in the last cache from call to call."""
+        return self.near_bytes_per_s is not None and self.bytes_from == MEASURED and bytes_moved <= self.near_bytes
+
+    def bandwidth(self, bytes_moved: float) -> float:
+        """Return the bytes per second from where a row of so many bytes reads: the last cache, or memory."""
+        near = self.near_bytes_per_s
+        return near if near is not None and self.in_cache(bytes_moved) else self.bytes_per_s
 
     def override(self, flops: float | None, bandwidth: float | None) -> Peaks:
         """Return the same with figures given by hand in place of the measured ones."""
@@ -75,24 +87,27 @@ class RooflinePoint:
     intensity: float = column("FLOPs per compulsory byte", "FLOP/B", "FLOP/B")
     attainable_flops_per_s: float | None = column("the lower of the two roofs", "FLOP/s", "roof")
     fraction_of_attainable: float | None = column("how much of it is reached", "share", "of roof")
-    bound: str | None = column("compute or memory", heading="bound")
+    bound: str | None = column("compute, memory, or cache: what the row's lower roof is", heading="bound")
 
 
 def point(flops: float, bytes_moved: float, seconds: float | None, peaks: Peaks | None) -> RooflinePoint:
     """Place a kernel of so many operations (2 x MACs) and compulsory bytes under the roofs.
 
-    A row without operations is judged by its bytes per second alone.
+    A row without operations is judged by its bytes per second alone. Called again and again, a row whose tensors fit
+    into half of the last cache reads them from there.
     """
     intensity = flops / bytes_moved if bytes_moved else 0.0
     rate = flops / seconds if seconds and flops else None
     attainable = fraction = bound = None
-    if peaks is not None and not flops:
-        fraction = bytes_moved / seconds / peaks.bytes_per_s if seconds and bytes_moved else None
-        bound = "memory"
-    elif peaks is not None:
-        attainable = peaks.attainable(intensity)
-        fraction = rate / attainable if rate else None
-        bound = "compute" if intensity >= peaks.ridge else "memory"
+    if peaks is not None:
+        bandwidth = peaks.bandwidth(bytes_moved)
+        bound = "cache" if peaks.in_cache(bytes_moved) else "memory"
+        if not flops:
+            fraction = bytes_moved / seconds / bandwidth if seconds and bytes_moved else None
+        else:
+            attainable = min(peaks.flops_per_s, intensity * bandwidth)
+            fraction = rate / attainable if rate else None
+            bound = "compute" if intensity * bandwidth >= peaks.flops_per_s else bound
     return RooflinePoint(
         flops_per_s=rate,
         intensity=intensity,

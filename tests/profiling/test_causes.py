@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from convcalc.profiling.causes import explain, explain_pair
+from convcalc.profiling.noise import SystemNoise
 from convcalc.profiling.observation import Kernel, Observation
 from convcalc.profiling.results import to_row
 from tests.profiling.samples import PEAKS, hot, job, row
@@ -30,6 +31,12 @@ def test_more_than_attainable_is_explained() -> None:
     assert "stay in a cache" in said(spec="depthwise k=3 p=1 bias=false", median=0.00001)
     wino = Kernel("convolution", "jit_wino:avx512_core", "", 0.0009)
     assert "Winograd does fewer multiplications" in said(median=0.001, kernels=(wino,))
+
+
+def test_what_others_made_of_a_row_is_not_explained_from_it() -> None:
+    assert not said(median=0.0025, noise=SystemNoise(1.0, 0.5, 0, 0, 0.0))
+    assert not said(median=0.0025, warm_cache=hot(0.0025, samples=2, settled=False))
+    assert said(median=0.0025, drift_ratio=1.2)
 
 
 def test_reorders_and_how_to_spare_them() -> None:

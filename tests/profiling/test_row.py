@@ -93,6 +93,28 @@ def test_the_roof_is_the_lower_of_two() -> None:
     )
 
 
+def test_a_row_that_fits_into_the_last_cache_stands_under_the_cache() -> None:
+    """A ReLU of 2 MB called again and again reads at the cache's 80 GB/s: not at four times memory's 20."""
+    peaks = replace(PEAKS, near_bytes=4_000_000)
+    near, far = point(0.0, 2e6, 2e6 / 8e10, peaks), point(0.0, 8e6, 8e6 / 2e10, peaks)
+    assert (near.bound, near.fraction_of_attainable) == ("cache", pytest.approx(1.0))
+    assert (far.bound, far.fraction_of_attainable) == ("memory", pytest.approx(1.0))
+    work = point(4e6, 2e6, 1.0, peaks)  # 2 FLOPs a byte: 160 GFLOP/s of the cache's bytes are above compute's 100
+    assert (work.bound, work.attainable_flops_per_s) == ("compute", 1e11)
+    thin = point(2e6, 2e6, 1.0, peaks)
+    assert (thin.bound, thin.attainable_flops_per_s) == ("cache", 8e10)
+    assert point(0.0, 2e6, 1.0, peaks.override(None, 1e9)).bound == "memory"  # a roof given by hand is the roof
+
+
+def test_a_row_above_its_roof_puts_the_roof_in_doubt() -> None:
+    above = to_row(job(), observation(median=0.001), PEAKS)
+    assert above.roofline.fraction_of_attainable == pytest.approx(2.31, rel=0.01)
+    assert "of its roof, which is doubtful" in above.reasons[-1] and "machine --refresh" in above.advice[-1]
+    wino = Kernel("convolution", "jit_wino:avx512_core", "", 0.0009)
+    assert not to_row(job(), observation(median=0.001, kernels=(wino,)), PEAKS).reasons
+    assert not to_row(job(), observation(median=0.0025), PEAKS).reasons
+
+
 def test_kept_peaks_are_read_or_refused() -> None:
     assert read_peaks(to_json(PEAKS)) == PEAKS
     for wrong in (None, {}, {"gflops": 1}, {**to_json(PEAKS), "flops_per_s": 0}, {**to_json(PEAKS), "gemm_in": ""}):

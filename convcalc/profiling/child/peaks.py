@@ -41,7 +41,10 @@ def measure_peaks(setup: Setup, *, synchronise: Callable[[], None] = lambda: Non
     cache = cache_bytes()
     bandwidth = _traffic(_far(setup, cache), setup, task, synchronise)
     near = _traffic(cache // 6, setup, task, synchronise) if cache and setup.device == "cpu" else None
-    return Peaks(flops_per_s=flops, bytes_per_s=bandwidth, near_bytes_per_s=near, gemm_side=side, gemm_in=library)
+    return Peaks(
+        flops_per_s=flops, bytes_per_s=bandwidth, near_bytes_per_s=near, near_bytes=cache // 2 if near and cache else 0,
+        gemm_side=side, gemm_in=library,
+    )  # fmt: skip
 
 
 def _far(setup: Setup, cache: int | None) -> int:
