@@ -68,5 +68,5 @@ def in_process(monkeypatch: pytest.MonkeyPatch, toy_peaks: Path) -> list[Plan]:
 
     monkeypatch.setattr("convcalc.profiling.session.run", run)
     monkeypatch.setattr("convcalc.profiling.child.prepare.cache_bytes", lambda: 2**18)
-    monkeypatch.setattr("convcalc.profiling.child.rows.REFERENCE_S", 0.002)
+    monkeypatch.setattr("convcalc.profiling.child.timing.REFERENCE_S", 0.002)
     return plans

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MAX_KERNEL_SHARE = 1.25
 """Past this the kernels took so much longer when they were asked than when they were timed that they say nothing."""
 NOT_ASKED = "not asked for"
-NOT_REACHED = "its time was over before it was timed once: give more --budget"
+NOT_REACHED = "not measured: the budget ran out first (raise --budget)"
 
 
 class Kernel(NamedTuple):

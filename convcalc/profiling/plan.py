@@ -83,13 +83,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """How to time: limits in seconds and counts."""
+    """How to time: limits in seconds and counts. `least_samples` are taken however long that takes."""
 
     warmup_s: float = 0.05
     warmup_calls: int = 3
     agree: float = 0.05
     block_s: float = 0.001
     samples: int = 10
+    least_samples: int = 1
     min_s: float = 0.5
     max_s: float = 3.0
     precision: float = 0.01
@@ -97,15 +98,12 @@ class Task:
     def within(self, seconds: float) -> Task:
         """Return the same with no more than so many seconds of samples, and a warm-up that leaves room for them."""
         most = max(min(self.max_s, seconds), 0.0)
-        return Task(
+        return replace(
+            self,
             warmup_s=min(self.warmup_s, most / 4),
-            warmup_calls=self.warmup_calls,
-            agree=self.agree,
             block_s=min(self.block_s, max(most / 10, 1e-5)),
-            samples=self.samples,
             min_s=min(self.min_s, most / 2),
             max_s=most,
-            precision=self.precision,
         )
 
 

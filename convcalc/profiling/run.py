@@ -173,7 +173,7 @@ class _Child:
 
     def run_plan(self, plan: Plan, progress: Progress) -> float:
         """Hear a plan's children out, and return the seconds of the budget they took."""
-        deadline = session.Deadline(plan.seconds, len(plan.groups))
+        deadline = session.Deadline(plan)
         for event in session.run(plan, deadline):
             self.hear(event, progress)
         return plan.seconds - deadline.seconds_left()

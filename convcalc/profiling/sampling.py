@@ -108,9 +108,9 @@ class StoppingRule:
 
     def done(self, times: Sequence[Sequence[float]], spent: float) -> bool:
         """Whether to stop after these samples of each block, which took so many seconds."""
-        if self.out_of_time(spent):
-            return True
         rounds = len(times[0])
+        if self.out_of_time(spent):
+            return rounds >= self.task.least_samples
         if spent < self.shortest or rounds < self.next_check:
             return False
         self.next_check = rounds * 21 // 20 + 1
@@ -129,7 +129,7 @@ def interleaved(
     limits = task or Task()
     rule, begin = StoppingRule(limits, len(blocks)), wall()
     once = [block(1) for block in blocks]
-    if rule.out_of_time(max(sum(once), wall() - begin)):
+    if limits.least_samples == 1 and rule.out_of_time(max(sum(once), wall() - begin)):
         return [Measurement(times=(sample,), calls=1, settled=False) for sample in once]
     counts = [_warm(block, limits, wall) for block in blocks]
     times: list[list[float]] = [[] for _ in blocks]

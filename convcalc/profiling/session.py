@@ -32,8 +32,9 @@ START = f"import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {CHILD} 
 
 SLOW_START_S = 600.0
 """How long a child may take to import torch and to measure peaks."""
-GRACE_S, GRACE_EACH_S = 1.0, 0.2
-"""How long past the plan's time a child is waited for, and more for each row: what takes longer ends with the child."""
+GRACE_S, GRACE_EACH_S, GRACE_TURNS = 1.0, 0.2, 0.5
+"""How long past the plan's time a child is waited for, more for each row, and for rows in turns, which finish their
+rounds, so much of the time itself: what takes longer ends with the child."""
 Event = dict[str, Any]
 
 
@@ -45,7 +46,7 @@ def run(plan: Plan, deadline: Deadline | None = None) -> Iterator[Event]:
     `deadline` is the plan's clock, for those who want to read it afterwards.
     """
     offset = 0
-    deadline = deadline or Deadline(plan.seconds, len(plan.groups))
+    deadline = deadline or Deadline(plan)
     while True:
         done = 0
         with _Child(plan) as child:
@@ -78,9 +79,11 @@ def run(plan: Plan, deadline: Deadline | None = None) -> Iterator[Event]:
 class Deadline:
     """When the plan's time is over: it begins with the first row, and stands still while something is outside of it."""
 
-    def __init__(self, seconds: float, rows: int) -> None:
-        self.seconds = seconds
-        self.grace = GRACE_S + GRACE_EACH_S * rows
+    def __init__(self, plan: Plan) -> None:
+        self.seconds = plan.seconds
+        self.grace = GRACE_S + GRACE_EACH_S * len(plan.groups)
+        if any(len(group) > 1 for group in plan.groups):
+            self.grace += GRACE_TURNS * plan.seconds
         self.started = False
         self.end = 0.0
         self.paused: float | None = None

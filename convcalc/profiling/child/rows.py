@@ -1,4 +1,4 @@
-"""`run`: a plan carried out in the child; builds each row, checks it, measures it and sends events."""
+"""`run`: a plan carried out in the child; prepares each row, asks what ran and whether it is right, has it timed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,23 +19,19 @@ from convcalc.profiling.child.devices import describe, pick_device, versions
 from convcalc.profiling.child.kernels import library
 from convcalc.profiling.child.peaks import send_peaks
 from convcalc.profiling.child.prepare import Prepared, prepare, subnormals
+from convcalc.profiling.child.timing import Contender, time_contenders
 from convcalc.profiling.environment import recorded
 from convcalc.profiling.fields import to_json
-from convcalc.profiling.observation import NOT_ASKED, Kernel, Observation
-from convcalc.profiling.plan import Job
-from convcalc.profiling.sampling import Block, clock_cost, interleaved, measure
-from convcalc.profiling.status import MAX_DRIFT
+from convcalc.profiling.observation import Kernel, Observation
 
 if TYPE_CHECKING:
     from convcalc.profiling.child.backends.cpu import Backend
-    from convcalc.profiling.plan import Plan, Task
+    from convcalc.profiling.plan import Job, Plan
+    from convcalc.profiling.sampling import Block
 
 Send = Callable[..., None]
-REFERENCE_S = 0.05
 RUNS = 5
 """How many calls are asked what ran in them, where there is time."""
-COLD_SHARE, MIN_COLD_S, MIN_COLD_SAMPLES = 0.3, 0.02, 5
-"""How much of a row's time its cold variant gets."""
 RECOMPILE_LIMITS = tuple(
     f"{whose}{name}" for name in ("recompile_limit", "cache_size_limit") for whose in ("", "accumulated_")
 )
@@ -104,17 +100,6 @@ def _groups(plan: Plan, device: torch.device, backend: Backend, send: Send) -> N
             torch.cuda.empty_cache()
 
 
-@dataclass(slots=True)
-class _Contender:
-    """One row on its way: what is timed, what was seen so far, and the seconds in which it was asked, not timed."""
-
-    job: Job
-    asked_s: float = 0.0
-    prepared: Prepared | None = None
-    observation: Observation = field(default_factory=Observation)
-    block: Block = field(default=lambda calls: 0.0)
-
-
 def _fresh_compiler(jobs: Sequence[Job], send: Send) -> float:
     """Load the compiler and forget what it has compiled for other groups, which counts against a limit; the seconds."""
     if all(job.setup.mode != "compile" for job in jobs):
@@ -134,7 +119,7 @@ def time_group(
 ) -> tuple[list[Observation], float]:
     """Time jobs whose blocks take turns; one that fails leaves the others. Also the seconds of the share it took."""
     begin = time.perf_counter()
-    contenders = [_Contender(job) for job in jobs]
+    contenders = [Contender(job) for job in jobs]
     for contender in contenders:
         _guarded(contender, lambda row: _ready(row, plan, share / len(jobs), backend, send))
     outside = sum((row.observation.compile_s or 0.0) + row.asked_s for row in contenders)
@@ -143,14 +128,14 @@ def time_group(
         left = share - (time.perf_counter() - begin - outside)
         try:
             with _quietly(jobs):
-                _time(alive, plan, left, share, backend)
+                time_contenders(alive, plan, left, share, backend)
         except Exception as error:
             for contender in alive:
                 contender.observation = Observation(failure=reason(error))
     return [contender.observation for contender in contenders], time.perf_counter() - begin - outside
 
 
-def _guarded(contender: _Contender, work: Callable[[_Contender], None]) -> None:
+def _guarded(contender: Contender, work: Callable[[Contender], None]) -> None:
     try:
         work(contender)
     except Exception as error:
@@ -175,7 +160,7 @@ def _quietly(jobs: Sequence[Job]) -> AbstractContextManager[Any]:
     return torch.no_grad() if any(job.setup.mode == "compile" for job in jobs) else torch.inference_mode()
 
 
-def _ready(contender: _Contender, plan: Plan, share: float, backend: Backend, send: Send) -> None:
+def _ready(contender: Contender, plan: Plan, share: float, backend: Backend, send: Send) -> None:
     """Prepare a row, call it once, and ask in calls that are not timed what ran and whether it is right.
 
     Asking is no part of the row's share; where one call is too long for its share, nothing is asked.
@@ -198,7 +183,7 @@ def _ready(contender: _Contender, plan: Plan, share: float, backend: Backend, se
                 send("inside")
 
 
-def _ask(contender: _Contender, prepared: Prepared, block: Block, share: float, backend: Backend) -> None:
+def _ask(contender: Contender, prepared: Prepared, block: Block, share: float, backend: Backend) -> None:
     """Ask which kernels ran, and whether the result is that of double precision."""
     setup, graph = contender.job.setup, contender.job.graph
     with _quietly([contender.job]):
@@ -230,74 +215,3 @@ def _kernels(call: Callable[[], Any], block: Block, seconds: float, backend: Bac
         return []
     block(runs)
     return backend.kernels(call, runs)
-
-
-def _time(contenders: Sequence[_Contender], plan: Plan, left: float, share: float, backend: Backend) -> None:
-    """Time what is ready: hot in turns between two looks at a yardstick, once more if the machine moved; then cold."""
-    end = time.perf_counter() + left
-    reference = backend.reference_matmul(contenders[0].job.setup)
-    reference_s = min(REFERENCE_S, share / 40)
-    wants_cold = plan.cold and len(contenders) == 1
-    task = replace(plan.task, block_s=max(plan.task.block_s, 1000 * clock_cost()))
-    each = (left - 3 * reference_s) / len(contenders) * ((1 - COLD_SHARE) if wants_cold else 1.0)
-    retried = False
-    backend.throttled()  # gives clocks that are low a moment to rise
-    while True:
-        before = reference(reference_s)
-        counters = noise.read()
-        measured = interleaved([row.block for row in contenders], task.within(each))
-        during = noise.between(counters, noise.read(), plan.threads)
-        drift = reference(reference_s) / before
-        took = sum(sum(row.times) * row.calls for row in measured)
-        room = end - time.perf_counter() > 1.5 * took
-        if retried or not room or 1 / (1 + MAX_DRIFT) <= drift <= 1 + MAX_DRIFT:
-            break
-        retried = True
-    for row, timing in zip(contenders, measured, strict=True):
-        row.observation = replace(
-            row.observation, warm_cache=timing, noise=during, drift_ratio=drift, reference_matmul_s=before,
-            retried=retried, page_faults=_faults(row, timing.median, end), throttling=backend.throttled(),
-            device_state=tuple({**backend.state(), **_extras(row, backend, end)}.items()),
-        )  # fmt: skip
-    if wants_cold:
-        _cold(contenders[0], task, end - time.perf_counter(), backend)
-    else:
-        contenders[0].observation = replace(contenders[0].observation, cold_note=NOT_ASKED)
-
-
-def _extras(contender: _Contender, backend: Backend, end: float) -> dict[str, Any]:
-    prepared = contender.prepared
-    left = end - time.perf_counter()
-    return backend.extras(prepared.call, left / 2) if prepared is not None and left > 0 else {}
-
-
-def _faults(contender: _Contender, each: float, end: float) -> float | None:
-    """Page faults per call, over a few calls that are not timed."""
-    if time.perf_counter() + 3 * each > end:
-        return None
-    contender.block(1)  # the yardstick has been between
-    before = noise.read().faults
-    contender.block(2)
-    after = noise.read().faults
-    return None if before is None or after is None else (after - before) / 2
-
-
-def _cold(contender: _Contender, task: Task, left: float, backend: Backend) -> None:
-    """The same with weights out of cache: copies that take turns on the CPU, a GPU's cache overwritten."""
-    prepared = contender.prepared
-    assert prepared is not None
-    if left < MIN_COLD_S:
-        contender.observation = replace(contender.observation, cold_note="no time was left")
-        return
-    end = time.perf_counter() + left
-    block, why = backend.cold(prepared, contender.job.setup)
-    if block is None:
-        contender.observation = replace(contender.observation, cold_note=why)
-        return
-    measurement = measure(backend.under(contender.job.setup, block), task.within(end - time.perf_counter()))
-    sparse = measurement.samples < MIN_COLD_SAMPLES
-    contender.observation = replace(
-        contender.observation,
-        cold_cache=None if sparse else measurement,
-        cold_note="no time was left" if sparse else "",
-    )
