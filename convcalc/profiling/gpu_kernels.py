@@ -60,7 +60,7 @@ def arithmetic(name: str) -> str:
         return "bf16"
     if re.search(r"(?<![a-z])f16|fp16|half|h(?:884|1688|16816)", lower):
         return "fp16"
-    return "fp32" if re.search(r"sgemm|simt|ffma|(?<![a-z])f32", lower) else ""
+    return "fp32" if re.search(r"s(?:gemm|cudnn)|simt|ffma|(?<![a-z])f32", lower) else ""
 
 
 def is_layout_change(name: str) -> bool:

@@ -9,16 +9,17 @@ from convcalc.analyses.counts.macs import macs
 from convcalc.analyses.counts.traffic import compulsory
 from convcalc.analyses.counts.useful import useful
 from convcalc.errors import ConvcalcError
-from convcalc.ops import SOURCES, Conv
+from convcalc.ops import SOURCES, Conv, ConvTranspose
 from convcalc.profiling import repro
+from convcalc.profiling.gpu_kernels import arithmetic
 from convcalc.profiling.intervals import median_interval
 from convcalc.profiling.observation import kernel_share, reorder_share
 from convcalc.profiling.plan import LAYOUTS, PASSES, can_prepack, packable
-from convcalc.profiling.roofline import DOUBTFUL, point
+from convcalc.profiling.roofline import DOUBTFUL, REFRESH, TF32, point
 from convcalc.profiling.row import Identity, Kernels, Noise, Row, Timing, Work
 from convcalc.profiling.status import status_of
 from convcalc.sizes import total
-from convcalc.units import percent
+from convcalc.units import giga, percent
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
@@ -40,8 +41,8 @@ def to_row(job: Job, observation: Observation, peaks: Peaks | None) -> Row:
     """Return the row of a job and what was seen of it, under these roofs."""
     work = _work(job, observation)
     timing = _timing(observation)
-    place = point(float(work.flops), float(work.bytes), timing.median_s, peaks)
-    verdict = _doubt(status_of(observation, job.setup), place, observation)
+    place = point(float(work.flops), float(work.bytes), timing.median_s, peaks, roof_numbers(job, observation))
+    verdict = _doubt(status_of(observation, job.setup), place, observation, peaks)
     return Row(
         identity=identity(job),
         output=tuple(tuple(value.shape) for value in job.graph.outputs),
@@ -69,15 +70,34 @@ def to_row(job: Job, observation: Observation, peaks: Peaks | None) -> Row:
     )
 
 
-def _doubt(verdict: Judgement, place: RooflinePoint, observation: Observation) -> Judgement:
+def roof_numbers(job: Job, observation: Observation) -> str:
+    """Return which numbers a row's compute roof is of: as its longest kernel's name says, else as its library may.
+
+    Single precision on a GPU is rounded to TF32 by cuDNN's convolutions unless that is forbidden, by products only
+    where it is allowed.
+    """
+    if job.setup.device != "cuda" or job.setup.dtype != "fp32":
+        return job.setup.dtype
+    for kernel in sorted(observation.kernels, key=lambda kernel: -kernel.seconds):
+        if not kernel.reorder and (named := arithmetic(kernel.name)) in (TF32, "fp32"):
+            return named
+    state = dict(observation.device_state)
+    convolves = any(isinstance(node.op, (Conv, ConvTranspose)) for node in job.graph.nodes)
+    return TF32 if state.get("tf32_convolutions" if convolves else "tf32_products") else "fp32"
+
+
+def _doubt(verdict: Judgement, place: RooflinePoint, observation: Observation, peaks: Peaks | None) -> Judgement:
     """A row above its roof says so: the roof is in doubt, where no algorithm with fewer multiplications is."""
     fraction = place.fraction_of_attainable
     words = " ".join(kernel.implementation + kernel.repro for kernel in observation.kernels)
-    if fraction is None or fraction <= DOUBTFUL or "wino" in words:
+    if peaks is None or fraction is None or fraction <= DOUBTFUL or "wino" in words:
         return verdict
-    reason = f"it stands at {percent(fraction)} of its roof, which is doubtful"
-    advice = "convcalc machine --refresh measures the roofs again"
-    return verdict._replace(reasons=(*verdict.reasons, reason), advice=(*verdict.advice, advice))
+    burst = peaks.burst(place.roof_numbers)
+    if place.bound == "compute" and place.flops_per_s is not None and place.flops_per_s <= DOUBTFUL * burst:
+        reason = f"it is {percent(fraction)} of what is sustained here; a burst reaches {giga(burst)} GFLOP/s"
+        return verdict._replace(reasons=(*verdict.reasons, reason))
+    reason = f"it is {percent(fraction)} of its roof, so the roof is doubtful"
+    return verdict._replace(reasons=(*verdict.reasons, reason), advice=(*verdict.advice, REFRESH))
 
 
 def _timing(observation: Observation) -> Timing:

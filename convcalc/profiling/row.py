@@ -187,7 +187,12 @@ class Row:
     def on_roofs(self, peaks: Peaks | None) -> Row:
         """Return the row under other roofs."""
         work = self.work
-        return replace(self, roofline=point(float(work.flops), float(work.bytes), self.timing.median_s, peaks))
+        return replace(
+            self,
+            roofline=point(
+                float(work.flops), float(work.bytes), self.timing.median_s, peaks, self.roofline.roof_numbers
+            ),
+        )
 
 
 def shape_text(row: Row) -> str:

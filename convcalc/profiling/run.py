@@ -208,8 +208,12 @@ class _Child:
         if peaks is not None:
             self.run.peaks[event["dtype"], event["threads"]] = peaks.override(self.limits.flops, self.limits.bandwidth)
         if event["took_s"] is not None:
-            fate = f"they are not kept: {event['unkept']}" if event["unkept"] else "they are kept for the next run"
-            self.run.hints.append(f"measured this machine's peaks in {seconds(event['took_s'])}; {fate}")
+            fate = f"not kept: {event['unkept']}" if event["unkept"] else "kept for the next run"
+            if peaks is not None and (why := peaks.circumstances.provisional):
+                fate = f"provisional, as {why}: measured again when the machine is calmer"
+            self.run.hints.append(f"measured this machine's peak speeds in {seconds(event['took_s'])}; {fate}")
+        if event["doubt"]:
+            self.run.hints.append(event["doubt"])
 
 
 def _plan(groups: Sequence[Sequence[Job]], threads: int, limits: Limits, budget: float, peaks: Sequence[Setup]) -> Plan:

@@ -11,10 +11,11 @@ from convcalc.cli.variants import setups, threads
 from convcalc.cli.views.progress import bar
 from convcalc.errors import SpecError
 from convcalc.profiling.fields import to_json
+from convcalc.profiling.roofline import MEASURED, TF32
 from convcalc.profiling.run import measure_roofs
 from convcalc.render.table import Answer, Column, Table
 from convcalc.spec.quantities import per_second
-from convcalc.units import figures, giga, plural
+from convcalc.units import figures, giga, percent, plural
 
 if TYPE_CHECKING:
     from convcalc.profiling.roofline import Peaks
@@ -52,11 +53,18 @@ def command(
         {"what": "compute", "peak": f"{giga(peaks.flops_per_s)} GFLOP/s", "source": _compute(peaks)},
         {"what": "memory", "peak": f"{giga(peaks.bytes_per_s)} GB/s", "source": peaks.bytes_from},
     ]
+    if peaks.tf32_flops_per_s is not None:
+        tf32 = {"what": "compute, TF32", "peak": f"{giga(peaks.tf32_flops_per_s)} GFLOP/s", "source": _compute(peaks)}
+        rows.insert(1, tf32)
+    if machine["device"] != "cpu" and peaks.flops_from == MEASURED:
+        best = giga(peaks.burst(TF32 if peaks.tf32_flops_per_s else ""))
+        rows.append({"what": "compute, burst", "peak": f"{best} GFLOP/s", "source": "single products after a rest"})
     if peaks.near_bytes_per_s is not None:
         near = f"{giga(peaks.near_bytes_per_s)} GB/s"
         rows.append({"what": "last cache, half full", "peak": near, "source": "measured"})
     head = [f"{machine['name']}, {machine['device']}, {plural(setup.threads, 'thread')}, {setup.dtype}"]
     foot = [
+        *_circumstances(peaks),
         f"ridge: a kernel below {figures(peaks.ridge)} FLOPs per byte is bound by memory, above it by compute",
         "bytes are counted as STREAM does; the traffic of write-allocate is not",
     ]
@@ -76,8 +84,22 @@ def command(
 
 
 def _compute(peaks: Peaks) -> str:
-    return (
-        f"measured, {peaks.gemm_side} x {peaks.gemm_side} products in {peaks.gemm_in}"
-        if peaks.flops_from == "measured"
-        else "given"
-    )
+    if peaks.flops_from != MEASURED:
+        return peaks.flops_from
+    return f"measured, {peaks.gemm_side} x {peaks.gemm_side} products in {peaks.gemm_in}"
+
+
+def _circumstances(peaks: Peaks) -> list[str]:
+    """When the roofs were measured and under what load, and why they are provisional where they are."""
+    then = peaks.circumstances
+    if peaks.flops_from != MEASURED:
+        return []
+    known = "" if then.interval is None else f", compute known to {percent(then.interval)}"
+    load = "" if then.load is None else f", load {figures(then.load)}"
+    clock = "" if then.clock_mhz is None else f", clock {figures(then.clock_mhz)} MHz"
+    lines = [f"measured on {then.date}{load}{clock}{known}"]
+    if then.provisional:
+        lines.append(
+            f"provisional, as {then.provisional}: measured again when the machine is calmer, or with --refresh"
+        )
+    return lines

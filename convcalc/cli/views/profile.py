@@ -200,8 +200,11 @@ def roof_notes(peaks: Roofs) -> list[str]:
         if roofs.flops_from != roofs.bytes_from:
             source = f"compute {roofs.flops_from}, memory {roofs.bytes_from}"
         whose = f" of {dtype} and {plural(threads, 'thread')}" if len(peaks) > 1 else ""
-        rates = f"{giga(roofs.flops_per_s)} GFLOP/s, {giga(roofs.bytes_per_s)} GB/s"
-        lines.append(f"roofs{whose} {source}: {rates}, ridge {figures(roofs.ridge)} FLOP/B")
+        tf32 = f" ({giga(roofs.tf32_flops_per_s)} in TF32)" if roofs.tf32_flops_per_s else ""
+        rates = f"{giga(roofs.flops_per_s)} GFLOP/s{tf32}, {giga(roofs.bytes_per_s)} GB/s"
+        when = f" on {roofs.circumstances.date}" if roofs.circumstances.date else ""
+        doubt = f"; provisional, as {roofs.circumstances.provisional}" if roofs.circumstances.provisional else ""
+        lines.append(f"roofs{whose} {source}{when}: {rates}, ridge {figures(roofs.ridge)} FLOP/B{doubt}")
     lines.append("± is half the median's 95% interval; cold: weights out of cache; FLOPs = 2 x MACs; bytes: all once")
     return lines
 

@@ -2,49 +2,118 @@
 
 from __future__ import annotations
 
+import datetime
+import statistics
 import time
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from convcalc.profiling import cache
-from convcalc.profiling.child.devices import DTYPES, describe, free_bytes, synchronise, versions
+from convcalc.profiling import cache, noise
+from convcalc.profiling.child.devices import DTYPES, describe, free_bytes, versions
 from convcalc.profiling.fields import to_json
+from convcalc.profiling.intervals import half_width
 from convcalc.profiling.machine import cache_bytes
 from convcalc.profiling.plan import Task
-from convcalc.profiling.roofline import FILE, Peaks, key, read_peaks
-from convcalc.profiling.sampling import measure, stopwatch
+from convcalc.profiling.roofline import FILE, Circumstances, Peaks, fewer_threads_give_more, key, read_peaks
+from convcalc.profiling.sampling import measure
+from convcalc.profiling.status import MAX_RUN_QUEUE_DELAY, MAX_STEAL
+from convcalc.units import percent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from convcalc.profiling.child.backends.cpu import Backend
     from convcalc.profiling.plan import Setup
 
-SIDES = (512, 1024, 2048, 4096)
+SIDES, GPU_SIDES = (512, 1024, 2048, 4096), (2048, 4096, 8192)
 """Sides of the square products tried, until one takes longer than LONGEST seconds."""
 LONGEST = 0.2
-SECONDS = 0.5
+SECONDS = 0.25
+"""For each product and each traffic."""
+BURST_CALLS, REST_S = 20, 0.5
+"""How many products a device that has rested makes before its power limit sets in, one by one."""
 LEAST_BYTES, MOST_BYTES = 256 * 2**20, 512 * 2**20
 GPU_BYTES = 2**30
 """Bounds on an array that is to miss every cache; a virtual machine's cache sizes can lie."""
+ALIKE = 0.05
+"""Two measurements so near to one another are right, whatever ran beside them; a median known worse is provisional."""
+CALMER = 0.75
+"""Provisional roofs are measured again when the load is below so much of what it was."""
 
 
-def measure_peaks(setup: Setup, *, synchronise: Callable[[], None] = lambda: None) -> Peaks:
+class Product(NamedTuple):
+    """The fastest square product: FLOP/s sustained and in a burst, its side, its library, and half its interval."""
+
+    flops_per_s: float = 0.0
+    burst_flops_per_s: float = 0.0
+    side: int = 0
+    library: str = ""
+    half_width: float = 0.0
+
+
+def measure_peaks(setup: Setup, backend: Backend) -> Peaks:
     """Measure both roofs with tensors of the setup's device and dtype, so many SECONDS for each array and matrix.
 
-    The threads are those torch has now; `synchronise` waits for the device.
+    The threads are those torch has now. Of fp32 on a GPU the product is also measured with TF32.
     """
     task = Task().within(SECONDS)
-    flops, side, library = _products(setup, task, synchronise)
-    cache = cache_bytes()
-    bandwidth = _traffic(_far(setup, cache), setup, task, synchronise)
-    near = _traffic(cache // 6, setup, task, synchronise) if cache and setup.device == "cpu" else None
+    counters, load = noise.read(), noise.conditions()["load"]
+    with _tf32(allowed=False):
+        product = _product(setup, task, backend)
+    tf32 = None
+    if setup.device == "cuda" and setup.dtype == "fp32":
+        with _tf32(allowed=True):
+            tf32 = _product(setup, task, backend)
+    size = cache_bytes()
+    bandwidth = _traffic(_far(setup, size), setup, task, backend)
+    near = _traffic(size // 6, setup, task, backend) if size and setup.device == "cpu" else None
+    during = noise.between(counters, noise.read(), setup.threads)
     return Peaks(
-        flops_per_s=flops, bytes_per_s=bandwidth, near_bytes_per_s=near, near_bytes=cache // 2 if near and cache else 0,
-        gemm_side=side, gemm_in=library,
-    )  # fmt: skip
+        flops_per_s=product.flops_per_s,
+        burst_flops_per_s=product.burst_flops_per_s,
+        tf32_flops_per_s=tf32.flops_per_s if tf32 else None,
+        tf32_burst_flops_per_s=tf32.burst_flops_per_s if tf32 else None,
+        bytes_per_s=bandwidth,
+        near_bytes_per_s=near,
+        near_bytes=size // 2 if near and size else 0,
+        gemm_side=product.side,
+        gemm_in=product.library,
+        circumstances=Circumstances(
+            date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+            load=load,
+            interval=product.half_width,
+            clock_mhz=backend.clock_mhz(),
+            provisional=_provisional(product, during if setup.device == "cpu" else None, backend),
+        ),
+    )
+
+
+def _provisional(product: Product, during: noise.SystemNoise | None, backend: Backend) -> str:
+    """Why a measurement is to be repeated; nothing where the machine was calm. An accelerator's times are its own."""
+    if during is not None and (during.run_queue_delay or 0.0) > MAX_RUN_QUEUE_DELAY:
+        return f"its threads waited for a core {percent(during.run_queue_delay)} of the time"
+    if during is not None and (during.steal or 0.0) > MAX_STEAL:
+        return f"another machine took {percent(during.steal)} of a core"
+    if product.half_width > ALIKE:
+        return f"the product is known to {percent(product.half_width)} only"
+    return backend.throttled()
+
+
+@contextmanager
+def _tf32(*, allowed: bool) -> Iterator[None]:
+    """Products of single precision with TF32 or without."""
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_tf32
+    matmul.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        matmul.allow_tf32 = before
 
 
 def _far(setup: Setup, cache: int | None) -> int:
@@ -54,21 +123,31 @@ def _far(setup: Setup, cache: int | None) -> int:
     return size if free is None else min(size, free // 8)
 
 
-def _products(setup: Setup, task: Task, synchronise: Callable[[], None]) -> tuple[float, int, str]:
-    """The best of several square products, 2 n^3 operations each: FLOP/s, n, and the library that made it."""
-    best, best_side, best_in = 0.0, 0, ""
-    for side in SIDES if setup.device == "cpu" else (4096, 8192):
+def _product(setup: Setup, task: Task, backend: Backend) -> Product:
+    """The best of several square products, 2 n^3 operations each."""
+    best = Product()
+    for side in SIDES if setup.device == "cpu" else GPU_SIDES:
         left, right = (torch.randn(side, side, device=setup.device).to(DTYPES[setup.dtype]) for _ in range(2))
         slow = False
         for library, work in libraries(left, right).items():
-            measurement = measure(stopwatch(work, synchronise=synchronise), task)
-            rate = 2 * side**3 / measurement.median
+            block = backend.block(work)
+            measurement = measure(block, task)
             slow = slow or measurement.median > LONGEST
-            if rate > best:
-                best, best_side, best_in = rate, side, library
+            rate = 2 * side**3 / measurement.median
+            if rate > best.flops_per_s:
+                most = 2 * side**3 / _burst(block, measurement.times, setup)
+                best = Product(rate, most, side, library, half_width(measurement.times))
         if slow:
             break
-    return best, best_side, best_in
+    return best
+
+
+def _burst(block: Callable[[int], float], times: tuple[float, ...], setup: Setup) -> float:
+    """Seconds of a product before a power limit sets in: of a few after a rest; a CPU's is the least of those seen."""
+    if setup.device == "cpu":
+        return min(times)
+    time.sleep(REST_S)
+    return statistics.median(block(1) for _ in range(BURST_CALLS))
 
 
 def libraries(left: Tensor, right: Tensor) -> dict[str, Callable[[], object]]:
@@ -95,7 +174,7 @@ def libraries(left: Tensor, right: Tensor) -> dict[str, Callable[[], object]]:
     return {**calls, "oneDNN": product}
 
 
-def _traffic(size: int, setup: Setup, task: Task, synchronise: Callable[[], None]) -> float:
+def _traffic(size: int, setup: Setup, task: Task, backend: Backend) -> float:
     """The best of copy, triad and read over arrays of `size` bytes each, in bytes per second."""
     count = max(size // setup.itemsize, 1024)
     target, first, second = (
@@ -108,30 +187,44 @@ def _traffic(size: int, setup: Setup, task: Task, synchronise: Callable[[], None
     )
     best = 0.0
     for tensors, work in works:
-        measurement = measure(stopwatch(work, synchronise=synchronise), task)
+        measurement = measure(backend.block(work), task)
         best = max(best, tensors * count * setup.itemsize / measurement.median)
     return best
 
 
-def send_peaks(setup: Setup, refresh: bool, send: Callable[..., None]) -> None:
-    """Send the machine's roofs: kept ones, or measured now, outside of the plan's time."""
-    device = torch.device(setup.device)
+def send_peaks(setup: Setup, refresh: bool, backend: Backend, send: Callable[..., None]) -> None:
+    """Send the machine's roofs: kept ones, or measured now, outside of the plan's time.
+
+    Provisional ones are measured again once the machine is calmer; the higher of two that differ is kept, and two that
+    agree are right.
+    """
     torch.set_num_threads(setup.threads)
-    tf32 = device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32
-    name = key(describe(device), str(versions(device)["torch"]), setup.threads, setup.dtype, tf32)
-    stored = None if refresh else read_peaks(cache.read(FILE, name))
-    if stored is not None:
-        send("peaks", dtype=setup.dtype, threads=setup.threads, peaks=to_json(stored), took_s=None, unkept="")
-        return
-    send("outside", what="measuring this machine's peaks")
-    start = time.perf_counter()
-    peaks = measure_peaks(setup, synchronise=lambda: synchronise(device))
-    unkept = cache.write(FILE, name, to_json(peaks))
+    place = describe(backend.device), str(versions(backend.device)["torch"]), setup.threads, setup.dtype
+    stored = None if refresh else read_peaks(cache.read(FILE, key(*place)))
+    peaks, took, unkept = stored, None, ""
+    if stored is None or _due(stored.circumstances):
+        send("outside", what="measuring this machine's peak speeds")
+        start = time.perf_counter()
+        peaks = _better(stored, measure_peaks(setup, backend))
+        took, unkept = time.perf_counter() - start, cache.write(FILE, key(*place), to_json(peaks))
+    assert peaks is not None
+    doubt = fewer_threads_give_more(peaks, *place)
     send(
-        "peaks",
-        dtype=setup.dtype,
-        threads=setup.threads,
-        peaks=to_json(peaks),
-        took_s=time.perf_counter() - start,
-        unkept=unkept,
+        "peaks", dtype=setup.dtype, threads=setup.threads, peaks=to_json(peaks), took_s=took, unkept=unkept, doubt=doubt
     )
+
+
+def _due(circumstances: Circumstances) -> bool:
+    """Whether provisional roofs may be bettered now."""
+    load, before = noise.conditions()["load"], circumstances.load
+    return bool(circumstances.provisional) and (load is None or before is None or load < CALMER * before)
+
+
+def _better(stored: Peaks | None, measured: Peaks) -> Peaks:
+    """Of two measurements the one that found more; a load can only lower a roof, and what is found twice is right."""
+    if stored is None or not measured.circumstances.provisional:
+        return measured
+    best = max(stored, measured, key=lambda peaks: peaks.flops_per_s)
+    if min(stored.flops_per_s, measured.flops_per_s) * (1 + ALIKE) < best.flops_per_s:
+        return best
+    return replace(best, circumstances=replace(best.circumstances, provisional=""))

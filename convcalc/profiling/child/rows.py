@@ -51,7 +51,7 @@ def run(plan: Plan, send: Send) -> None:
         _start(plan, device, backend, send)
         send("ready", machine=_machine(device, plan, backend))
         for setup in plan.peaks:
-            send_peaks(replace(setup, device=device.type), plan.refresh, send)
+            send_peaks(replace(setup, device=device.type), plan.refresh, backend, send)
         torch.set_num_threads(plan.threads)
         _groups(plan, device, backend, send)
 

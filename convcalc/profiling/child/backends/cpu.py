@@ -58,6 +58,10 @@ class Backend:
         """Return why the clocks are low, or nothing."""
         return ""
 
+    def clock_mhz(self) -> float | None:
+        """Return the device's clock now in MHz; None where it is not told."""
+        return None
+
     def state(self) -> dict[str, Any]:
         """Return readings of the device to record with a row."""
         return {}

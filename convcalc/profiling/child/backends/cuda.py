@@ -212,6 +212,10 @@ class CudaBackend(Backend):
         self.readings = readings(done.stdout)
         return self.readings
 
+    def clock_mhz(self) -> float | None:
+        """Return the clock of the multiprocessors now, in MHz."""
+        return self.read_clocks().get("clocks.sm")
+
     def smi_index(self) -> str:
         """The GPU's number as nvidia-smi counts them, which does not know what is hidden from this process."""
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
