@@ -183,7 +183,7 @@ def profile(
     inputs: Inputs = None,
     *,
     depth: int = 1,
-    budget_s: float = 60.0,
+    budget_s: float | None = None,
     row_s: float = 3.0,
     cold: bool = True,
     threads: int | None = None,

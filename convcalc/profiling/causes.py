@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convcalc.profiling.roofline import GIVEN
+from convcalc.profiling.roofline import GIVEN, REFRESH
 from convcalc.profiling.status import MAX_PAGE_FAULTS, Status
 from convcalc.units import figures, giga, percent, seconds
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 NOTABLE_REORDER_SHARE, NOTABLE_COLD_RATIO, NOTABLE_OVERHEAD = 0.1, 1.1, 0.15
 NEGLIGIBLE_RATIO = 1.02
+HOST_BOUND_RATIO = 1.3
+"""Past this ratio of the host's clock to the device's own time, users of eager torch wait for the host."""
 SHORT_CALL_S = 50e-6
 """Calls under this are mostly the way to the kernel."""
 MIN_USUAL_FRACTION = 0.3
@@ -27,7 +29,7 @@ def explain(row: Row, peaks: Peaks | None) -> list[str]:
     """Return why one row stands where it stands under the roofs, the largest reasons first."""
     if row.timing.median_s is None or row.status in UNEXPLAINED:
         return []
-    sentences = [*_roof(row, peaks), *_reasons(row)]
+    sentences = [*_roof(row, peaks), *filter(None, [host_bound(row)]), *_reasons(row)]
     return sentences or [f"It takes {seconds(row.timing.median_s)}; nothing recorded says why."]
 
 
@@ -45,7 +47,7 @@ def _roof(row: Row, peaks: Peaks | None) -> list[str]:
         return [f"{moves}, {percent(fraction)} of what {source} gives."]
     reached = f"it reaches {percent(fraction)} of the {giga(place.attainable_flops_per_s)} GFLOP/s attainable"
     relation = "above" if place.bound == "compute" else "below"
-    ridge = figures(peaks.flops_per_s / peaks.bandwidth(row.work.bytes))
+    ridge = figures(peaks.compute(place.roof_numbers) / peaks.bandwidth(row.work.bytes))
     whose = f"the ridge of {ridge}" if not peaks.in_cache(row.work.bytes) else f"the last cache's ridge of {ridge}"
     sentence = (
         f"Its intensity, {figures(place.intensity)} FLOPs per byte, is {relation} {whose}:"
@@ -56,19 +58,32 @@ def _roof(row: Row, peaks: Peaks | None) -> list[str]:
     return [sentence]
 
 
+def host_bound(row: Row) -> str:
+    """Return a sentence where a call takes much longer by the host's clock than on the device alone; else nothing."""
+    state = row.device_state or {}
+    eager, alone = state.get("eager_s"), state.get("graph_s") or row.timing.median_s
+    if not eager or not alone or eager < HOST_BOUND_RATIO * alone:
+        return ""
+    return (
+        f"Called from Python it takes {seconds(eager)}, the device alone {seconds(alone)}: the host bounds it; a larger"
+        " batch, a CUDA graph or --mode compile spreads that."
+    )
+
+
 def _above(row: Row, peaks: Peaks) -> str:
     """More than attainable is explained, not clipped."""
+    place = row.roofline
     algorithms = " ".join(kernel.implementation + kernel.repro for kernel in row.kernels.kernels)
     if "wino" in algorithms:
         return "That is more than all: Winograd does fewer multiplications than are counted."
     if row.roofline.bound != "compute":
         near = f" (the last cache gives {giga(peaks.near_bytes_per_s)} GB/s)" if peaks.near_bytes_per_s else ""
         return f"That is more than all: its tensors stay in a cache, which is faster than memory{near}."
-    if row.identity.setup.device == "cuda":
-        return "That is more than all: TF32 or a faster unit than the one the roof was measured with."
     if peaks.flops_from == GIVEN:
         return "That is more than all: the compute roof that was given is below what the machine can do."
-    return "That is more than all: the roof was measured in a slower moment (convcalc machine --refresh)."
+    if place.flops_per_s is not None and place.flops_per_s <= peaks.burst(place.roof_numbers):
+        return "That is more than is sustained: a burst is faster, before the power limit sets in."
+    return f"That is more than all, so the roof is doubtful: {REFRESH}."
 
 
 def _reasons(row: Row) -> list[str]:
@@ -77,8 +92,8 @@ def _reasons(row: Row) -> list[str]:
     others = row.other_layouts
     reorders = row.kernels.reorder_share or 0.0
     if reorders >= NOTABLE_REORDER_SHARE:
-        remedy = f": --layout {' or '.join(others)} spares some of it" if others else ""
-        causes.append((reorders, f"{percent(reorders)} of its kernels' time only lays tensors out anew{remedy}."))
+        remedy = f"; --layout {' or '.join(others)} avoids part of it" if others else ""
+        causes.append((reorders, f"{percent(reorders)} of kernel time is layout conversion{remedy}."))
     useful = row.work.macs_useful
     if useful is not None and row.work.macs and useful < 0.9 * row.work.macs:
         wasted = 1 - useful / row.work.macs
@@ -93,8 +108,8 @@ def _reasons(row: Row) -> list[str]:
         )  # fmt: skip
     elif row.kernels.kernel_share is not None and row.kernels.kernel_share < 1 - NOTABLE_OVERHEAD:
         rest = 1 - row.kernels.kernel_share
-        what = "the way to the kernel" if median < SHORT_CALL_S else "in none of its kernels"
-        remedy = ": a larger batch, or --mode compile, spreads that" if row.identity.setup.mode == "eager" else ""
+        what = "the way to the kernels" if median < SHORT_CALL_S else "overhead outside the kernels"
+        remedy = "; a larger batch or --mode compile amortises it" if row.identity.setup.mode == "eager" else ""
         causes.append((rest, f"{percent(rest)} of its time is {what}{remedy}."))
     if row.timing.cold_median_s and row.timing.cold_median_s > NOTABLE_COLD_RATIO * median:
         more = row.timing.cold_median_s / median

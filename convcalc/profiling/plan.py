@@ -80,6 +80,11 @@ class Job:
     times: int = 1
     whole: bool = False
 
+    @property
+    def title(self) -> str:
+        """What is shown while it is measured."""
+        return "the whole stack" if self.whole else f"{self.name} {self.text}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ DEFAULT = "default"
 class VariantTotal:
     """The sums of one variant: of its layers, all copies counted, and the seconds of its stacks run whole.
 
-    These are None where one failed or did not run.
+    These are None where one failed or did not run; `graph_*` are an accelerator's own time, without the host's.
     """
 
     variant: str
@@ -42,6 +42,9 @@ class VariantTotal:
     median_s: float | None
     failed: int
     complete: bool
+    images_per_s: float | None = None
+    graph_layers_s: float | None = None
+    graph_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +69,20 @@ class ProfileReport:
 
     def total(self, variant: str) -> VariantTotal:
         """Return the sums of one variant."""
-        layers, together = by_variant(self.rows, variant)
+        layers, blocks = by_variant(self.rows, variant)
         done = sum(row.variant == variant for row in self.rows) == self.asked.get(variant, 0)
+        together = seconds_of(blocks) if done else None
+        batches = {row.identity.input[0][0] for row in blocks}
         return VariantTotal(
             variant=variant,
             macs=sum(row.work.macs * row.times for row in layers),
             flops=sum(row.work.flops * row.times for row in layers),
             layers_s=seconds_of(layers),
-            median_s=together if done else None,
+            median_s=together,
             complete=done,
+            images_per_s=batches.pop() / together if together and len(batches) == 1 else None,
+            graph_layers_s=seconds_of(layers, graph_s),
+            graph_s=seconds_of(blocks, graph_s) if done else None,
             failed=sum(row.failed for row in self.rows if row.variant == variant),
         )
 
@@ -88,7 +96,7 @@ class ProfileReport:
                     {"dtype": dtype, "threads": threads, **to_json(peaks), "ridge": peaks.ridge}
                     for (dtype, threads), peaks in self.run.peaks.items()
                 ],
-                "budget_s": self.limits.budget,
+                "budget_s": self.limits.seconds_for(self.row_count),
                 "interrupted": self.run.interrupted,
                 "layers": [row.to_json() for row in self.rows if not row.whole],
                 "wholes": [row.to_json() for row in self.rows if row.whole],
@@ -186,24 +194,28 @@ def with_shares(rows: Sequence[Row]) -> list[Row]:
     return shared
 
 
-def by_variant(rows: Sequence[Row], variant: str) -> tuple[list[Row], float | None]:
-    """Return the layers of one variant, and the seconds of all stacks run whole.
-
-    A block of one layer is its own whole. None where one failed, or where there was no time for it.
-    """
+def by_variant(rows: Sequence[Row], variant: str) -> tuple[list[Row], list[Row]]:
+    """Return the layers of one variant, and its stacks run whole; a block of one layer is its own whole."""
     same = [row for row in rows if row.variant == variant]
     layers = [row for row in same if not row.whole]
     wholes = {row.identity.block: row for row in same if row.whole}
     alone = [row for row in layers if row.identity.block not in wholes]
-    blocks = [*wholes.values(), *alone]
-    return layers, None if any(not row.timing.median_s for row in blocks) else seconds_of(blocks)
+    return layers, [*wholes.values(), *alone]
 
 
-def seconds_of(rows: Sequence[Row]) -> float | None:
-    """Return the sum of medians, all copies counted; None where a row has none."""
-    total = 0.0
-    for row in rows:
-        if row.timing.median_s is None:
-            return None
-        total += row.timing.median_s * row.times
-    return total
+def median_s(row: Row) -> float | None:
+    """The median of a row."""
+    return row.timing.median_s
+
+
+def graph_s(row: Row) -> float | None:
+    """An accelerator's own time for a row, in a graph of calls."""
+    return (row.device_state or {}).get("graph_s")
+
+
+def seconds_of(rows: Sequence[Row], of: Callable[[Row], float | None] = median_s) -> float | None:
+    """Return the sum of medians, or of another time, all copies counted; None where a row has none."""
+    times = [of(row) for row in rows]
+    if None in times or not times:
+        return None
+    return sum((time or 0.0) * row.times for time, row in zip(times, rows, strict=True))

@@ -125,12 +125,15 @@ def _work(job: Job, observation: Observation) -> Work:
     count, real = macs(job.graph), _useful(job.graph)
     factor = 2 * PASSES[job.setup.direction]
     median = observation.warm_cache.median if observation.warm_cache else None
+    moved = compulsory(job.graph, job.setup.itemsize, job.setup.direction)
     return Work(
         macs=count,
         macs_useful=real,
         flops=factor * count,
         useful_flops_per_s=factor * real / median if real is not None and count and median else None,
-        bytes=compulsory(job.graph, job.setup.itemsize, job.setup.direction),
+        bytes=moved,
+        bytes_per_s=moved / median if median else None,
+        images_per_s=job.graph.inputs[0].shape[0] / median if median else None,
     )
 
 

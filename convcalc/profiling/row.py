@@ -46,7 +46,7 @@ class Timing:
     iqr_s: float | None = column("distance between the quartiles", "s", positive=False)
     samples: int = column("blocks of calls that were timed", "count", "samples", hidden=True)
     calls: int = column("calls of a sample", "count", "calls each", hidden=True)
-    outliers: int = column("samples far from the rest", "count", "far off", hidden=True)
+    outliers: int = column("samples far from the rest", "count", "outliers", hidden=True)
     settled: bool = column("whether the median is known to 1%")
     first_s: float | None = column("the first call", "s", "first call", hidden=True)
     cold_median_s: float | None = column("median with weights in no cache", "s", "cold")
@@ -69,8 +69,10 @@ class Work:
     macs: int = column("multiply-adds of the forward", "count", "MACs")
     macs_useful: int | None = column("those on real input; null where a step cannot say", "count")
     flops: int = column("2 x MACs of the pass that was timed", "count", "FLOPs")
-    useful_flops_per_s: float | None = column("operations on real input a second", "FLOP/s", "useful")
+    useful_flops_per_s: float | None = column("operations on real input a second", "FLOP/s", "useful GFLOP/s")
     bytes: int = column("input, weights and output, each moved once", "B", "bytes")
+    bytes_per_s: float | None = column("those bytes a second", "B/s", "GB/s", optional=True)
+    images_per_s: float | None = column("samples of the batch a second", "1/s", "images/s", optional=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ class Kernels:
 
     kernels: tuple[Kernel, ...] = column("name, implementation, layouts, seconds, reorder and repro of each")
     reorder_share: float | None = column(
-        "part of their time that only lays tensors out", "share", "reorders", hidden=True
+        "part of their time that only lays tensors out", "share", "layouts", hidden=True
     )
     kernel_share: float | None = column("their time over the call's", "share", "kernels", hidden=True)
 
@@ -90,10 +92,10 @@ class Noise:
 
     page_faults_per_call: float | None = column("page faults of a call", "number", "page faults", hidden=True)
     run_queue_delay: float | None = column(
-        "part of the time that threads waited for a core", "share", "waited", hidden=True
+        "part of the time that threads waited for a core", "share", "waited for CPU", hidden=True
     )
     preemptions: int | None = column("times another process took the core", "count", "preempted", hidden=True)
-    steal: float | None = column("part of a core that another machine took", "share", "stolen", hidden=True)
+    steal: float | None = column("part of a core that another machine took", "share", "taken by other VMs", hidden=True)
     yardstick_s: float | None = column("a matrix product before the row", "s")
     yardstick_after_over_before: float | None = column(
         "its time after the row over before", "number", "drift", hidden=True
@@ -106,7 +108,7 @@ class Noise:
 class Shares:
     """A row's part of its variant's layers, all copies counted; None of a whole."""
 
-    share: float | None = column("part of the time of all layers", "share", "of time")
+    share: float | None = column("part of the time of all layers", "share", "share")
     macs_share: float | None = column("part of the multiply-adds of all layers", "share", "of MACs")
 
 
@@ -139,7 +141,7 @@ class Row:
     status: str = column("ok, noisy, drift, contended, throttled, cut_short, mistrusted or failed", heading="status")
     reasons: tuple[str, ...] = column("why it is not ok")
     advice: tuple[str, ...] = column("what to do about it")
-    implementation: str | None = column("the kernel that took longest", heading="kernel")
+    implementation: str | None = column("the kernel that took longest", heading="kernel, its share")
     backend: str | None = column("torch's name for the way to it")
     timing: Timing = inline()
     work: Work = inline()

@@ -10,16 +10,22 @@ from convcalc.analyses.counts.segments import segments, standalone
 from convcalc.ops import SOURCES
 from convcalc.profiling import session
 from convcalc.profiling.fields import from_json
+from convcalc.profiling.machine import cores, cpu_name, torch_version
 from convcalc.profiling.observation import Observation
 from convcalc.profiling.plan import WHOLE, Job, Plan, Setup, Task
 from convcalc.profiling.results import to_row
-from convcalc.profiling.roofline import GIVEN, Peaks, read_peaks
-from convcalc.units import seconds
+from convcalc.profiling.roofline import GIVEN, Peaks, read_peaks, stored_peaks
+from convcalc.units import plural, seconds
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
     from convcalc.profiling.row import Row
     from convcalc.profiling.session import Event
+
+USUAL_ROW_S, LEAST_S, MOST_S = 0.8, 10.0, 60.0
+"""Seconds to measure a row, and the bounds of all of them, where no budget is given."""
+START_S, PEAKS_S, LONG_S = 2.0, 3.0, 10.0
+"""What starting a child and measuring roofs usually take; past how many seconds the whole is told beforehand."""
 
 Roofs = Mapping[tuple[str, int], Peaks]
 """By dtype and number of threads."""
@@ -37,6 +43,9 @@ class Progress(Protocol):
     def advance(self) -> None:
         """Count one group as done."""
 
+    def announce(self, text: str) -> None:
+        """Say something at once that is to stay."""
+
 
 class Silence:
     """Progress that nobody watches."""
@@ -49,6 +58,9 @@ class Silence:
 
     def advance(self) -> None:
         """Count nothing."""
+
+    def announce(self, text: str) -> None:
+        """Say nothing."""
 
 
 @dataclass(slots=True)
@@ -92,16 +104,21 @@ class Run:
 class Limits:
     """How long: seconds for everything, and at most for the samples of one row; what is asked beside the time.
 
-    `flops` and `bandwidth` are roofs given by hand, FLOP/s and bytes/s.
+    Without a budget there is about a second for each row, within bounds. `flops` and `bandwidth` are roofs by hand,
+    FLOP/s and bytes/s.
     """
 
-    budget: float = 60.0
+    budget: float | None = None
     row: float = 3.0
     cold: bool = True
     refresh: bool = False
     flops: float | None = None
     bandwidth: float | None = None
     roofs: bool = True
+
+    def seconds_for(self, rows: int) -> float:
+        """Return the seconds there are to measure so many rows."""
+        return self.budget if self.budget is not None else min(max(rows * USUAL_ROW_S, LEAST_S), MOST_S)
 
 
 def computes(graph: Graph) -> bool:
@@ -143,11 +160,13 @@ def measure_groups(
     """
     run, progress = run or Run(), progress or Silence()
     progress.begin(len(groups))
+    budget = limits.seconds_for(sum(map(len, groups)))
+    _say_beforehand(groups, budget, limits, run, progress)
     take_given_roofs([job.setup for group in groups for job in group], limits, run)
     by_threads: dict[int, list[int]] = {setup.threads: [] for setup in peaks}
     for number, group in enumerate(groups):
         by_threads.setdefault(max(job.setup.threads for job in group), []).append(number)
-    left, waiting = limits.budget, len(groups)
+    left, waiting = budget, len(groups)
     for threads, numbers in by_threads.items():
         share = left * len(numbers) / max(1, waiting)
         child = _Child(run, limits, {place: groups[number] for place, number in enumerate(numbers)}, numbers, on_row)
@@ -159,6 +178,24 @@ def measure_groups(
             return run
         waiting -= len(numbers)
     return run
+
+
+def _say_beforehand(
+    groups: Sequence[Sequence[Job]], budget: float, limits: Limits, run: Run, progress: Progress
+) -> None:
+    """Say how long it will take, where that is long, and that threads outnumber cores."""
+    setups = {(job.setup.threads, job.setup.dtype): job.setup for group in groups for job in group}
+    name, torch, here = cpu_name(), torch_version(), cores()
+    rows = sum(map(len, groups))
+    on_cpu = [setup for setup in setups.values() if setup.device in ("auto", "cpu") and limits.roofs]
+    unknown = [setup for setup in on_cpu if limits.refresh or not stored_peaks(name, torch, setup.threads, setup.dtype)]
+    measuring = min(budget, rows * (1 + limits.cold) * limits.row)
+    expected = measuring + START_S * len({threads for threads, _ in setups}) + PEAKS_S * len(unknown)
+    if rows and expected > LONG_S:
+        progress.announce(f"this takes about {expected:.0f} s for {plural(rows, 'row')} (--budget bounds it)")
+    most = max((threads for threads, _ in setups), default=0)
+    if most > here:
+        run.hints.append(f"{plural(most, 'thread')} on {plural(here, 'core')}: they wait for one another")
 
 
 @dataclass(slots=True)
@@ -190,7 +227,7 @@ class _Child:
                 self._peaks(event)
             case "begin":
                 job = self.groups[event["group"]][0]
-                progress.show(f"{job.name} {job.text}")
+                progress.show(job.title)
             case "started":
                 took = seconds(event["seconds"])
                 run.hints.append(f"starting {event['name']} took {took}, which is no part of --budget")

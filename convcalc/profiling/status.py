@@ -47,7 +47,7 @@ class Reason(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """A status, why, and what to do about it."""
+    """A status, everything that is wrong, and what to do about the gravest."""
 
     status: Status
     reasons: tuple[str, ...]
@@ -65,7 +65,7 @@ def status_of(observation: Observation, setup: Setup) -> Judgement:
     reasons = [reason for rule in rules if (reason := rule(observation, setup)) is not None]
     statuses = {reason.status for reason in reasons}
     status = next((status for status in Status if status in statuses), Status.OK)
-    advice = tuple(dict.fromkeys(reason.advice for reason in reasons))
+    advice = tuple(dict.fromkeys(reason.advice for reason in reasons if reason.status in (status, Status.OK)))
     return Judgement(status, tuple(reason.text for reason in reasons), advice)
 
 
@@ -96,8 +96,8 @@ def waiting_threads(observation: Observation, setup: Setup) -> Reason | None:
         return None
     return Reason(
         Status.CONTENDED,
-        f"its threads waited for a core {100 * (delay or 0.0):.0f}% of the time",
-        "stop what else runs here" + (", or take fewer --threads" if setup.threads > 1 else ""),
+        f"other programs used the CPU: its threads waited for a core {100 * (delay or 0.0):.0f}% of the time",
+        "close them" + (", or lower --threads" if setup.threads > 1 else ""),
     )
 
 
@@ -132,8 +132,8 @@ def wide_interval(observation: Observation, setup: Setup) -> Reason | None:
     if timing is None or timing.settled or timing.samples < MIN_SAMPLES:
         return None
     low, high = timing.interval
-    text = f"its median is known to {50 * (high - low) / timing.median:.1f}% only"
-    return Reason(Status.NOISY, text, "give more --time or --budget")
+    text = f"its median is known to ±{50 * (high - low) / timing.median:.1f}% only"
+    return Reason(Status.NOISY, text, "raise --time or --budget")
 
 
 def few_samples(observation: Observation, setup: Setup) -> Reason | None:
@@ -142,7 +142,7 @@ def few_samples(observation: Observation, setup: Setup) -> Reason | None:
     if timing is None or timing.samples >= MIN_SAMPLES:
         return None
     text = f"only {plural(timing.samples, 'sample')} in the time given, {MIN_SAMPLES} are the least"
-    return Reason(Status.CUT_SHORT, text, "give more --time or --budget")
+    return Reason(Status.CUT_SHORT, text, "raise --time or --budget")
 
 
 def subnormal_numbers(observation: Observation, setup: Setup) -> Reason | None:

@@ -87,17 +87,51 @@ def drawing(spots: Sequence[PlotPoint], peaks: Peaks) -> list[str]:
         if row is not None:
             occupied = grid[row][column] not in " ─╱"
             grid[row][column] = "*" if occupied and grid[row][column] != mark else mark
+    _label_roofs(grid, axes, peaks)
+    heights = {_row(value * 1e9, axes): f"{value:g}" for value in round_ticks(axes.bottom - 9, axes.top - 9)}
     lines = ["GFLOP/s"]
-    for number, cells in enumerate(grid):
-        value = 10 ** (axes.top - (axes.top - axes.bottom) * number / (PLOT_ROWS - 1)) / 1e9
-        tick = f"{value:.3g}" if number % 3 == 0 else ""
-        lines.append(f"{tick:>8} │{''.join(cells).rstrip()}")
+    lines += [f"{heights.get(number, ''):>8} │{''.join(cells).rstrip()}" for number, cells in enumerate(grid)]
     lines.append(" " * 9 + "└" + "─" * PLOT_COLUMNS)
-    lines.append(" " * 10 + _ticks(axes) + " FLOP/B")
+    lines += [" " * 10 + _ticks(axes), " " * 10 + f"{'FLOPs per byte':^{PLOT_COLUMNS}}".rstrip()]
     lines += [f"  {mark}  {label.removeprefix(mark + ' ')}" for label, mark in marks.items()]
     if any("*" in line for line in lines[1 : PLOT_ROWS + 1]):
         lines.append("  * several rows")
     return lines
+
+
+def _label_roofs(grid: list[list[str]], axes: Axes, peaks: Peaks) -> None:
+    """Write each roof's figure where nothing else stands: above the flat one at its end, under the slope's middle."""
+    flat = _row(peaks.flops_per_s, axes)
+    compute, memory = f"{giga(peaks.flops_per_s)} GFLOP/s", f"{giga(peaks.bytes_per_s)} GB/s"
+    if flat:
+        _write(grid[flat - 1], PLOT_COLUMNS - len(compute), compute)
+    middle = (axes.left + min(math.log10(peaks.ridge), axes.right)) / 2
+    column = round((middle - axes.left) / (axes.right - axes.left) * (PLOT_COLUMNS - 1))
+    row = _row(peaks.attainable(10**middle), axes)
+    if row is not None:
+        _write(grid[row], column + 3, memory)
+
+
+def _write(cells: list[str], start: int, text: str) -> None:
+    """Write a text into cells that are all free, else not."""
+    place = slice(start, start + len(text))
+    if start >= 0 and start + len(text) <= len(cells) and all(cell == " " for cell in cells[place]):
+        cells[place] = list(text)
+
+
+def round_ticks(low: float, high: float) -> list[float]:
+    """Return 1, 3, 10, 30 and so on between two powers of ten; where that is less than two, also 2, 5, 7.
+
+    >>> round_ticks(-0.2, 2.1)
+    [1.0, 3.0, 10.0, 30.0, 100.0]
+    """
+    for steps in ((1, 3), (1, 2, 3, 5, 7), tuple(tenth / 10 for tenth in range(10, 100))):
+        powers = range(math.floor(low), math.ceil(high) + 1)
+        ticks = [step * 10.0**power for power in powers for step in steps]
+        inside = [tick for tick in ticks if low <= math.log10(tick) <= high]
+        if len(inside) > 1:
+            break
+    return inside
 
 
 def _mark(name: str, marks: Iterable[str]) -> str:
@@ -113,9 +147,9 @@ def _row(value: float, axes: Axes) -> int | None:
 
 def _ticks(axes: Axes) -> str:
     line = [" "] * PLOT_COLUMNS
-    for power in range(math.ceil(axes.left * 2), math.floor(axes.right * 2) + 1):
-        text = figures(10 ** (power / 2))
-        column = round((power / 2 - axes.left) / (axes.right - axes.left) * (PLOT_COLUMNS - 1))
+    for value in round_ticks(axes.left, axes.right):
+        text = f"{value:g}"
+        column = round((math.log10(value) - axes.left) / (axes.right - axes.left) * (PLOT_COLUMNS - 1))
         if column + len(text) <= PLOT_COLUMNS and all(
             cell == " " for cell in line[max(0, column - 1) : column + len(text) + 1]
         ):
@@ -189,7 +223,9 @@ def _roofs(plane: Any, peaks: Peaks, axes: Axes) -> None:
         transform_rotates_text=True, va="bottom", fontsize=9, color="#222222",
     )  # fmt: skip
     for axis in (plane.xaxis, plane.yaxis):
-        axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(ticker.FixedLocator(round_ticks(math.log10(low), math.log10(high))))
+        axis.set_minor_locator(ticker.NullLocator())
         axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(ticker.NullFormatter())
     plane.set_xlabel("arithmetic intensity: FLOPs per compulsory byte")

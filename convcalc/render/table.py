@@ -41,7 +41,9 @@ class Table(NamedTuple):
     """Rows under columns, with lines above and below; `total` is a last row set apart.
 
     A `name` tells its rows from those of other tables in a CSV. `lines` are a drawing in characters. `droppable` are
-    keys of columns that a narrow terminal goes without, the first first.
+    keys of columns that a narrow terminal goes without, the first first, before any text is folded to less than
+    `folded` characters; `elsewhere` says where to see them. `halves` are the keys of two tables into which a terminal
+    too narrow for one splits it.
     """
 
     columns: Sequence[Column]
@@ -53,6 +55,9 @@ class Table(NamedTuple):
     name: str = ""
     lines: Sequence[str] = ()
     droppable: Sequence[str] = ()
+    folded: int = 1000
+    elsewhere: str = "--columns chooses"
+    halves: tuple[Sequence[str], ...] = ()
 
     @property
     def titles(self) -> list[str]:

@@ -29,6 +29,8 @@ PARTLY_NONE = "#f4a5ae"
 LONG = 40
 """A column of text wider than this folds, beside the widest."""
 MIN_WIDTH_OF_SEVERAL = 22
+WIDE = 120
+"""A terminal of fewer characters shows a table of two halves as two."""
 MIN_WIDTH = 8
 """The narrowest a folding column may get before rows are listed instead."""
 
@@ -125,19 +127,34 @@ def _fitted(table: Table, width: int) -> Table:
     gone: list[str] = []
     for key in table.droppable:
         widths = _widths(table)
-        if sum(widths) + 2 * len(widths) <= width:
+        folding = _folding(table, widths)
+        least = [min(wide, table.folded) if n in folding else wide for n, wide in enumerate(widths)]
+        if sum(least) + 2 * len(widths) <= width:
             break
         title = next((column.title for column in table.columns if column.key == key), None)
         if title is not None:
             gone.append(title)
             table = table._replace(columns=[column for column in table.columns if column.key != key])
     if gone:
-        line = f"left out at this width: {', '.join(gone)} (--columns chooses)"
+        line = f"left out at this width: {', '.join(gone)} ({table.elsewhere})"
         table = table._replace(foot=[*table.foot, line])
     return table
 
 
+def _halves(table: Table) -> list[Table]:
+    """A table as two, the lines above with the first and those below with the second."""
+    first, second = (
+        table._replace(columns=[column for column in table.columns if column.key in keys], halves=())
+        for keys in table.halves
+    )
+    return [first._replace(foot=(), lines=()), second._replace(head=[""])]
+
+
 def _print(out: Console, table: Table) -> None:
+    if table.halves and out.width < WIDE:
+        for half in _halves(table):
+            _print(out, half)
+        return
     if table.droppable:
         table = _fitted(table, out.width)
     for line in table.above:

@@ -32,7 +32,7 @@ from convcalc.cli.subjects import at_batch, check_runnable, hints, read_subjects
 from convcalc.cli.variants import batches, choices, duration, setups, threads
 from convcalc.cli.views.best import best_table, code_lines
 from convcalc.cli.views.comparison import verdict_text
-from convcalc.cli.views.profile import compile_notes, failures, notes, pair_tables, roof_notes, row_tables, status_notes
+from convcalc.cli.views.profile import compile_notes, failures, notes, roof_notes, row_tables, status_notes
 from convcalc.cli.views.progress import bar
 from convcalc.errors import ConvcalcError, SpecError
 from convcalc.profiling.best import find_best, layouts
@@ -73,7 +73,10 @@ def command(
         str | None, typer.Option(metavar="LIST", help="Batch sizes in place of the input's: 1,8 or 1:64:pow2.")
     ] = None,
     time: Annotated[str, typer.Option(metavar="SECONDS", help="At most this long for the samples of a row.")] = "3s",
-    budget: Annotated[str, typer.Option(metavar="SECONDS", help="At most this long for all measuring.")] = "60s",
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="SECONDS", help="At most this long for all measuring [default: 10s to 60s, by the rows]."),
+    ] = None,
     cold: Annotated[bool, typer.Option("--cold/--no-cold", help="Time with weights out of cache too.")] = True,
     vs: Annotated[
         str | None, typer.Option("--vs", metavar="SPEC", help="Another stack, in quotes or @FILE: take turns with it.")
@@ -106,7 +109,7 @@ def command(
     Example: convcalc profile @resnet_stem
     """
     limits = Limits(
-        budget=duration(budget, "--budget"),
+        budget=duration(budget, "--budget") if budget else None,
         row=duration(time, "--time"),
         cold=cold and vs is None and not fastest,
         refresh=refresh,
@@ -216,7 +219,10 @@ def _pair(first: Sequence[Subject], second: Sequence[Subject], options: ProfileO
         *roof_notes(run.peaks),
     ]
     answer = Answer(
-        "profile", report.to_dict, pair_tables(rows, head, foot), hints=[*hints(both), *run.hints, *failures(rows)]
+        "profile",
+        report.to_dict,
+        row_tables(rows, head, foot, details=False, pair=True),
+        hints=[*hints(both), *run.hints, *failures(rows)],
     )
     code = emit(answer, options.form, options.out)
     return MISUSED if any(row.failed for row in rows) else code

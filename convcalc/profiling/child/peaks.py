@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from convcalc.profiling.plan import Setup
 
 SIDES, GPU_SIDES = (512, 1024, 2048, 4096), (2048, 4096, 8192)
-"""Sides of the square products tried, until one takes longer than LONGEST seconds."""
+"""Sides of the square products tried, until the next would take longer than LONGEST seconds."""
 LONGEST = 0.2
 SECONDS = 0.25
 """For each product and each traffic."""
@@ -40,6 +40,8 @@ BURST_CALLS, REST_S = 20, 0.5
 LEAST_BYTES, MOST_BYTES = 256 * 2**20, 512 * 2**20
 GPU_BYTES = 2**30
 """Bounds on an array that is to miss every cache; a virtual machine's cache sizes can lie."""
+NEAR_PARTS = (6, 12, 24)
+"""Three arrays of such parts of the last cache are in it."""
 ALIKE = 0.05
 """Two measurements so near to one another are right, whatever ran beside them; a median known worse is provisional."""
 CALMER = 0.75
@@ -71,7 +73,9 @@ def measure_peaks(setup: Setup, backend: Backend) -> Peaks:
             tf32 = _product(setup, task, backend)
     size = cache_bytes()
     bandwidth = _traffic(_far(setup, size), setup, task, backend)
-    near = _traffic(size // 6, setup, task, backend) if size and setup.device == "cpu" else None
+    near = None
+    if size and setup.device == "cpu":
+        near = max(_traffic(size // part, setup, task.within(SECONDS / 3), backend) for part in NEAR_PARTS)
     during = noise.between(counters, noise.read(), setup.threads)
     return Peaks(
         flops_per_s=product.flops_per_s,
@@ -125,20 +129,18 @@ def _far(setup: Setup, cache: int | None) -> int:
 
 def _product(setup: Setup, task: Task, backend: Backend) -> Product:
     """The best of several square products, 2 n^3 operations each."""
-    best = Product()
+    best, seconds = Product(), 0.0
     for side in SIDES if setup.device == "cpu" else GPU_SIDES:
+        if best.side and seconds * (side / best.side) ** 3 > LONGEST:
+            break
         left, right = (torch.randn(side, side, device=setup.device).to(DTYPES[setup.dtype]) for _ in range(2))
-        slow = False
         for library, work in libraries(left, right).items():
             block = backend.block(work)
             measurement = measure(block, task)
-            slow = slow or measurement.median > LONGEST
             rate = 2 * side**3 / measurement.median
             if rate > best.flops_per_s:
                 most = 2 * side**3 / _burst(block, measurement.times, setup)
-                best = Product(rate, most, side, library, half_width(measurement.times))
-        if slow:
-            break
+                best, seconds = Product(rate, most, side, library, half_width(measurement.times)), measurement.median
     return best
 
 

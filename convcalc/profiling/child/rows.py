@@ -174,7 +174,7 @@ def _ready(contender: Contender, plan: Plan, share: float, backend: Backend, sen
             first = block(1)
         contender.observation = Observation(compile_s=prepared.compile_s, first_s=first)
         if first < share / 8:
-            send("outside", what=f"{job.name} {job.text}: its kernels and its result")
+            send("outside", what=f"{job.title}: which kernels run, and is the result right")
             begin = time.perf_counter()
             try:
                 _ask(contender, prepared, block, share, backend)
@@ -200,7 +200,7 @@ def _prepare(job: Job, send: Send) -> Prepared:
     """Prepare a row; what is compiled is compiled outside of its time, in the mode it is timed in."""
     if job.setup.mode != "compile":
         return prepare(job.graph, job.setup)
-    send("outside", what=f"compiling {job.name}")
+    send("outside", what=f"compiling {job.title}")
     with _quietly([job]):
         prepared = prepare(job.graph, job.setup)
         prepared.call()
