@@ -45,7 +45,7 @@ ORDER = {
     ),
     "pytorch": (("readers",), ("*",)),
     "profiling": (("*",), ("child",)),
-    "profiling.child": (("*",), ("backends",), ("rows",), ("worker",)),
+    "profiling.child": (("*",), ("backends",), ("peaks", "timing"), ("rows",), ("worker",)),
     "cli": (("*",), ("views",), ("commands",), ("app",)),
 }
 """Rooms within a room, lowest first; `*` are those that are not named."""

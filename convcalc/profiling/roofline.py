@@ -135,12 +135,16 @@ class RooflinePoint:
     """A kernel under the roofs: what it reached, its intensity, and the roof above it, of the numbers it multiplies."""
 
     flops_per_s: float | None = column("operations a second", "FLOP/s", "GFLOP/s")
-    intensity: float = column("FLOPs per compulsory byte", "FLOP/B", "FLOP/B")
-    attainable_flops_per_s: float | None = column("the lower of the two roofs", "FLOP/s", "roof GFLOP/s")
+    intensity: float = column("FLOPs per compulsory byte", "FLOP/B", "FLOP/B", hidden=True)
+    attainable_flops_per_s: float | None = column("the lower of the two roofs", "FLOP/s", "roof GFLOP/s", hidden=True)
     fraction_of_attainable: float | None = column("how much of it is reached", "share", "of roof")
     bound: str | None = column("compute, memory, or cache: what the row's lower roof is", heading="bound")
     roof_numbers: str = column(
-        "numbers its compute roof is of: fp32, tf32, bf16, fp16", heading="roof of", optional=True, default=""
+        "numbers its compute roof is of: fp32, tf32, bf16, fp16",
+        heading="roof of",
+        hidden=True,
+        optional=True,
+        default="",
     )
 
 

@@ -68,9 +68,11 @@ class Work:
 
     macs: int = column("multiply-adds of the forward", "count", "MACs")
     macs_useful: int | None = column("those on real input; null where a step cannot say", "count")
-    flops: int = column("2 x MACs of the pass that was timed", "count", "FLOPs")
-    useful_flops_per_s: float | None = column("operations on real input a second", "FLOP/s", "useful GFLOP/s")
-    bytes: int = column("input, weights and output, each moved once", "B", "bytes")
+    flops: int = column("2 x MACs of the pass that was timed", "count", "FLOPs", hidden=True)
+    useful_flops_per_s: float | None = column(
+        "operations on real input a second", "FLOP/s", "useful GFLOP/s", hidden=True
+    )
+    bytes: int = column("input, weights and output, each moved once", "B", "bytes", hidden=True)
     bytes_per_s: float | None = column("those bytes a second", "B/s", "GB/s", optional=True)
     images_per_s: float | None = column("samples of the batch a second", "1/s", "images/s", optional=True)
 
@@ -109,7 +111,7 @@ class Shares:
     """A row's part of its variant's layers, all copies counted; None of a whole."""
 
     share: float | None = column("part of the time of all layers", "share", "share")
-    macs_share: float | None = column("part of the multiply-adds of all layers", "share", "of MACs")
+    macs_share: float | None = column("part of the multiply-adds of all layers", "share", "of MACs", hidden=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +143,7 @@ class Row:
     status: str = column("ok, noisy, drift, contended, throttled, cut_short, mistrusted or failed", heading="status")
     reasons: tuple[str, ...] = column("why it is not ok")
     advice: tuple[str, ...] = column("what to do about it")
-    implementation: str | None = column("the kernel that took longest", heading="kernel, its share")
+    implementation: str | None = column("the kernel that took longest", heading="kernel")
     backend: str | None = column("torch's name for the way to it")
     timing: Timing = inline()
     work: Work = inline()

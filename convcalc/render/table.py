@@ -29,6 +29,25 @@ class Column(NamedTuple):
     right: bool = False
 
 
+class Shown(str):
+    """A text that reads otherwise in a table for people: as `shown`."""
+
+    __slots__ = ("shown",)
+    shown: str
+
+    @classmethod
+    def of(cls, text: str, shown: str) -> Shown:
+        """Return a text with what a table shows in its place."""
+        value = cls(text)
+        value.shown = shown
+        return value
+
+
+def shown(text: object) -> str:
+    """Return a text as a table shows it."""
+    return str(getattr(text, "shown", text))
+
+
 class Picture(NamedTuple):
     """Counts on a line or a map: a sum of products of one vector per axis; `title` says what is counted."""
 

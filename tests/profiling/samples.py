@@ -10,13 +10,16 @@ from convcalc.profiling.noise import SystemNoise
 from convcalc.profiling.observation import Check, Kernel, Observation
 from convcalc.profiling.plan import Job, Setup
 from convcalc.profiling.results import to_row
-from convcalc.profiling.roofline import Peaks
+from convcalc.profiling.roofline import Circumstances, Peaks
 from convcalc.profiling.row import Row
 from convcalc.profiling.sampling import Measurement
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
 
-PEAKS = Peaks(flops_per_s=1e11, bytes_per_s=2e10, near_bytes_per_s=8e10, gemm_side=512, gemm_in="torch.mm")
+PEAKS = Peaks(
+    flops_per_s=1e11, bytes_per_s=2e10, near_bytes_per_s=8e10, gemm_side=512, gemm_in="torch.mm",
+    circumstances=Circumstances(date="2026-11-26", load=0.1, interval=0.002),
+)  # fmt: skip
 MACHINE: dict[str, Any] = {
     "device": "cpu",
     "name": "a CPU",

@@ -25,7 +25,7 @@ def test_compute_or_memory_bounds_it() -> None:
 
 
 def test_more_than_attainable_is_explained() -> None:
-    assert "the roof was measured in a slower moment" in said(median=0.001)
+    assert "so the roof is doubtful: convcalc machine --refresh" in said(median=0.001)
     given = " ".join(explain(row(median=0.001), PEAKS.override(1e11, None)))
     assert "the compute roof that was given is below" in given
     assert "stay in a cache" in said(spec="depthwise k=3 p=1 bias=false", median=0.00001)
@@ -41,12 +41,14 @@ def test_what_others_made_of_a_row_is_not_explained_from_it() -> None:
 
 def test_reorders_and_how_to_spare_them() -> None:
     move = Kernel("reorder", "jit:uni", "", 0.0009, reorder=True)
-    assert "50.0% of its kernels' time only lays tensors out anew: --layout channels_last or prepacked" in said(
+    assert "50.0% of kernel time is layout conversion; --layout channels_last or prepacked avoids" in said(
         median=0.0025, kernels=(CONV, move)
     )
-    assert "anew: --layout prepacked" in said(median=0.0025, kernels=(CONV, move), setup={"layout": "channels_last"})
+    assert "conversion; --layout prepacked" in said(
+        median=0.0025, kernels=(CONV, move), setup={"layout": "channels_last"}
+    )
     alone = said(spec="conv1d c=64 k=3", size="64x3000", median=0.0025, kernels=(CONV, move))
-    assert "only lays tensors out anew." in alone  # 1-D tensors have no other layout
+    assert "is layout conversion." in alone  # 1-D tensors have no other layout
 
 
 def test_padding_cold_weights_faults_and_slow_kernels() -> None:

@@ -60,8 +60,8 @@ def test_a_hosts_waiting_threads_say_nothing_of_a_devices_own_times() -> None:
 
 def test_advice_fits_the_setting() -> None:
     waiting = observation(noise=SystemNoise(1.0, 0.5, 0, 0, 0.0))
-    assert status_of(waiting, Setup(threads=1)).advice == ("stop what else runs here",)
-    assert status_of(waiting, Setup(threads=2)).advice == ("stop what else runs here, or take fewer --threads",)
+    assert status_of(waiting, Setup(threads=1)).advice == ("close them",)
+    assert status_of(waiting, Setup(threads=2)).advice == ("close them, or lower --threads",)
 
 
 def test_what_a_child_sends_arrives_whole() -> None:

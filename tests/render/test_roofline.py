@@ -16,8 +16,8 @@ from convcalc.render.roofline import PLOT_COLUMNS, PLOT_ROWS, PlotPoint, check, 
 from tests.profiling.samples import PEAKS, row
 
 SPOTS = [
-    PlotPoint("0", "dense", "jit:avx512_core", 100.0, 9e10, 0.7),
-    PlotPoint("1", "depthwise", "jit_dw:avx512_core", 2.0, 1e10, 0.3),
+    PlotPoint("X", "dense", "jit:avx512_core", 100.0, 9e10, 0.7),
+    PlotPoint("Y", "depthwise", "jit_dw:avx512_core", 2.0, 1e10, 0.3),
 ]
 
 
@@ -33,13 +33,13 @@ def where(lines: list[str], mark: str) -> tuple[int, int]:
 def test_marks_stand_where_their_numbers_say() -> None:
     lines = drawing(SPOTS, PEAKS)
     axes = roofline.plot_axes(SPOTS, PEAKS)
-    for mark, spot in zip("01", SPOTS, strict=True):
+    for mark, spot in zip("XY", SPOTS, strict=True):
         column, line = where(lines, mark)
         across = axes.left + (axes.right - axes.left) * column / (PLOT_COLUMNS - 1)
         up = axes.top - (axes.top - axes.bottom) * line / (PLOT_ROWS - 1)
         assert across == pytest.approx(math.log10(spot.intensity), abs=(axes.right - axes.left) / PLOT_COLUMNS)
         assert up == pytest.approx(math.log10(spot.flops_per_s), abs=(axes.top - axes.bottom) / PLOT_ROWS)
-    assert lines[-2:] == ["  0  dense", "  1  depthwise"]
+    assert lines[-2:] == ["  X  dense", "  Y  depthwise"]
 
 
 def test_the_roof_rises_to_the_ridge_and_is_flat_beyond() -> None:
@@ -49,6 +49,16 @@ def test_the_roof_rises_to_the_ridge_and_is_flat_beyond() -> None:
     axes = roofline.plot_axes(SPOTS, PEAKS)
     begins = axes.left + (axes.right - axes.left) * flat[0].index("─") / (PLOT_COLUMNS - 1)
     assert begins == pytest.approx(math.log10(PEAKS.ridge), abs=2 * (axes.right - axes.left) / PLOT_COLUMNS)
+
+
+def test_roofs_are_labelled_and_ticks_round() -> None:
+    text = "\n".join(drawing(SPOTS, PEAKS))
+    assert "100.0 GFLOP/s" in text and "20.00 GB/s" in text
+    across = drawing(SPOTS, PEAKS)[PLOT_ROWS + 2].split()
+    assert across == ["3", "10", "30", "100"]
+    up = [line.partition("│")[0].strip() for line in drawing(SPOTS, PEAKS)[1 : PLOT_ROWS + 1]]
+    assert [tick for tick in up if tick] == ["100", "30", "10"]
+    assert roofline.round_ticks(0.9, 1.1) == [8.0, 9.0, 10.0, 11.0, 12.0] or len(roofline.round_ticks(0.9, 1.1)) > 1
 
 
 def test_rows_on_one_spot_share_a_star() -> None:
@@ -89,7 +99,7 @@ def test_pictures_are_written(kind: str, tmp_path: Path) -> None:
             "100.0 GFLOP/s (measured)",
             "20.00 GB/s (measured)",
             "jit_dw:avx512_core",
-            "1  depthwise",
+            "Y  depthwise",
         ):
             assert words in text
 

@@ -10,7 +10,7 @@ from convcalc.analyses.module_tree import Line
 from convcalc.cli.views.counts import at_least_line, shape_text, total_label
 from convcalc.cli.views.receptive_field import joined, size_text
 from convcalc.errors import SpecError, nearest
-from convcalc.render.table import Column, Table
+from convcalc.render.table import Column, Shown, Table, shown
 from convcalc.sizes import total
 from convcalc.units import count, exactly, figures, percent, plural, seconds, share, size_of
 
@@ -23,14 +23,7 @@ if TYPE_CHECKING:
     from convcalc.graph import Value
 
 
-class Indented(str):
-    """A module's name; in a table only the last of its parts, as far to the right as it lies deep."""
-
-    __slots__ = ("shown",)
-    shown: str
-
-
-NAME: Final = Column("name", "module", lambda name: getattr(name, "shown", name))
+NAME: Final = Column("name", "module", shown)
 LAYER: Final = Column("layer", "layer")
 TIME: Final = Column("median_s", "time", lambda time: "-" if time is None else seconds(time), right=True)
 CHOICES: Final[dict[str, Column]] = {
@@ -146,10 +139,10 @@ def _shapes(values: Sequence[Value]) -> str:
     return shape_text(tuple(by_shape.values())) if by_shape else "-"
 
 
-def _name(row: ModuleRow, line: Line, *, whole: bool) -> Indented:
-    name = Indented(row.name if line.copies == 1 else ".".join((*row.path[:-1], line.label)))
-    name.shown = row.name if whole else "  " * (len(row.path) - 1) + line.label
-    return name
+def _name(row: ModuleRow, line: Line, *, whole: bool) -> Shown:
+    """A module's name; in a table only the last of its parts, as far to the right as it lies deep."""
+    name = row.name if line.copies == 1 else ".".join((*row.path[:-1], line.label))
+    return Shown.of(name, row.name if whole else "  " * (len(row.path) - 1) + line.label)
 
 
 def _marks(row: ModuleRow) -> str:

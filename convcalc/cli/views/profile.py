@@ -12,7 +12,7 @@ from convcalc.profiling.report import DEFAULT
 from convcalc.profiling.roofline import GIVEN, MEASURED
 from convcalc.profiling.row import Row, shape_text
 from convcalc.profiling.status import OK
-from convcalc.render.table import Column, Table
+from convcalc.render.table import Column, Shown, Table, shown
 from convcalc.units import count, dashed, figures, giga, percent, plural, seconds, share, size_of
 
 if TYPE_CHECKING:
@@ -52,12 +52,17 @@ UNITS: Final = {
     "ratio": Unit("x", 1.0, 3),
 }
 """Units by those of the fields; the headings of rates name theirs."""
-SHOW: Final = {"count": count, "B": dashed(size_of), "number": dashed(figures), "FLOP/B": dashed(figures)}
+SHOW: Final[dict[str, Callable[[Any], str]]] = {
+    "count": count,
+    "B": dashed(size_of),
+    "number": dashed(figures),
+    "FLOP/B": dashed(figures),
+}
 """How other values are written; text as it is."""
 TIME = ("macs", "median_s", "spread", "cold_median_s")
 ON_DEVICE = ("eager_s", "graph_s")
 """What an accelerator's rows tell beside their time."""
-RATES = ("share", "flops_per_s", "bytes_per_s")
+ROOFS = ("flops_per_s", "bytes_per_s", "fraction_of_attainable", "bound", "implementation")
 DROPPED = ("bytes_per_s", "macs", "graph_s", "images_per_s", "cold_median_s", "share", "eager_s")
 """Keys of columns, in the order in which a narrow terminal goes without them."""
 FOLDED = 22
@@ -94,7 +99,7 @@ def _column(unit: Unit, tag: str) -> Column:
 
 OWN: Final[dict[str, Callable[[Unit], Column]]] = {
     "spread": lambda _: Column("spread", "± %", UNITS["share"].text, right=True),
-    "roof": lambda _: Column("roof", "of roof", right=True),
+    "implementation": lambda _: Column("implementation", "kernel, its share", shown),
     "checked": lambda _: Column("checked", "checked against"),
     "eager_s": lambda unit: Column("eager_s", f"eager {unit.suffix}", unit.text, right=True),
     "graph_s": lambda unit: Column("graph_s", f"graph {unit.suffix}", unit.text, right=True),
@@ -114,7 +119,7 @@ def row_tables(
     batched = any(row.identity.input[0][0] > 1 for row in rows)
     there = [key for key in ON_DEVICE if any(key in (row.device_state or {}) for row in rows)]
     times = [*TIME[:-1], *([] if pair else TIME[-1:]), *there, *(["images_per_s"] if batched else [])]
-    roofs = [*(RATES[1:] if pair else RATES), "roof", "implementation"]
+    roofs = [*([] if pair else ["share"]), *ROOFS]
     last = [*(PAIR if pair else ()), "status"]
     table = Table(
         columns_of(unit, *lead, *variants, *times, *roofs, *last), cells, head=head, foot=() if details else foot,
@@ -123,6 +128,7 @@ def row_tables(
     )  # fmt: skip
     if not details:
         return [table]
+    table = table._replace(name="time")
     readings = tuple(
         Column(key, heading, Unit("", 1.0, decimals).text, right=True)
         for key, (heading, decimals) in READINGS.items()
@@ -133,22 +139,20 @@ def row_tables(
 
 
 def _cells(row: Row) -> dict[str, Any]:
-    timing, check, place = row.timing, row.check, row.roofline
+    timing, check = row.timing, row.check
     spread = None
     if timing.interval_s and timing.median_s and timing.samples >= MIN_SPREAD_SAMPLES:
         spread = (timing.interval_s[1] - timing.interval_s[0]) / 2 / timing.median_s
     copies = f" (x{row.times})" if row.times > 1 and "times=" not in row.identity.spec else ""
     state = row.device_state or {}
-    reached = place.fraction_of_attainable
     return {
         **row.to_json(),
         **{key: state.get(key) for key in (*ON_DEVICE, *READINGS)},
-        "name": row.label or "all",
+        "name": row.label or "whole",
         "spec": row.identity.spec + copies,
         "input": shape_text(row),
         "spread": spread,
-        "roof": "-" if reached is None else f"{100 * reached:.0f}% {place.bound}",
-        "implementation": kernel_cell(row),
+        "implementation": Shown.of(row.implementation or "", kernel_cell(row)),
         "checked": "-"
         if check is None
         else check.against.replace("'s root mean square", " (relative RMS)")

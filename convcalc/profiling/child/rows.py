@@ -85,6 +85,11 @@ def _groups(plan: Plan, device: torch.device, backend: Backend, send: Send) -> N
     end = time.perf_counter() + plan.seconds
     done, total = 0, sum(len(group) for group in plan.groups)
     for number, group in enumerate(plan.groups):
+        begin = time.perf_counter()
+        gc.collect()
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        end += time.perf_counter() - begin
         share = max(end - time.perf_counter(), 0.0) * len(group) / (total - done)
         jobs = [replace(job, setup=replace(job.setup, device=device.type)) for job in group]
         send("begin", group=number, seconds=share)
@@ -95,9 +100,6 @@ def _groups(plan: Plan, device: torch.device, backend: Backend, send: Send) -> N
         end += time.perf_counter() - begin - timed_s  # compiling and asking take nothing from the others
         send("row", group=number, observations=[to_json(observation) for observation in observations])
         done += len(group)
-        gc.collect()
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
 
 
 def _fresh_compiler(jobs: Sequence[Job], send: Send) -> float:

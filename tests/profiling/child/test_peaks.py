@@ -13,11 +13,15 @@ import torch
 from convcalc.cli.app import run
 from convcalc.profiling import cache
 from convcalc.profiling.child import peaks
+from convcalc.profiling.child.backends import Backend
 from convcalc.profiling.child.peaks import measure_peaks
 from convcalc.profiling.machine import cpu_name, torch_version
 from convcalc.profiling.plan import Plan, Setup
 from convcalc.profiling.roofline import key
+from convcalc.profiling.sampling import Measurement
 from tests.profiling.samples import PEAKS
+
+CPU = Backend(torch.device("cpu"))
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +34,7 @@ def kept(in_process: list[Plan], toy_peaks: Path, monkeypatch: pytest.MonkeyPatc
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[Setup]:
     calls: list[Setup] = []
 
-    def fake(setup: Setup, **_: Any) -> Any:
+    def fake(setup: Setup, backend: Any) -> Any:
         calls.append(setup)
         return PEAKS
 
@@ -43,7 +47,7 @@ def test_a_second_run_measures_nothing(counted: list[Setup], kept: Path, capsys:
     printed = capsys.readouterr()
     assert "100.0 GFLOP/s" in printed.out and "20.00 GB/s" in printed.out
     assert "below 5.000 FLOPs per byte" in printed.out and "512 x 512 products in torch.mm" in printed.out
-    assert "measured this machine's peaks in" in printed.err
+    assert "measured this machine's peak speeds in" in printed.err
     assert json.loads(kept.read_text())["entries"]
     assert run(["machine", "--threads", "1"]) == 0
     assert not capsys.readouterr().err and len(counted) == 1
@@ -92,7 +96,7 @@ def test_a_cache_that_cannot_be_written_is_one_line_and_no_failure(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert run(["machine", "--threads", "1"]) == 0
     err = capsys.readouterr().err
-    assert err.count("\n") == 1 and "they are not kept" in err and "cannot be written" in err
+    assert err.count("\n") == 1 and "not kept" in err and "cannot be written" in err
 
 
 def test_where_caches_lie(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,27 +121,24 @@ def test_toys_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peaks, "LEAST_BYTES", 2**20)
     monkeypatch.setattr(peaks, "MOST_BYTES", 2**20)
     monkeypatch.setattr(peaks, "cache_bytes", lambda: None)
-    found = measure_peaks(Setup())
+    found = measure_peaks(Setup(), CPU)
     assert found.flops_per_s > 0 and found.bytes_per_s > 0
     assert found.near_bytes_per_s is None and found.gemm_side in (32, 64)
     assert (found.flops_from, found.bytes_from) == ("measured", "measured")
 
 
 def test_rates_count_2n3_operations_and_each_tensors_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Once:
-        median = 0.5
-
-    def runs(block: Any, *_: Any, **__: Any) -> Once:
+    def runs(block: Any, *_: Any) -> Measurement:
         block(1)
-        return Once()
+        return Measurement(times=(0.5, 0.5, 0.25, 0.5, 0.5), calls=1, settled=True)
 
     monkeypatch.setattr(peaks, "measure", runs)
     monkeypatch.setattr(peaks, "SIDES", (16,))
     monkeypatch.setattr(peaks, "LEAST_BYTES", 4 * 5000)
     monkeypatch.setattr(peaks, "MOST_BYTES", 4 * 5000)
     monkeypatch.setattr(peaks, "cache_bytes", lambda: None)
-    found = measure_peaks(Setup())
-    assert found.flops_per_s == 2 * 16**3 / 0.5
+    found = measure_peaks(Setup(), CPU)
+    assert found.flops_per_s == 2 * 16**3 / 0.5 and found.burst_flops_per_s == 2 * 16**3 / 0.25
     assert found.bytes_per_s == 3 * 5000 * 4 / 0.5  # the triad moves three arrays of 5,000 floats
 
 
