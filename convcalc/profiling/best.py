@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from convcalc.documents import plain
 from convcalc.errors import SpecError
+from convcalc.ops import Conv, ConvTranspose
 from convcalc.profiling.compare import compare_interleaved
 from convcalc.profiling.intervals import FASTER
 from convcalc.profiling.plan import LAYOUTS, Job, Setup, can_prepack
@@ -73,12 +74,16 @@ class BestRow:
 
 @dataclass(frozen=True, slots=True)
 class BestReport:
-    """The layers that were done, the default setup on the device that was there, how many layers were asked for."""
+    """The layers that were done, the default setup on the device that was there, how many layers were asked for.
+
+    `left_out` are sentences on the variants that cannot be had here, for which layers and why.
+    """
 
     layers: tuple[BestRow, ...]
     run: Run
     default: Setup
     layer_count: int
+    left_out: tuple[str, ...] = ()
 
     @property
     def rows(self) -> list[Row]:
@@ -115,6 +120,20 @@ def layouts(text: str) -> str:
     return ",".join(LAYOUTS) if text == "nchw" else text
 
 
+def gpu_setups(setups: Sequence[Setup]) -> list[Setup]:
+    """Return setups with what a GPU can have beside them: cuDNN's search and compiled code, for each layout.
+
+    They are for that device alone: where another is, they are not tried.
+    """
+    more = [
+        replace(setup, device="cuda", mode=mode)
+        for mode in ("search", "compile")
+        for setup in setups
+        if setup.device in ("auto", "cuda") and setup.layout != "prepacked"
+    ]
+    return [*setups, *more]
+
+
 def find_best(
     graphs: Sequence[Graph], setups: Sequence[Setup], depth: int, limits: Limits, progress: Progress | None = None
 ) -> BestReport:
@@ -130,17 +149,29 @@ def find_best(
     run, results = compare_interleaved(groups, limits, progress)
     default = run.setup_on_device(setups[0])
     layers = []
+    missing: dict[tuple[str, str], list[Row]] = {}
     for number, rows in results.items():
         # On the device that `auto` turned out to be, some setups could not be had at all.
         there = [
-            row for job, row in zip(groups[number], rows, strict=True) if _possible(job, run.setup_on_device(job.setup))
+            row
+            for job, row in zip(groups[number], rows, strict=True)
+            if run.is_on_device(job.setup) and _possible(job, run.setup_on_device(job.setup))
         ]
-        layers.append(BestRow(tuple(there)))
-    return BestReport(tuple(layers), run, default, len(groups))
+        for row in there[1:]:
+            if row.failed:
+                missing.setdefault((row.identity.setup.differs(default), row.reasons[0]), []).append(row)
+        layers.append(BestRow((there[0], *(row for row in there[1:] if not row.failed))))
+    left_out = tuple(
+        f"left out: {variant} for {', '.join(row.label or 'the whole' for row in rows)}: {reason}"
+        for (variant, reason), rows in missing.items()
+    )
+    return BestReport(tuple(layers), run, default, len(groups), left_out)
 
 
 def _possible(job: Job, setup: Setup) -> bool:
     """Whether a layer can have a setup at all."""
+    if setup.mode == "search" and not any(isinstance(node.op, (Conv, ConvTranspose)) for node in job.graph.nodes):
+        return False
     return setup.layout != "prepacked" or can_prepack(job.graph, setup) is None
 
 

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 USUAL_ROW_S, LEAST_S, MOST_S = 0.8, 10.0, 60.0
 """Seconds to measure a row, and the bounds of all of them, where no budget is given."""
-START_S, PEAKS_S, LONG_S = 2.0, 3.0, 10.0
-"""What starting a child and measuring roofs usually take; past how many seconds the whole is told beforehand."""
+START_S, PEAKS_S, SETTLED_S, LONG_S = 2.0, 3.0, 1.5, 10.0
+"""What starting a child, measuring roofs, and a row that settles usually take; past how many seconds the whole is told
+beforehand."""
 
 Roofs = Mapping[tuple[str, int], Peaks]
 """By dtype and number of threads."""
@@ -86,6 +87,10 @@ class Run:
     def roofs(self, setup: Setup) -> Peaks | None:
         """Return the roofs of a setup's dtype and threads, where there are any."""
         return self.peaks.get((setup.dtype, setup.threads))
+
+    def is_on_device(self, setup: Setup) -> bool:
+        """Whether a setup is for the device that was there."""
+        return setup.device in ("auto", self.machine.get("device", setup.device))
 
     def setup_on_device(self, setup: Setup) -> Setup:
         """Return a setup with the device that `auto` turned out to be."""
@@ -189,7 +194,7 @@ def _say_beforehand(
     rows = sum(map(len, groups))
     on_cpu = [setup for setup in setups.values() if setup.device in ("auto", "cpu") and limits.roofs]
     unknown = [setup for setup in on_cpu if limits.refresh or not stored_peaks(name, torch, setup.threads, setup.dtype)]
-    measuring = min(budget, rows * (1 + limits.cold) * limits.row)
+    measuring = min(budget, rows * min(SETTLED_S, 2 * limits.row))
     expected = measuring + START_S * len({threads for threads, _ in setups}) + PEAKS_S * len(unknown)
     if rows and expected > LONG_S:
         progress.announce(f"this takes about {expected:.0f} s for {plural(rows, 'row')} (--budget bounds it)")
@@ -254,7 +259,9 @@ class _Child:
 
 
 def _plan(groups: Sequence[Sequence[Job]], threads: int, limits: Limits, budget: float, peaks: Sequence[Setup]) -> Plan:
-    setups = {(setup.dtype, setup.threads): setup for setup in (*peaks, *(job.setup for g in groups for job in g))}
+    setups: dict[tuple[str, int], Setup] = {}
+    for setup in (*peaks, *(job.setup for group in groups for job in group)):
+        setups.setdefault((setup.dtype, setup.threads), setup)
     first = next(iter(setups.values()))
     overridden = limits.flops is not None and limits.bandwidth is not None
     return Plan(

@@ -165,3 +165,36 @@ def test_a_row_comes_back_from_json_whole() -> None:
 def test_what_is_not_a_row_says_which_key(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(SpecError, match=re.escape(reason)):
         Row.from_json({**row().to_json(), **change})
+
+
+def test_what_is_above_what_is_sustained_may_be_a_burst() -> None:
+    """670 TFLOP/s were sustained in bf16 and 792 reached in a burst: a row between them is no reason for doubt."""
+    peaks = replace(PEAKS, burst_flops_per_s=2.5e11)
+    above = to_row(job(), observation(median=0.001), peaks)
+    assert "a burst reaches 250.0 GFLOP/s" in above.reasons[-1] and not above.advice
+    assert "doubtful" in to_row(job(), observation(median=0.0008), peaks).reasons[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "numbers"),
+    [
+        ("sm80_xmma_fprop_implicit_gemm_tf32f32_tf32f32_f32_nhwckrsc_nchw_tilesize128x64x32_x_cudnn", {}, "tf32"),
+        ("ampere_scudnn_128x64_relu_medium_nn_v1", {"tf32_convolutions": True}, "fp32"),
+        ("some_kernel", {"tf32_convolutions": True, "tf32_products": False}, "tf32"),
+        ("some_kernel", {"tf32_convolutions": False, "tf32_products": True}, "fp32"),
+    ],
+)
+def test_the_roof_is_that_of_the_numbers_a_kernel_multiplies(name: str, state: dict[str, Any], numbers: str) -> None:
+    peaks = replace(PEAKS, tf32_flops_per_s=7e11)
+    seen = observation(kernels=(Kernel(name, "x", "", 0.9),), device_state=tuple(state.items()))
+    place = to_row(job(device="cuda"), seen, peaks).roofline
+    assert place.roof_numbers == numbers
+    assert place.attainable_flops_per_s == min({"tf32": 7e11, "fp32": 1e11}[numbers], place.intensity * 2e10)
+    assert to_row(job(), seen, peaks).roofline.roof_numbers == "fp32"
+
+
+def test_images_and_bytes_a_second() -> None:
+    found = row(size="8x64x56x56", median=0.004).to_json()
+    assert found["images_per_s"] == 2000 and found["bytes_per_s"] == found["bytes"] / 0.004
+    failed = to_row(job(), Observation(failure="no"), PEAKS).to_json()
+    assert "images_per_s" not in failed and "bytes_per_s" not in failed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 
 import pytest
 
@@ -170,3 +171,17 @@ def test_a_median_is_looked_at_ever_less_often() -> None:
     assert rule.done([[1.0]] * 2, spent=4.0)  # two blocks have twice the time
     assert StoppingRule(Task(samples=3, precision=0.1, min_s=0.0), 1).done([[1.0] * 8], spent=0.0)
     assert not StoppingRule(Task(samples=3, precision=0.1, min_s=1.0), 1).done([[1.0] * 8], spent=0.9)
+
+
+def test_a_comparison_has_its_rounds_however_long_they_take() -> None:
+    now = [0.0]
+
+    def slow(calls: int) -> float:
+        now[0] += 0.4 * calls
+        return 0.4 * calls
+
+    task = Task(max_s=0.1, min_s=0.0, least_samples=5)
+    for measurement in interleaved([slow, slow], task, wall=lambda: now[0]):
+        assert measurement.samples == 5 and measurement.median == pytest.approx(0.4)
+    (alone,) = interleaved([slow], replace(task, least_samples=1), wall=lambda: now[0])
+    assert alone.samples == 1

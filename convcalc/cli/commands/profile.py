@@ -35,7 +35,7 @@ from convcalc.cli.views.comparison import verdict_text
 from convcalc.cli.views.profile import compile_notes, failures, notes, roof_notes, row_tables, status_notes
 from convcalc.cli.views.progress import bar
 from convcalc.errors import ConvcalcError, SpecError
-from convcalc.profiling.best import find_best, layouts
+from convcalc.profiling.best import find_best, gpu_setups, layouts
 from convcalc.profiling.compare import compare_pair
 from convcalc.profiling.environment import ALLOCATORS
 from convcalc.profiling.plan import Job
@@ -127,6 +127,8 @@ def command(
         check(plot)
     process = choices(allocator, ALLOCATORS, "--allocator")[-1]
     lists = setups(device, dtype, layouts(layout) if fastest else layout, mode, direction, counts)
+    if fastest and mode == "eager" and (len(lists) > 1 or device == "cuda"):
+        lists = gpu_setups(lists)
     options = ProfileOptions(
         setups=[replace(setup, allocator=process, keep_denormals=keep_denormals) for setup in lists],
         batches=sizes, depth=depth, limits=limits, vs=vs, best=fastest, details=details, explain=why,
@@ -249,10 +251,7 @@ def _best(blocks: Sequence[Subject], options: ProfileOptions) -> int:
         "speed-up: default / fastest, with its 95% interval; a gain within 2% is none",
     ]
     failed = [row for row in rows if row.failed]
-    named = [
-        replace(row, identity=replace(row.identity, spec=f"{row.identity.spec} ({row.variant})")) for row in failed
-    ]
-    notes = [*hints(blocks), *run.hints, *failures(named)]
+    notes = [*hints(blocks), *run.hints, *report.left_out, *failures(failed)]
     if run.interrupted:
         notes.append(f"interrupted: {plural(len(report.layers), 'row')} of {report.layer_count} done")
     with once_interrupted(run.interrupted):

@@ -6,25 +6,25 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from convcalc.cli.views.comparison import gain_text
-from convcalc.cli.views.profile import optional_seconds
+from convcalc.cli.views.profile import time_unit
 from convcalc.render.table import Column, Table
 
 if TYPE_CHECKING:
     from convcalc.profiling.best import BestRow
 
-COLUMNS = (
-    Column("name", "#"),
-    Column("spec", "layer"),
-    Column("default_s", "default", optional_seconds, right=True),
-    Column("best", "fastest"),
-    Column("median_s", "its time", optional_seconds, right=True),
-    Column("speedup", "speed-up"),
-    Column("implementation", "kernel", lambda text: text or "-"),
-)
-
 
 def best_table(layers: Sequence[BestRow], head: Sequence[str], foot: Sequence[str]) -> Table:
     """Return a row for each layer: the default, the fastest that is faster beyond doubt, and by how much."""
+    unit = time_unit([row for layer in layers for row in layer.rows])
+    columns = (
+        Column("name", "#"),
+        Column("spec", "layer"),
+        Column("default_s", f"default {unit.suffix}", unit.text, right=True),
+        Column("best", "fastest"),
+        Column("median_s", f"its time {unit.suffix}", unit.text, right=True),
+        Column("speedup", "speed-up"),
+        Column("implementation", "kernel", lambda text: text or "-"),
+    )
     rows = []
     for layer in layers:
         winner = layer.gain or layer.default
@@ -40,7 +40,7 @@ def best_table(layers: Sequence[BestRow], head: Sequence[str], foot: Sequence[st
                 "implementation": winner.implementation,
             }
         )
-    return Table(COLUMNS, rows, head=head, foot=foot)
+    return Table(columns, rows, head=head, foot=foot)
 
 
 def code_lines(layers: Sequence[BestRow]) -> list[str]:

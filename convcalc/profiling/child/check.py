@@ -10,12 +10,14 @@ from torch import Tensor
 
 from convcalc import ops
 from convcalc.analyses.counts.macs import macs, macs_of
+from convcalc.analyses.counts.memory import memory
 from convcalc.ops import SOURCES
 from convcalc.profiling.child.calls import CallList
-from convcalc.profiling.child.devices import DTYPES
+from convcalc.profiling.child.devices import DTYPES, free_bytes
 from convcalc.profiling.child.prepare import Prepared, outputs
 from convcalc.profiling.observation import Check
 from convcalc.pytorch.module import GraphModule
+from convcalc.units import ITEMSIZES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
     from convcalc.graph import Graph, Node
     from convcalc.profiling.plan import Setup
 
-WHOLE_MACS = 3 * 10**8
-"""Multiply-adds up to which the whole graph is computed again in double precision."""
+WHOLE_MACS, GPU_MACS = 2 * 10**8, 10**11
+"""Multiply-adds up to which the whole graph is computed again in double precision, by the CPU or a GPU that can."""
 POSITIONS = 64
 """How many outputs of a larger convolution are computed by hand, at places drawn by chance."""
 ALLOWED = {"fp32": 2e-4, "tf32": 5e-3, "fp16": 5e-3, "bf16": 4e-2}
@@ -42,7 +44,9 @@ def check(prepared: Prepared, graph: Graph, setup: Setup) -> Check:
     if setup.dtype != "fp32" and any(isinstance(node.op, ops.Sample) for node in graph.nodes):
         return Check("unchecked", f"the places it samples are rounded in {setup.dtype}")
     work = macs(graph) * {"forward": 1, "backward": 3, "both": 3}[setup.direction]
-    if work <= WHOLE_MACS:
+    place = home(setup)
+    have, doubles = free_bytes(place), memory(graph, ITEMSIZES["fp64"]).needed(backward=setup.direction != "forward")
+    if work <= (GPU_MACS if place.type == "cuda" else WHOLE_MACS) and (have is None or doubles <= have):
         return _compare(outputs(prepared.call()), _reference(prepared, setup), graph, setup, "float64")
     steps = [node for node in graph.nodes if not isinstance(node.op, SOURCES)]
     if setup.direction == "forward" and len(steps) == 1 and isinstance(steps[0].op, (ops.Conv, ops.ConvTranspose)):
@@ -50,17 +54,23 @@ def check(prepared: Prepared, graph: Graph, setup: Setup) -> Check:
     return Check("unchecked", "too large to be computed again in double precision")
 
 
+def home(setup: Setup) -> torch.device:
+    """Return where double precision is computed: a GPU with CUDA for its own rows, else the CPU."""
+    return torch.device("cuda" if setup.device == "cuda" else "cpu")
+
+
 def _reference(prepared: Prepared, setup: Setup) -> list[Tensor | None]:
     """The same weights and inputs in double precision, plainly laid out, one step after another.
 
     In half precision each step's result is rounded as torch rounds it: else a ReLU or a maximum would choose otherwise.
     """
-    twin = GraphModule(prepared.module.graph, dtype=torch.float64).eval()
+    place = home(setup)
+    twin = GraphModule(prepared.module.graph, dtype=torch.float64, device=place.type).eval()
     state = prepared.module.state_dict()
     twin.load_state_dict(
-        {name: value.cpu().double() if value.is_floating_point() else value for name, value in state.items()}
+        {name: value.to(place, torch.float64) if value.is_floating_point() else value for name, value in state.items()}
     )
-    inputs = [tensor.detach().cpu().double().contiguous() for tensor in prepared.inputs]
+    inputs = [tensor.detach().to(place, torch.float64).contiguous() for tensor in prepared.inputs]
     for parameter in twin.parameters():
         parameter.data = parameter.data.contiguous()
     calls = CallList(twin)
@@ -71,7 +81,7 @@ def _reference(prepared: Prepared, setup: Setup) -> list[Tensor | None]:
             return list(outputs(calls(*inputs)))
     leaves = [tensor.requires_grad_() for tensor in inputs]
     trainable = [*leaves, *(p for p in twin.parameters() if p.requires_grad)]
-    output_gradients = [value.detach().cpu().double() for value in prepared.gradients]
+    output_gradients = [value.detach().to(place, torch.float64) for value in prepared.gradients]
     return list(torch.autograd.grad(outputs(calls(*leaves)), trainable, output_gradients, allow_unused=True))
 
 
@@ -91,7 +101,7 @@ def _compare(got: Any, references: list[Tensor | None], graph: Graph, setup: Set
         if output is None or reference is None:  # a gradient that is missing
             worst = math.inf
             continue
-        worst = max(worst, error(output.detach().to("cpu", torch.float64), reference))
+        worst = max(worst, error(output.detach().to(reference.device, torch.float64), reference))
     verdict = "agrees" if worst <= allowed else "differs"  # not a number is no agreement
     return Check(verdict, f"{against}'s root mean square", worst if math.isfinite(worst) else None, allowed)
 

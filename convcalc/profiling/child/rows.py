@@ -37,6 +37,7 @@ RECOMPILE_LIMITS = tuple(
 )
 MAX_RECOMPILES = 2**12
 """Of each of these limits of torch's: past them it runs what it was to compile as it is, and says so to nobody."""
+ELSEWHERE = Observation(failure="it is for another device")
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "DefaultCPUAllocator", "Invalid buffer size")
 
 
@@ -91,14 +92,20 @@ def _groups(plan: Plan, device: torch.device, backend: Backend, send: Send) -> N
             torch.cuda.empty_cache()
         end += time.perf_counter() - begin
         share = max(end - time.perf_counter(), 0.0) * len(group) / (total - done)
-        jobs = [replace(job, setup=replace(job.setup, device=device.type)) for job in group]
+        jobs = [
+            replace(job, setup=replace(job.setup, device=device.type))
+            for job in group
+            if job.setup.device in ("auto", device.type)
+        ]
         send("begin", group=number, seconds=share)
         torch.manual_seed(0)
         end += _fresh_compiler(jobs, send)
         begin = time.perf_counter()
         observations, timed_s = time_group(jobs, plan, share, backend, send)
         end += time.perf_counter() - begin - timed_s  # compiling and asking take nothing from the others
-        send("row", group=number, observations=[to_json(observation) for observation in observations])
+        rest = iter(observations)
+        told = [next(rest) if job.setup.device in ("auto", device.type) else ELSEWHERE for job in group]
+        send("row", group=number, observations=[to_json(observation) for observation in told])
         done += len(group)
 
 

@@ -131,3 +131,10 @@ def test_taps_by_hand_are_torchs(
     (weight,) = made.module.parameters()
     got = by_hand(node, made.inputs[0], weight.detach(), places)
     assert torch.allclose(got, y.movedim(1, -1)[tuple(places)].double(), atol=1e-5)
+
+
+def test_double_precision_is_computed_where_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [checking.home(Setup(device=name)).type for name in ("cpu", "cuda", "mps")] == ["cpu", "cuda", "cpu"]
+    assert checked("conv2d c=4 k=3 relu", "3x8x8").verdict == "agrees"
+    monkeypatch.setattr(checking, "free_bytes", lambda device: 100)
+    assert checked("conv2d c=4 k=3 relu", "3x8x8").verdict == "unchecked"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ import pytest
 import torch
 
 from convcalc.cli.app import run
-from convcalc.profiling import cache
+from convcalc.profiling import cache, noise
 from convcalc.profiling.child import peaks
 from convcalc.profiling.child.backends import Backend
-from convcalc.profiling.child.peaks import measure_peaks
+from convcalc.profiling.child.peaks import Product, _better, measure_peaks
 from convcalc.profiling.machine import cpu_name, torch_version
 from convcalc.profiling.plan import Plan, Setup
 from convcalc.profiling.roofline import key
@@ -165,3 +166,85 @@ def test_the_faster_library_is_the_roof(monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_cannot_be_given(argv: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["machine", *argv]) == 2
     assert message in capsys.readouterr().err
+
+
+def entry(kept: Path) -> dict[str, Any]:
+    (one,) = json.loads(kept.read_text())["entries"].values()
+    return dict(one)
+
+
+def test_roofs_measured_under_load_are_provisional_and_measured_again_when_it_is_calmer(
+    kept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    delay, load, rate, calls = [0.3], [4.0], [1e11], []
+    monkeypatch.setattr(noise, "between", lambda *_: noise.SystemNoise(1.0, delay[0], 0, 0, 0.0))
+    monkeypatch.setattr(noise, "conditions", lambda: {"load": load[0], "governor": None, "boost": None})
+
+    def product(*_: Any) -> Product:
+        calls.append(rate[0])
+        return Product(rate[0], rate[0], 64, "torch.mm", 0.001)
+
+    monkeypatch.setattr(peaks, "_product", product)
+    argv = ["machine", "--threads", "1"]
+    assert run(argv) == 0
+    printed = capsys.readouterr()
+    assert "provisional, as its threads waited for a core 30.0% of the time: measured again" in printed.err
+    assert "provisional, as its threads waited" in printed.out
+    assert entry(kept)["circumstances"]["load"] == 4.0
+    assert run(argv) == 0 and len(calls) == 1  # the machine is as busy as before
+    load[0], delay[0], rate[0] = 1.0, 0.0, 1.5e11
+    assert run(argv) == 0 and len(calls) == 2
+    assert entry(kept)["flops_per_s"] == 1.5e11 and not entry(kept)["circumstances"]["provisional"]
+    load[0] = 0.1
+    assert run(argv) == 0 and len(calls) == 2  # what was measured in calm is kept
+    capsys.readouterr()
+
+
+def test_two_provisional_measurements_that_agree_are_right() -> None:
+    busy = replace(PEAKS, circumstances=replace(PEAKS.circumstances, provisional="its threads waited"))
+    assert _better(busy, replace(busy, flops_per_s=0.98e11)) == replace(
+        busy, circumstances=replace(busy.circumstances, provisional="")
+    )
+    assert _better(busy, replace(busy, flops_per_s=0.5e11)) == busy  # a load can only lower a roof
+    assert _better(busy, replace(PEAKS, flops_per_s=0.9e11)).flops_per_s == 0.9e11
+    assert _better(None, busy) == busy
+
+
+def test_two_threads_below_one_are_doubtful(
+    counted: list[Setup], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slower = replace(PEAKS, flops_per_s=0.6e11)
+    monkeypatch.setattr(peaks, "measure_peaks", lambda setup, backend: PEAKS if setup.threads == 1 else slower)
+    assert run(["machine", "--threads", "1"]) == 0 and "doubtful" not in capsys.readouterr().err
+    for _ in range(2):
+        assert run(["machine", "--threads", "2"]) == 0
+        err = capsys.readouterr().err
+        assert "doubtful: 2 threads gave 60.00 GFLOP/s and 1 thread 100.0: convcalc machine --refresh" in err
+
+
+def test_a_gpus_single_precision_is_measured_with_tf32_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_tf32
+    rates = {False: 50.8e12, True: 380e12}
+    monkeypatch.setattr(
+        peaks,
+        "_product",
+        lambda *_: Product(rates[matmul.allow_tf32], 1.1 * rates[matmul.allow_tf32], 8192, "torch.mm"),
+    )
+    monkeypatch.setattr(peaks, "_traffic", lambda *_: 4.2e12)
+    monkeypatch.setattr(peaks, "free_bytes", lambda device: None)
+    found = measure_peaks(Setup(device="cuda"), CPU)
+    assert (found.flops_per_s, found.tf32_flops_per_s) == (50.8e12, 380e12) and matmul.allow_tf32 == before
+    assert found.burst("tf32") == pytest.approx(418e12) and found.compute("fp32") == 50.8e12
+    half = measure_peaks(Setup(device="cuda", dtype="bf16"), CPU)
+    assert half.tf32_flops_per_s is None and half.compute("bf16") == 50.8e12
+    assert found.override(1e12, None).compute("tf32") == 1e12  # a roof given by hand is the roof
+
+
+def test_a_rested_device_is_asked_for_a_burst(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(peaks.time, "sleep", slept.append)
+    times = iter([2e-3] * 5 + [1e-3] * 15)
+    assert peaks._burst(lambda calls: next(times), (3e-3, 4e-3), Setup(device="cuda")) == 1e-3
+    assert slept == [peaks.REST_S]
+    assert peaks._burst(lambda calls: 9.0, (3e-3, 4e-3), Setup()) == 3e-3 and len(slept) == 1

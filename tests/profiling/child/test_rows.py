@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -234,3 +235,37 @@ def test_compiling_is_outside_of_the_time(monkeypatch: pytest.MonkeyPatch) -> No
     events = told((job(mode="compile"),))
     assert [event["event"] for event in events] == ["ready", "begin", *["outside", "inside"] * 3, "row"]
     assert from_json(Observation, events[-1]["observations"][0]).compile_s is not None
+
+
+def test_a_comparison_without_time_for_its_rounds_says_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Backend, "block", lambda self, call: lambda calls: time.sleep(0.05) or 0.05)
+    ((one, two),) = seen((job("relu"), job("relu")), seconds=0.3)
+    assert one.failure == two.failure and one.warm_cache is None
+    assert "5 rounds take about" in one.failure and "raise --budget" in one.failure
+    monkeypatch.undo()
+    ((one, two),) = seen((job("relu"), job("relu")), seconds=0.3)
+    assert one.warm_cache is not None and one.warm_cache.samples >= 5
+
+
+def test_what_is_for_another_device_is_not_tried() -> None:
+    ((one, other),) = seen((job("relu"), job("relu", device="cuda")))
+    assert one.warm_cache is not None and other.failure == "it is for another device"
+
+
+@pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="needs a C++ compiler")
+def test_norms_are_compiled_and_modes_mixed() -> None:
+    """A norm under the compiler, and rows of it beside eager ones, in a process of its own as a run has it."""
+    from convcalc.profiling import session
+
+    norm = job("conv2d c=4 k=3 batch_norm relu", "3x8x8")
+    compiled = replace(norm, setup=replace(norm.setup, mode="compile"))
+    plan = Plan(device="cpu", threads=1, groups=((norm, compiled), (norm,)), task=QUICK, seconds=5.0)
+    told = [
+        [from_json(Observation, one) for one in event["observations"]]
+        for event in session.run(plan)
+        if event["event"] == "row"
+    ]
+    assert [one.failure for group in told for one in group] == [""] * 3
+    assert all(one.warm_cache is not None and one.check is not None for group in told for one in group)
+    assert {one.check.verdict for group in told for one in group if one.check} == {"agrees"}
+    assert told[0][1].compile_s is not None and told[0][0].compile_s is None
