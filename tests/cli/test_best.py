@@ -61,9 +61,9 @@ def test_layouts_search_and_compiler_are_tried_on_a_gpu(gpu: list[Plan], capsys:
 
 
 def test_modes_that_were_asked_for_are_those_that_are_tried(gpu: list[Plan], capsys: Any) -> None:
-    assert run([*ARGV, "--mode", "eager,search", "--layout", "nchw", "--device", "cuda"]) == 0
+    assert run([*ARGV, "--mode", "eager,search", "--layout", "nchw,channels_last", "--device", "cuda"]) == 0
     assert {job.setup.mode for group in gpu[-1].groups for job in group} == {"eager", "search"}
-    assert {job.setup.layout for group in gpu[-1].groups for job in group} == {"nchw"}
+    assert {job.setup.layout for group in gpu[-1].groups for job in group} == {"nchw", "channels_last"}
     capsys.readouterr()
 
 
