@@ -47,7 +47,7 @@ def toy_peaks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch, toy_peaks: Path) -> list[Plan]:
-    """The child's work done here, where torch is there already; the plans it got."""
+    """The child's work done here, where torch is there already, and on the CPU, whatever else is; the plans it got."""
     from convcalc.profiling.child import rows
 
     plans: list[Plan] = []
@@ -67,6 +67,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch, toy_peaks: Path) -> list[Plan]:
         yield from told
 
     monkeypatch.setattr("convcalc.profiling.session.run", run)
+    monkeypatch.setattr("convcalc.profiling.child.devices.ACCELERATORS", ())
     monkeypatch.setattr("convcalc.profiling.child.prepare.cache_bytes", lambda: 2**18)
     monkeypatch.setattr("convcalc.profiling.child.timing.REFERENCE_S", 0.002)
     return plans

@@ -47,6 +47,7 @@ def one_thread() -> Any:
 def test_a_depthwise_layer_is_faster_than_the_convolution_it_replaces() -> None:
     """One 178th of the multiply-adds (9 against 25 * 64 for each input channel): the verdict is not in doubt."""
     argv = ["profile", "-i", "16x24x24", "conv2d", "c=64", "k=5", "p=2", "--threads", "1", "--time", "1s", "-f", "json"]
+    argv += ["--device", "cpu"]
     command = [sys.executable, "-m", "convcalc", *argv, "--vs", "depthwise k=3 p=1"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["verdict"] == "FASTER"

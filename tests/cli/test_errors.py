@@ -245,9 +245,7 @@ def test_a_terminal_is_no_stdin_and_a_closed_pipe_is_no_error() -> None:
 def test_an_unavailable_device_is_exit_3(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, in_process: list[Plan]
 ) -> None:
-    import torch
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("convcalc.profiling.child.devices.ACCELERATORS", ())
     assert run(["profile", *I3, *C, "--device", "cuda"]) == 3
     assert "there is no CUDA device here" in capsys.readouterr().err
 

@@ -120,6 +120,8 @@ PROFILE = [
     "8x32x28x28",
     "--threads",
     "1",
+    "--device",
+    "cpu",
     "--time",
     "0.5s",
     "--peak-flops",

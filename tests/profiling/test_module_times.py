@@ -25,7 +25,7 @@ def test_the_median_of_a_row_and_the_sum_of_parts(tmp_path: Path, capsys: pytest
         "    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.Sequential(side, nn.Conv2d(8, 4, 1)), nn.ReLU())\n"
     )
     words = [f"{model}:net", "-i", "3x16x16"]
-    assert run(["profile", *words, "--depth", "3", "--time", "10ms", "--save", str(file)]) == 0
+    assert run(["profile", *words, "--depth", "3", "--time", "10ms", "--device", "cpu", "--save", str(file)]) == 0
     saved = {d["name"]: d["median_s"] for d in map(json.loads, file.read_text().splitlines()) if not d["whole"]}
     capsys.readouterr()
     assert run(["summary", *words, "--times", str(file), "-f", "json"]) == 0
