@@ -251,7 +251,7 @@ class _Child:
             self.run.peaks[event["dtype"], event["threads"]] = peaks.override(self.limits.flops, self.limits.bandwidth)
         if event["took_s"] is not None:
             fate = f"not kept: {event['unkept']}" if event["unkept"] else "kept for the next run"
-            if peaks is not None and (why := peaks.circumstances.provisional):
+            if not event["unkept"] and peaks is not None and (why := peaks.circumstances.provisional):
                 fate = f"provisional, as {why}: measured again when the machine is calmer"
             self.run.hints.append(f"measured this machine's peak speeds in {seconds(event['took_s'])}; {fate}")
         if event["doubt"]:

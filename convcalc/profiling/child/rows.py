@@ -131,7 +131,7 @@ def time_group(
     contenders = [Contender(job) for job in jobs]
     for contender in contenders:
         _guarded(contender, lambda row: _ready(row, plan, share / len(jobs), backend, send))
-    outside = sum((row.observation.compile_s or 0.0) + row.asked_s for row in contenders)
+    outside = sum(row.asked_s for row in contenders)
     alive = [contender for contender in contenders if not contender.observation.failure]
     if alive:
         left = share - (time.perf_counter() - begin - outside)
@@ -172,11 +172,13 @@ def _quietly(jobs: Sequence[Job]) -> AbstractContextManager[Any]:
 def _ready(contender: Contender, plan: Plan, share: float, backend: Backend, send: Send) -> None:
     """Prepare a row, call it once, and ask in calls that are not timed what ran and whether it is right.
 
-    Asking is no part of the row's share; where one call is too long for its share, nothing is asked.
+    Neither preparing nor asking is part of its share; where one call is too long for its share, nothing is asked.
     """
     job, setup = contender.job, contender.job.setup
     with backend.settings(setup):
+        begin = time.perf_counter()
         prepared = contender.prepared = _prepare(job, send)
+        contender.asked_s = time.perf_counter() - begin
         block = backend.block(prepared.call)
         contender.block = backend.under(setup, block)
         with _quietly([job]):
@@ -188,7 +190,7 @@ def _ready(contender: Contender, plan: Plan, share: float, backend: Backend, sen
             try:
                 _ask(contender, prepared, block, share, backend)
             finally:
-                contender.asked_s = time.perf_counter() - begin
+                contender.asked_s += time.perf_counter() - begin
                 send("inside")
 
 
@@ -206,14 +208,16 @@ def _ask(contender: Contender, prepared: Prepared, block: Block, share: float, b
 
 
 def _prepare(job: Job, send: Send) -> Prepared:
-    """Prepare a row; what is compiled is compiled outside of its time, in the mode it is timed in."""
-    if job.setup.mode != "compile":
-        return prepare(job.graph, job.setup)
-    send("outside", what=f"compiling {job.title}")
-    with _quietly([job]):
-        prepared = prepare(job.graph, job.setup)
-        prepared.call()
-    send("inside")
+    """Prepare a row, and compile it where that is asked, in the mode it is timed in; neither is measuring."""
+    compiles = job.setup.mode == "compile"
+    send("outside", what=f"compiling {job.title}" if compiles else job.title)
+    try:
+        with _quietly([job]) if compiles else nullcontext():
+            prepared = prepare(job.graph, job.setup)
+            if compiles:
+                prepared.call()
+    finally:
+        send("inside")
     return prepared
 
 

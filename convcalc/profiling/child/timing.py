@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 REFERENCE_S = 0.05
 COLD_SHARE, MIN_COLD_S = 0.3, 0.02
 """How much of a row's time its cold variant gets."""
-WARM_ROUNDS = 3
-"""How many rounds a comparison takes before the first that counts, and in its yardsticks."""
+WARM_ROUNDS, ROUNDS_SHARE = 3, 0.25
+"""How many rounds a comparison takes before the first that counts; what of all the time its least rounds may take, where
+others have used up its share."""
 
 
 @dataclass(slots=True)
 class Contender:
-    """One row on its way: what is timed, what was seen so far, and the seconds in which it was asked, not timed."""
+    """One row on its way: what is timed, what was seen so far, and the seconds that were not spent on timing it."""
 
     job: Job
     asked_s: float = 0.0
@@ -43,7 +44,7 @@ def time_contenders(contenders: Sequence[Contender], plan: Plan, left: float, sh
     """Time what is ready: hot in turns between two looks at a yardstick, once more if the machine moved; then cold."""
     end = time.perf_counter() + left
     if len(contenders) > 1:
-        _check_rounds(contenders, left)
+        _check_rounds(contenders, max(left, ROUNDS_SHARE * plan.seconds))
     reference = backend.reference_matmul(contenders[0].job.setup)
     reference_s = min(REFERENCE_S, share / 40)
     wants_cold = plan.cold and len(contenders) == 1
@@ -75,13 +76,13 @@ def time_contenders(contenders: Sequence[Contender], plan: Plan, left: float, sh
         contenders[0].observation = replace(contenders[0].observation, cold_note=NOT_ASKED)
 
 
-def _check_rounds(contenders: Sequence[Contender], left: float) -> None:
+def _check_rounds(contenders: Sequence[Contender], most: float) -> None:
     """Refuse before anything is timed what has no time for as many rounds as a comparison needs."""
     round_s = sum(row.block(1) for row in contenders)
     need = (MIN_SAMPLES + WARM_ROUNDS) * round_s
-    if need > left:
+    if need > most:
         raise UnavailableError(
-            f"{MIN_SAMPLES} rounds take about {seconds(need)}, and there are {seconds(max(left, 0.0))}: raise --budget"
+            f"{MIN_SAMPLES} rounds take about {seconds(need)}, and there are {seconds(most)}: raise --budget"
         )
 
 
