@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 REFERENCE_S = 0.05
 COLD_SHARE, MIN_COLD_S = 0.3, 0.02
 """How much of a row's time its cold variant gets."""
-WARM_ROUNDS, ROUNDS_SHARE = 3, 0.25
-"""How many rounds a comparison takes before the first that counts; what of all the time its least rounds may take, where
+WARM_ROUNDS, ROUNDS_SHARE = 3, 0.5
+"""How many rounds a comparison takes before the first that counts; what of all the time its rounds may take, where
 others have used up its share."""
 
 
