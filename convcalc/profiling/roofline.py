@@ -70,6 +70,10 @@ class Peaks:
         tf32 = self.tf32_flops_per_s
         return tf32 if numbers == TF32 and tf32 is not None else self.flops_per_s
 
+    def of(self, numbers: str) -> Peaks:
+        """Return the same with the compute roof of these numbers alone."""
+        return replace(self, flops_per_s=self.compute(numbers), tf32_flops_per_s=None, tf32_burst_flops_per_s=None)
+
     def burst(self, numbers: str) -> float:
         """Return the FLOP/s that such a kernel reaches at most, before a power limit sets in."""
         most = self.tf32_burst_flops_per_s if numbers == TF32 and self.tf32_flops_per_s else self.burst_flops_per_s

@@ -201,3 +201,47 @@ def test_the_resnet_is_within_its_budget(tmp_path: Path) -> None:
             row["status"] != "failed" and row["implementation"] and row["flops_per_s"] and row["fraction_of_attainable"]
         )
     assert took <= 60 + 20  # the peaks, and torch
+
+
+BUSY = ["-i", "64x56x56", "conv2d", "c=64", "k=3", "p=1", "relu", "depthwise", "k=3", "p=1", "max_pool", "k=2"]
+STARVED = 0.05
+"""How far a row may be off beside a busy neighbour and be called ok."""
+
+
+def profiled(*more: str) -> dict[str, Any]:
+    argv = [
+        sys.executable,
+        "-m",
+        "convcalc",
+        "profile",
+        *BUSY,
+        "--device",
+        "cpu",
+        "--budget",
+        "8s",
+        "-f",
+        "json",
+        *more,
+    ]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_beside_a_busy_neighbour_no_row_that_is_off_is_ok_nor_explained() -> None:
+    calm = [profiled() for _ in range(3)]
+    usual = [statistics.median(run["layers"][place]["median_s"] for run in calm) for place in range(4)]
+    neighbours = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    try:
+        busy = [profiled() for _ in range(3)]
+    finally:
+        for one in neighbours:
+            one.kill()
+            one.wait()
+    rows = [(row, before) for run in busy for row, before in zip(run["layers"], usual, strict=True)]
+    fine = [(row, before) for row, before in rows if row["status"] == "ok"]
+    contended = [row for row, _ in rows if row["status"] == "contended"]
+    print(f"\n{len(fine)} ok and {len(contended)} contended of {len(rows)}")
+    assert contended and not any(row["explanation"] for row in contended)
+    assert not any("fewer --threads" in advice for row in contended for advice in row["advice"])
+    assert all(abs(row["median_s"] / before - 1) <= STARVED for row, before in fine)

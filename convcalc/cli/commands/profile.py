@@ -40,6 +40,7 @@ from convcalc.profiling.compare import compare_pair
 from convcalc.profiling.environment import ALLOCATORS
 from convcalc.profiling.plan import Job
 from convcalc.profiling.report import ProfileReport, profile
+from convcalc.profiling.roofline import TF32
 from convcalc.profiling.run import Limits
 from convcalc.profiling.store import RowStore
 from convcalc.render.table import Answer, Table
@@ -187,6 +188,8 @@ def _draw(tables: list[Table], report: ProfileReport, title: str, options: Profi
     points = roofline.points(drawn)
     if peaks is None or not points:
         return ["no roofline: " + ("there are no roofs" if points else "no row has multiply-adds")]
+    if any(row.roofline.roof_numbers == TF32 for row in drawn):
+        peaks = peaks.of(TF32)
     failures: list[str] = []
     if len(drawn) < len(rows):
         run.hints.append("the roofline shows the rows of the first --dtype and --threads")

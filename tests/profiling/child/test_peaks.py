@@ -235,6 +235,7 @@ def test_a_gpus_single_precision_is_measured_with_tf32_and_without(monkeypatch: 
     monkeypatch.setattr(peaks, "free_bytes", lambda device: None)
     found = measure_peaks(Setup(device="cuda"), CPU)
     assert (found.flops_per_s, found.tf32_flops_per_s) == (50.8e12, 380e12) and matmul.allow_tf32 == before
+    assert found.of("tf32").flops_per_s == 380e12 and found.of("fp32").ridge == found.ridge
     assert found.burst("tf32") == pytest.approx(418e12) and found.compute("fp32") == 50.8e12
     half = measure_peaks(Setup(device="cuda", dtype="bf16"), CPU)
     assert half.tf32_flops_per_s is None and half.compute("bf16") == 50.8e12
