@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from convcalc.graph import Graph
     from convcalc.subject import Tensor
 
+GRAPHS: Final = ("models/model.json", "serialized_exported_program.json")
+"""How the files of an archive end that hold its graph; the latter in those of torch before 2.8."""
 BUFFERS: Final = ("running_mean", "running_var", "num_batches_tracked")
 """How torch's norms call what they keep."""
 NORMS: Final = ("norm", "bn", "ln")
@@ -61,7 +63,7 @@ def _exported_json(path: Path) -> dict[str, Any]:
     """The graph of a torch.export archive; nothing else in it is opened: weights, samples and pickles stay closed."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [info for info in archive.infolist() if info.filename.endswith("models/model.json")]
+            names = [info for info in archive.infolist() if info.filename.endswith(GRAPHS)]
             if not names:
                 raise UnsupportedError(f"{path} holds no graph in JSON: it was not written by torch.export.save")
             if names[0].file_size > MAX_HEADER_BYTES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -79,48 +79,7 @@ def compute(op: ops.Op, inputs: list[Any], *, training: bool = False) -> Tensor:
 
     Raises UnsupportedError for steps that cannot be run.
     """
-    match op:
-        case ops.Input() | ops.Parameter() | ops.Constant():
-            raise AssertionError("tensors that are there from the start are not computed")
-        case ops.Conv():
-            return _conv(op)(*inputs)
-        case ops.ConvTranspose():
-            return _conv_transpose(op)(*inputs)
-        case ops.Pool():
-            return pool(op, inputs[0])
-        case ops.Unfold():
-            return unfold(op, inputs[0])
-        case ops.Fold():
-            return fold(op, inputs[0])
-        case ops.Recurrent():
-            return _recurrent(op, *inputs)
-        case ops.Einsum():
-            if isinstance(inputs[0], Sparse):
-                product: Tensor = inputs[0].times(inputs[1])
-                return product
-            if op.equation == linear_equation(inputs[0].dim()) and inputs[1].dim() == 2:
-                return F.linear(*inputs)
-            return torch.einsum(op.equation, *inputs)
-        case ops.Resample():
-            return _resample(op, inputs[0])
-        case ops.Pad():
-            return _pad(op, *inputs)
-        case ops.Reduce():
-            return REDUCE[op.function](inputs[0], dim=op.axes, keepdim=op.keep)
-        case ops.Concat():
-            return torch.cat(inputs, dim=op.axis)
-        case ops.Slice():
-            part: Tensor = inputs[0][(slice(None),) * op.axis + (slice(op.start, op.stop, op.step),)]
-            return part
-        case ops.Rearrange():
-            return _rearrange(op, inputs[0])
-        case ops.Elementwise():
-            return _elementwise(op, inputs, training=training)
-        case ops.Sample():
-            return _sample(op, *inputs)
-        case ops.Opaque():
-            raise UnsupportedError(f"{op.name} cannot be run by itself: nothing reads what it does")
-    assert_never(op)
+    return STEPS[type(op)](op, inputs, training)
 
 
 def bind(op: ops.Op) -> Callable[..., Tensor]:
@@ -130,8 +89,8 @@ def bind(op: ops.Op) -> Callable[..., Tensor]:
             return _conv(op)
         case ops.ConvTranspose():
             return _conv_transpose(op)
-        case ops.Elementwise(settings=()) if op.about.arity == 1 and op.about.torch:
-            return _function(op)
+        case ops.Elementwise():
+            return _elementwise(op, training=False)
         case _:
             return lambda *inputs: compute(op, list(inputs))
 
@@ -252,38 +211,35 @@ def _rearrange(op: ops.Rearrange, x: Tensor) -> Tensor:
     return x.reshape(flat).permute(op.order).reshape(sizes)
 
 
-def _elementwise(op: ops.Elementwise, inputs: list[Tensor], *, training: bool) -> Tensor:
+def _elementwise(op: ops.Elementwise, *, training: bool) -> Callable[..., Tensor]:
     settings = dict(op.settings)
     if op.function == "dropout":
-        return F.dropout(inputs[0], float(settings["p"] or 0), training=training)
+        share = float(settings["p"] or 0)
+        return lambda x: F.dropout(x, share, training=training)
     if op.about.norm:
-        return _norm(op, settings, inputs)
+        function_name, axes = op.function, op.axes
+        return lambda *inputs: _norm(function_name, axes, settings, inputs)
     if op.function in OWN:
-        return OWN[op.function](*inputs)
+        return OWN[op.function]
     if not op.about.torch:
         raise UnsupportedError(f"{op.function} cannot be run here")
-    function = _function(op)
-    if op.about.arity == 1:
-        return function(*inputs, **settings)
-    if op.about.arity == 3:
-        return function(inputs[0].bool(), *inputs[1:])
-    first = [settings["first"]] if "first" in settings else []
-    other = [settings["other"]] if "other" in settings else []
-    return function(*map(torch.as_tensor, (*first, *inputs, *other)))
-
-
-def _function(op: ops.Elementwise) -> Callable[..., Tensor]:
     function: Callable[..., Tensor] = attrgetter(op.about.torch)(torch)
-    return function
+    if op.about.arity == 1:
+        return (lambda x: function(x, **settings)) if settings else function
+    if op.about.arity == 3:
+        return lambda chosen, *others: function(chosen.bool(), *others)
+    first = [torch.as_tensor(settings["first"])] if "first" in settings else []
+    other = [torch.as_tensor(settings["other"])] if "other" in settings else []
+    return lambda *inputs: function(*first, *inputs, *other)
 
 
-def _norm(op: ops.Elementwise, settings: dict[str, Any], inputs: list[Tensor]) -> Tensor:
+def _norm(function: str, axes: tuple[int, ...], settings: dict[str, Any], inputs: tuple[Tensor, ...]) -> Tensor:
     """Normalise with running statistics where there are some; inputs are x, [mean, variance], [weight, [bias]]."""
     x, statistics = inputs[0], 2 if settings["running"] else 0
     mean, variance = inputs[1:3] if statistics else (None, None)
     weight, bias = (*inputs[1 + statistics :], None, None)[:2]
     eps = settings["eps"]
-    match op.function:
+    match function:
         case "batch_norm":
             return F.batch_norm(x, mean, variance, weight, bias, training=mean is None, eps=eps)
         case "instance_norm":
@@ -291,6 +247,51 @@ def _norm(op: ops.Elementwise, settings: dict[str, Any], inputs: list[Tensor]) -
         case "group_norm":
             return F.group_norm(x, settings["num_groups"], weight, bias, eps)
         case "rms_norm":
-            return F.rms_norm(x, tuple(x.shape[axis] for axis in op.axes), weight, eps)
+            return F.rms_norm(x, tuple(x.shape[axis] for axis in axes), weight, eps)
         case _:
-            return F.layer_norm(x, tuple(x.shape[axis] for axis in op.axes), weight, bias, eps)
+            return F.layer_norm(x, tuple(x.shape[axis] for axis in axes), weight, bias, eps)
+
+
+def _einsum(op: ops.Einsum, inputs: list[Any]) -> Tensor:
+    if isinstance(inputs[0], Sparse):
+        product: Tensor = inputs[0].times(inputs[1])
+        return product
+    if op.equation == linear_equation(inputs[0].dim()) and inputs[1].dim() == 2:
+        return F.linear(*inputs)
+    return torch.einsum(op.equation, *inputs)
+
+
+def _slice(op: ops.Slice, x: Tensor) -> Tensor:
+    return x[(slice(None),) * op.axis + (slice(op.start, op.stop, op.step),)]
+
+
+def _stored(op: ops.Op, *_: Any) -> Tensor:
+    raise AssertionError("tensors that are there from the start are not computed")
+
+
+def _opaque(op: ops.Opaque, *_: Any) -> Tensor:
+    raise UnsupportedError(f"{op.name} cannot be run by itself: nothing reads what it does")
+
+
+STEPS: dict[type[ops.Op], Callable[[Any, list[Any], bool], Tensor]] = {
+    ops.Input: _stored,
+    ops.Parameter: _stored,
+    ops.Constant: _stored,
+    ops.Conv: lambda op, inputs, training: _conv(op)(*inputs),
+    ops.ConvTranspose: lambda op, inputs, training: _conv_transpose(op)(*inputs),
+    ops.Pool: lambda op, inputs, training: pool(op, inputs[0]),
+    ops.Unfold: lambda op, inputs, training: unfold(op, inputs[0]),
+    ops.Fold: lambda op, inputs, training: fold(op, inputs[0]),
+    ops.Recurrent: lambda op, inputs, training: _recurrent(op, *inputs),
+    ops.Einsum: lambda op, inputs, training: _einsum(op, inputs),
+    ops.Resample: lambda op, inputs, training: _resample(op, inputs[0]),
+    ops.Pad: lambda op, inputs, training: _pad(op, *inputs),
+    ops.Reduce: lambda op, inputs, training: REDUCE[op.function](inputs[0], dim=op.axes, keepdim=op.keep),
+    ops.Concat: lambda op, inputs, training: torch.cat(inputs, dim=op.axis),
+    ops.Slice: lambda op, inputs, training: _slice(op, inputs[0]),
+    ops.Rearrange: lambda op, inputs, training: _rearrange(op, inputs[0]),
+    ops.Elementwise: lambda op, inputs, training: _elementwise(op, training=training)(*inputs),
+    ops.Sample: lambda op, inputs, training: _sample(op, *inputs),
+    ops.Opaque: _opaque,
+}
+"""How each step is computed, by its type."""

@@ -16,7 +16,7 @@ from convcalc.analyses.counts.macs import at_least, macs, other
 from convcalc.analyses.counts.params import params
 from convcalc.cli.app import run
 from convcalc.errors import ConvcalcError
-from convcalc.pytorch.graph_files import read_graph, read_safetensors
+from convcalc.pytorch.graph_files import GRAPHS, read_graph, read_safetensors
 from convcalc.pytorch.module import GraphModule
 from convcalc.pytorch.trace import trace
 from convcalc.spec.tensors import tensor
@@ -64,7 +64,7 @@ def test_nothing_but_the_graph_of_an_archive_is_opened(exported: Path, tmp_path:
     spoiled = tmp_path / "net.pt2"
     with zipfile.ZipFile(exported) as before, zipfile.ZipFile(spoiled, "w") as after:
         for info in before.infolist():
-            keeps = info.filename.endswith("model.json")
+            keeps = info.filename.endswith(GRAPHS)
             after.writestr(info.filename, before.read(info) if keeps else pickle.dumps(Mark()))
     assert macs(read_graph(str(spoiled), ()).graph) > 0
     assert not (tmp_path / "mark").exists()

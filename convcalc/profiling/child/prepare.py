@@ -86,7 +86,7 @@ def prepare(graph: Graph, setup: Setup) -> Prepared:
     start = time.perf_counter()
     run: Callable[..., Any] = calls
     if setup.mode == "compile":
-        run = torch.compile(module, dynamic=False)
+        run = torch.compile(calls, dynamic=False)
         prepared.call = lambda: run(*inputs)
     if setup.direction != "forward":
         _backward(prepared, run, setup.direction)

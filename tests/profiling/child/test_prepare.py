@@ -191,3 +191,17 @@ def test_this_machine_is_described() -> None:
     assert devices.describe(cpu) and devices.versions(cpu)["torch"]
     free = devices.free_bytes(cpu)
     assert free is None or free > 0
+
+
+@pytest.mark.parametrize("spec", ["conv2d c=4 k=3 relu", "batch_norm", "group_norm num_groups=2", "resnet_basic c=4"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_calls_in_a_row_are_compiled_whole(spec: str) -> None:
+    """Without a break: what is compiled in parts is timed in parts. Holds from torch 2.6 on."""
+    calls = CallList(GraphModule(graph(spec, "4x8x8")).eval())
+    x = torch.randn(2, 4, 8, 8)
+    try:
+        with torch.no_grad():
+            compiled = torch.compile(calls, dynamic=False, fullgraph=True, backend="eager")
+            assert torch.equal(compiled(x), calls(x))
+    finally:
+        torch._dynamo.reset()
