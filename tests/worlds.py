@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from itertools import product
 from typing import Any
 
@@ -17,6 +18,10 @@ from convcalc.kinds import all_kinds
 from convcalc.pytorch.module import GraphModule
 from convcalc.pytorch.verify import unfused
 
+HAS_TF32 = "allow_tf32" in inspect.signature(torch.backends.mkldnn.flags).parameters
+UNCHANGED: dict[str, Any] = {"allow_tf32": None} if HAS_TF32 else {}
+"""What leaves a setting as it is that a torch before 2.9 has not."""
+
 
 def built(name: str, shapes: list[tuple[int, ...]], arguments: dict[str, Any]) -> Graph:
     """The graph of a drawn case; one that does not fit together is skipped."""
@@ -31,7 +36,7 @@ def ran(module: nn.Module, shapes: list[tuple[int, ...]], *, meta: bool = False)
     """Output shape and MACs (FlopCounterMode / 2) of a module in eval mode."""
     device = "meta" if meta else "cpu"
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), unfused(), torch.backends.mkldnn.flags(enabled=False, allow_tf32=None), counter:
+    with torch.no_grad(), unfused(), torch.backends.mkldnn.flags(enabled=False, **UNCHANGED), counter:
         result = module.eval()(*(torch.randn(shape, device=device) for shape in shapes))
     result = result if isinstance(result, Tensor) else result[0]
     return tuple(result.shape), counter.get_total_flops() // 2
