@@ -41,7 +41,7 @@ def toy_peaks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name, small in {"SIDES": (64,), "LEAST_BYTES": 2**20, "MOST_BYTES": 2**20, "SECONDS": 0.01}.items():
         monkeypatch.setattr(f"convcalc.profiling.child.peaks.{name}", small)
-    monkeypatch.setattr("convcalc.profiling.child.peaks.cache_bytes", lambda: 2**18)
+    monkeypatch.setattr("convcalc.profiling.child.backends.cpu.cache_bytes", lambda: 2**18)
     return tmp_path / "cache" / "convcalc" / "peaks.json"
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convcalc.graph import Graph
-    from convcalc.profiling.run import Progress
+    from convcalc.profiling.progress import Progress
 
 CHANNELS_LAST = {2: "torch.channels_last", 3: "torch.channels_last_3d"}
 DTYPES = {"fp32": "torch.float32", "bf16": "torch.bfloat16", "fp16": "torch.float16"}

@@ -65,8 +65,8 @@ def host_bound(row: Row) -> str:
     if not eager or not alone or eager < HOST_BOUND_RATIO * alone:
         return ""
     return (
-        f"Called from Python it takes {seconds(eager)}, the device alone {seconds(alone)}: the host bounds it; a larger"
-        " batch, a CUDA graph or --mode compile spreads that."
+        f"Called from Python it takes {seconds(eager)}, the device alone {seconds(alone)}: the host is the limit; a"
+        " larger batch, a CUDA graph or --mode compile amortises it."
     )
 
 
@@ -132,7 +132,7 @@ def explain_pair(first: Row, second: Row, ratio: float, peaks: Peaks | None) -> 
 
     Nothing where both do and take the same.
     """
-    if not first.work.macs or not second.work.macs or first.failed or second.failed:
+    if not first.work.macs or not second.work.macs or first.status in UNEXPLAINED or second.status in UNEXPLAINED:
         return []
     work = second.work.macs / first.work.macs
     if 1 / NEGLIGIBLE_RATIO < ratio < NEGLIGIBLE_RATIO and 1 / NEGLIGIBLE_RATIO < work < NEGLIGIBLE_RATIO:

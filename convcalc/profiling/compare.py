@@ -10,18 +10,20 @@ from convcalc.profiling.causes import explain_pair
 from convcalc.profiling.fields import to_json
 from convcalc.profiling.intervals import AMBIGUOUS, SAME_WITHIN, Interval, ratio, verdict
 from convcalc.profiling.report import DEFAULT
+from convcalc.profiling.results import doubted
 from convcalc.profiling.row import Comparison, Row
 from convcalc.profiling.run import Limits, Run, measure_groups
+from convcalc.profiling.status import MIN_SAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convcalc.profiling.plan import Job
+    from convcalc.profiling.progress import Progress
     from convcalc.profiling.roofline import Peaks
-    from convcalc.profiling.run import Progress
 
-MIN_ROUNDS: Final = 5
-"""Fewer say nothing."""
+MIN_ROUNDS: Final = MIN_SAMPLES
+"""Fewer rounds say nothing."""
 
 
 def compare_interleaved(
@@ -41,7 +43,7 @@ def compare_interleaved(
         rows: list[Row] = []
         base = run.observations[number][0].warm_cache
         for job, observation in zip(group, run.observations[number], strict=True):
-            row, times = run.row(job, observation), observation.warm_cache
+            row, times = doubted(run.row(job, observation), run.roofs(job.setup)), observation.warm_cache
             interval = ratio(times.times, base.times) if times and base and times is not base else None
             rows.append(replace(row, comparison=_comparison(interval, row, rows[0] if rows else row)))
         results[number] = rows

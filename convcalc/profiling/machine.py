@@ -17,6 +17,16 @@ def cpu_name() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def cpu_mhz() -> float | None:
+    """Return the clock of the fastest core now, in MHz; None where the system does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    clocks = [line.partition(":")[2].strip() for line in lines if line.startswith("cpu MHz")]
+    return max((float(clock) for clock in clocks if clock.replace(".", "", 1).isdecimal()), default=None)
+
+
 def torch_version() -> str:
     """Return the version of the torch that is installed, without importing it; empty where there is none."""
     from importlib.metadata import PackageNotFoundError, version

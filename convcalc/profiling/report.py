@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from convcalc.documents import plain
 from convcalc.profiling.causes import explain
 from convcalc.profiling.fields import to_json
+from convcalc.profiling.results import doubted
 from convcalc.profiling.roofline import stored_peaks
 from convcalc.profiling.row import Row, Shares
 from convcalc.profiling.run import Limits, Run, jobs, measure_groups, take_given_roofs
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from convcalc.graph import Graph
     from convcalc.profiling.observation import Observation
     from convcalc.profiling.plan import Job, Setup
-    from convcalc.profiling.run import Progress
+    from convcalc.profiling.progress import Progress
 
 DEFAULT = "default"
 """The words of the first setup among several."""
@@ -132,7 +133,8 @@ def profile(
     rows = _measure([job for job, _ in work], run, limits, store, progress)
     if run.interruption is not None and not rows:
         raise run.interruption
-    named = with_shares([replace(row, variant=work[number][1]) for number, row in rows.items()])
+    judged = {number: doubted(row, run.roofs(row.identity.setup)) for number, row in rows.items()}
+    named = with_shares([replace(row, variant=work[number][1]) for number, row in judged.items()])
     explained = tuple(replace(row, explanation=tuple(explain(row, run.roofs(row.identity.setup)))) for row in named)
     asked = Counter(name for _, name in work)
     return ProfileReport(explained, run, limits, asked, store.failure)

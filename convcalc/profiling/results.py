@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from convcalc.analyses.counts.macs import macs
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
     from convcalc.graph import Graph
     from convcalc.profiling.observation import Kernel, Observation
     from convcalc.profiling.plan import Job
-    from convcalc.profiling.roofline import Peaks, RooflinePoint
-    from convcalc.profiling.status import Judgement
+    from convcalc.profiling.roofline import Peaks
+
+
+WHOLE_CACHE = 2
+"""The whole of the last cache over the part of it in which tensors stay for certain."""
 
 
 def identity(job: Job) -> Identity:
@@ -40,9 +44,10 @@ def identity(job: Job) -> Identity:
 def to_row(job: Job, observation: Observation, peaks: Peaks | None) -> Row:
     """Return the row of a job and what was seen of it, under these roofs."""
     work = _work(job, observation)
-    timing = _timing(observation)
-    place = point(float(work.flops), float(work.bytes), timing.median_s, peaks, roof_numbers(job, observation))
-    verdict = _doubt(status_of(observation, job.setup), place, observation, peaks)
+    numbers = roof_numbers(job, observation)
+    timing = _timing(observation, work, peaks, numbers)
+    place = point(float(work.flops), float(work.bytes), timing.median_s, peaks, numbers)
+    verdict = status_of(observation, job.setup)
     return Row(
         identity=identity(job),
         output=tuple(tuple(value.shape) for value in job.graph.outputs),
@@ -79,28 +84,41 @@ def roof_numbers(job: Job, observation: Observation) -> str:
     if job.setup.device != "cuda" or job.setup.dtype != "fp32":
         return job.setup.dtype
     for kernel in sorted(observation.kernels, key=lambda kernel: -kernel.seconds):
-        if not kernel.reorder and (named := arithmetic(kernel.name)) in (TF32, "fp32"):
+        named = "fp32" if "at::native" in kernel.name else arithmetic(kernel.name)  # torch's own have no TF32
+        if not kernel.reorder and named in (TF32, "fp32"):
             return named
     state = dict(observation.device_state)
     convolves = any(isinstance(node.op, (Conv, ConvTranspose)) for node in job.graph.nodes)
     return TF32 if state.get("tf32_convolutions" if convolves else "tf32_products") else "fp32"
 
 
-def _doubt(verdict: Judgement, place: RooflinePoint, observation: Observation, peaks: Peaks | None) -> Judgement:
-    """A row above its roof says so: the roof is in doubt, where no algorithm with fewer multiplications is."""
+def doubted(row: Row, peaks: Peaks | None) -> Row:
+    """Return a row that stands above its roof with a reason why; the roof is doubtful where nothing else explains it.
+
+    An algorithm with fewer multiplications, a cache and a burst do.
+    """
+    place = row.roofline
     fraction = place.fraction_of_attainable
-    words = " ".join(kernel.implementation + kernel.repro for kernel in observation.kernels)
+    words = " ".join(kernel.implementation + kernel.repro for kernel in row.kernels.kernels)
     if peaks is None or fraction is None or fraction <= DOUBTFUL or "wino" in words:
-        return verdict
+        return row
     burst = peaks.burst(place.roof_numbers)
+    advice = ""
     if place.bound == "compute" and place.flops_per_s is not None and place.flops_per_s <= DOUBTFUL * burst:
         reason = f"it is {percent(fraction)} of what is sustained here; a burst reaches {giga(burst)} GFLOP/s"
-        return verdict._replace(reasons=(*verdict.reasons, reason))
-    reason = f"it is {percent(fraction)} of its roof, so the roof is doubtful"
-    return verdict._replace(reasons=(*verdict.reasons, reason), advice=(*verdict.advice, REFRESH))
+    elif place.bound == "memory" and row.work.bytes <= WHOLE_CACHE * peaks.near_bytes:
+        reason = f"it is {percent(fraction)} of memory's speed, as part of its tensors stays in the last cache"
+    else:
+        reason, advice = f"it is {percent(fraction)} of its roof, so the roof is doubtful", REFRESH
+    return replace(row, reasons=(*row.reasons, reason), advice=(*row.advice, *([advice] if advice else [])))
 
 
-def _timing(observation: Observation) -> Timing:
+def _cold_fraction(seconds: float, work: Work, peaks: Peaks, numbers: str) -> float | None:
+    """The part of its roof a cold call reaches: it reads from memory, whatever fits into a cache."""
+    return point(float(work.flops), float(work.bytes), seconds, peaks.from_memory(), numbers).fraction_of_attainable
+
+
+def _timing(observation: Observation, work: Work, peaks: Peaks | None, numbers: str) -> Timing:
     warm, cold = observation.warm_cache, observation.cold_cache
     return Timing(
         median_s=warm.median if warm else None,
@@ -117,6 +135,7 @@ def _timing(observation: Observation) -> Timing:
         cold_median_s=cold.median if cold else None,
         cold_interval_s=median_interval(cold.times)[1:] if cold else None,
         cold_note=observation.cold_note or None,
+        cold_fraction=_cold_fraction(cold.median, work, peaks, numbers) if cold and peaks else None,
         compile_s=observation.compile_s,
     )
 

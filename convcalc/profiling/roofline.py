@@ -87,6 +87,10 @@ class Peaks:
         """Whether a row of so many bytes stays in the last cache from call to call."""
         return self.near_bytes_per_s is not None and self.bytes_from == MEASURED and bytes_moved <= self.near_bytes
 
+    def from_memory(self) -> Peaks:
+        """Return the same for a row that is in no cache."""
+        return replace(self, near_bytes_per_s=None)
+
     def bandwidth(self, bytes_moved: float) -> float:
         """Return the bytes per second from where a row of so many bytes reads: the last cache, or memory."""
         near = self.near_bytes_per_s

@@ -52,6 +52,9 @@ class Timing:
     cold_median_s: float | None = column("median with weights in no cache", "s", "cold")
     cold_interval_s: tuple[float, float] | None = column("its 95% interval", "s")
     cold_note: str | None = column("why there is no cold time")
+    cold_fraction: float | None = column(
+        "part of the roof from memory that the cold call reaches", "share", "cold of roof", hidden=True, optional=True
+    )
     compile_s: float | None = column("what compiling took", "s")
 
     @property

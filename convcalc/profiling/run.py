@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from convcalc.analyses.counts.segments import segments, standalone
 from convcalc.ops import SOURCES
@@ -13,6 +13,7 @@ from convcalc.profiling.fields import from_json
 from convcalc.profiling.machine import cores, cpu_name, torch_version
 from convcalc.profiling.observation import Observation
 from convcalc.profiling.plan import WHOLE, Job, Plan, Setup, Task
+from convcalc.profiling.progress import Progress, Silence
 from convcalc.profiling.results import to_row
 from convcalc.profiling.roofline import GIVEN, Peaks, read_peaks, stored_peaks
 from convcalc.units import plural, seconds
@@ -24,44 +25,12 @@ if TYPE_CHECKING:
 
 USUAL_ROW_S, LEAST_S, MOST_S = 0.8, 10.0, 60.0
 """Seconds to measure a row, and the bounds of all of them, where no budget is given."""
-START_S, PEAKS_S, SETTLED_S, LONG_S = 2.0, 3.0, 1.5, 10.0
-"""What starting a child, measuring roofs, and a row that settles usually take; past how many seconds the whole is told
-beforehand."""
+START_S, PEAKS_S, COMPILE_S, SETTLED_S, LONG_S = 2.0, 3.0, 5.0, 1.5, 10.0
+"""What starting a child, measuring roofs, compiling a row and a row that settles usually take; past how many seconds it
+is told beforehand."""
 
 Roofs = Mapping[tuple[str, int], Peaks]
 """By dtype and number of threads."""
-
-
-class Progress(Protocol):
-    """What is shown while rows are measured."""
-
-    def begin(self, groups: int) -> None:
-        """Say how many groups there are."""
-
-    def show(self, text: str) -> None:
-        """Say what is being done now."""
-
-    def advance(self) -> None:
-        """Count one group as done."""
-
-    def announce(self, text: str) -> None:
-        """Say something at once that is to stay."""
-
-
-class Silence:
-    """Progress that nobody watches."""
-
-    def begin(self, groups: int) -> None:
-        """Say nothing."""
-
-    def show(self, text: str) -> None:
-        """Say nothing."""
-
-    def advance(self) -> None:
-        """Count nothing."""
-
-    def announce(self, text: str) -> None:
-        """Say nothing."""
 
 
 @dataclass(slots=True)
@@ -165,7 +134,7 @@ def measure_groups(
     """
     run, progress = run or Run(), progress or Silence()
     progress.begin(len(groups))
-    budget = limits.seconds_for(sum(map(len, groups)))
+    budget = limits.seconds_for(row_count(groups))
     _say_beforehand(groups, budget, limits, run, progress)
     take_given_roofs([job.setup for group in groups for job in group], limits, run)
     by_threads: dict[int, list[int]] = {setup.threads: [] for setup in peaks}
@@ -185,17 +154,30 @@ def measure_groups(
     return run
 
 
+def counts(job: Job, groups: Sequence[Sequence[Job]]) -> bool:
+    """Whether a row is to be reckoned with before the device is known: not one for a GPU beside others for any."""
+    return job.setup.device in ("auto", groups[0][0].setup.device)
+
+
+def row_count(groups: Sequence[Sequence[Job]]) -> int:
+    """Return how many rows there will be, as far as that is known before the device is."""
+    return sum(counts(job, groups) for group in groups for job in group)
+
+
 def _say_beforehand(
     groups: Sequence[Sequence[Job]], budget: float, limits: Limits, run: Run, progress: Progress
 ) -> None:
     """Say how long it will take, where that is long, and that threads outnumber cores."""
-    setups = {(job.setup.threads, job.setup.dtype): job.setup for group in groups for job in group}
+    jobs = [job for group in groups for job in group if counts(job, groups)]
+    setups = {(job.setup.threads, job.setup.dtype): job.setup for job in jobs}
     name, torch, here = cpu_name(), torch_version(), cores()
-    rows = sum(map(len, groups))
+    rows = len(jobs)
     on_cpu = [setup for setup in setups.values() if setup.device in ("auto", "cpu") and limits.roofs]
     unknown = [setup for setup in on_cpu if limits.refresh or not stored_peaks(name, torch, setup.threads, setup.dtype)]
     measuring = min(budget, rows * min(SETTLED_S, 2 * limits.row))
-    expected = measuring + START_S * len({threads for threads, _ in setups}) + PEAKS_S * len(unknown)
+    compiling = COMPILE_S * sum(job.setup.mode == "compile" for job in jobs)
+    starting = START_S * len({threads for threads, _ in setups})
+    expected = measuring + starting + PEAKS_S * len(unknown) + compiling
     if rows and expected > LONG_S:
         progress.announce(f"this takes about {expected:.0f} s for {plural(rows, 'row')} (--budget bounds it)")
     most = max((threads for threads, _ in setups), default=0)
@@ -212,11 +194,12 @@ class _Child:
     groups: dict[int, Sequence[Job]]
     numbers: Sequence[int]
     on_row: Callable[[Job, Observation], None]
+    title: str = ""
 
     def run_plan(self, plan: Plan, progress: Progress) -> float:
         """Hear a plan's children out, and return the seconds of the budget they took."""
         deadline = session.Deadline(plan)
-        for event in session.run(plan, deadline):
+        for event in session.run(plan, deadline, progress.wait):
             self.hear(event, progress)
         return plan.seconds - deadline.seconds_left()
 
@@ -231,8 +214,10 @@ class _Child:
             case "peaks":
                 self._peaks(event)
             case "begin":
-                job = self.groups[event["group"]][0]
-                progress.show(job.title)
+                self.title = self.groups[event["group"]][0].title
+                progress.show(self.title)
+            case "inside":
+                progress.show(self.title)
             case "started":
                 took = seconds(event["seconds"])
                 run.hints.append(f"starting {event['name']} took {took}, which is no part of --budget")

@@ -22,7 +22,7 @@ from convcalc.profiling.fields import to_json
 from convcalc.profiling.observation import NOT_REACHED, Observation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from convcalc.profiling.plan import Plan
 
@@ -35,22 +35,25 @@ SLOW_START_S = 600.0
 GRACE_S, GRACE_EACH_S, GRACE_TURNS = 1.0, 0.2, 0.5
 """How long past the plan's time a child is waited for, more for each row, and for rows in turns, which finish their
 rounds, so much of the time itself: what takes longer ends with the child."""
+TICK_S = 1.0
+"""How often somebody who waits is told that nothing was."""
 Event = dict[str, Any]
 
 
-def run(plan: Plan, deadline: Deadline | None = None) -> Iterator[Event]:
+def run(plan: Plan, deadline: Deadline | None = None, waiting: Callable[[], None] = lambda: None) -> Iterator[Event]:
     """Carry out a plan in children and yield their events: `ready`, `peaks`, `begin`, `outside`, `inside`, `row`.
 
     A row whose child dies is a failed one, and a new child goes on with the next while there is time. Raises what the
     child refused, such as UnavailableError for a device that is not there. Closing the iterator ends the child.
-    `deadline` is the plan's clock, for those who want to read it afterwards.
+    `deadline` is the plan's clock, for those who want to read it afterwards; `waiting` is called now and then while
+    nothing is heard.
     """
     offset = 0
     deadline = deadline or Deadline(plan)
     while True:
         done = 0
         with _Child(plan) as child:
-            for event in child.events(deadline):
+            for event in child.events(deadline, waiting):
                 if event["event"] == "refused":
                     raise getattr(errors, event["kind"], errors.ConvcalcError)(event["message"])
                 if event["event"] == "done":
@@ -170,14 +173,19 @@ class _Child:
                 self.heard.put(line)
         self.heard.put(b"")
 
-    def events(self, deadline: Deadline) -> Iterator[Event]:
+    def events(self, deadline: Deadline, waiting: Callable[[], None] = lambda: None) -> Iterator[Event]:
         """Yield what it tells, until it ends or a call takes longer than there is time."""
+        end = time.monotonic() + deadline.wait()
         while True:
+            left = end - time.monotonic()
             try:
-                line = self.heard.get(timeout=deadline.wait())
+                line = self.heard.get(timeout=max(0.0, min(left, TICK_S)))
             except queue.Empty:
-                self.late = True
-                return
+                if left <= TICK_S:
+                    self.late = True
+                    return
+                waiting()
+                continue
             if not line:
                 return
             try:
@@ -186,6 +194,7 @@ class _Child:
                 return
             deadline.hear(event)
             yield event
+            end = time.monotonic() + deadline.wait()
 
     def reason(self, deadline: Deadline) -> str:
         """Return why there will be no more events."""

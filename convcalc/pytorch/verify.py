@@ -86,6 +86,9 @@ def layer_module(
         or _pair(arguments.get("padding"))
     ):
         return None
+    has_bias = "bias" in inspect.signature(getattr(nn, name)).parameters  # torch's norms since 2.13
+    if not has_bias and settings.pop("bias", True) is not True:
+        return None
     modules = []
     channels = shape[kind.axis]
     for _ in range(repeat):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import torch
@@ -103,8 +104,8 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=4.0)
     seconds = parser.parse_args().seconds
-    if not torch.cuda.is_available():
-        print("there is no CUDA device here", file=sys.stderr)
+    if not torch.cuda.is_available() or find_spec("triton") is None:
+        print("there is no CUDA device here, or no triton", file=sys.stderr)
         return 3
     comparisons = []
     for spec, size in LAYERS:

@@ -43,13 +43,17 @@ def test_a_pipe_sees_a_bar_once_a_run_has_taken_a_moment(
     lines = BarLines()
     lines.begin(12)
     lines.show("at once")
+    lines.wait()
     assert not capsys.readouterr().err
+    now[0] = 2.0
+    lines.wait()  # nothing was told, and it goes on
+    assert capsys.readouterr().err == "[....................] 0/12 2 s  at once\n"
     for _ in range(3):
         lines.advance()
-    now[0] = 3.5
+    now[0] = 5.0
     lines.show("3 a layer")
-    assert capsys.readouterr().err == "[#####...............] 3/12 4 s  3 a layer\n"
-    now[0] = 4.5
+    assert capsys.readouterr().err == "[#####...............] 3/12 5 s  3 a layer\n"
+    now[0] = 6.5
     lines.show("4 another")  # just after the last
     assert not capsys.readouterr().err
 

@@ -88,12 +88,14 @@ def test_a_pair_in_step_with_its_work_needs_no_reason() -> None:
     other = explain_pair(row(median=0.002), row(median=0.004), 2.0, PEAKS)
     assert other[0] == "B has as many multiply-adds as A and is 2.000 times as slow."
     assert explain_pair(row(), row("relu"), 1.0, PEAKS) == []
+    contended = row(median=0.002, noise=SystemNoise(1.0, 0.5, 0, 0, 0.0))
+    assert explain_pair(row(median=0.002), contended, 2.0, PEAKS) == []
 
 
 def test_a_call_that_waits_for_the_host_is_said_with_both_numbers() -> None:
     state = (("eager_s", 231e-6), ("graph_s", 71.5e-6))
     words = said(median=0.0000868, device_state=state, setup={"device": "cuda"})
-    assert "Called from Python it takes 231.0 µs, the device alone 71.50 µs: the host bounds it" in words
+    assert "Called from Python it takes 231.0 µs, the device alone 71.50 µs: the host is the limit" in words
     near = (("eager_s", 104e-6), ("graph_s", 97e-6))
     assert "host" not in said(median=0.0001033, device_state=near, setup={"device": "cuda"})
     assert "host" not in said(median=0.0025)

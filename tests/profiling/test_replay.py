@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import statistics
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -17,7 +16,8 @@ import torch
 from convcalc.profiling.causes import host_bound
 from convcalc.profiling.child import kernels, rows, timing
 from convcalc.profiling.child.backends import cuda
-from convcalc.profiling.child.backends.cuda import CudaBackend, readings
+from convcalc.profiling.child.backends.cuda import CudaBackend
+from convcalc.profiling.child.nvidia_smi import readings
 from convcalc.profiling.fields import from_json
 from convcalc.profiling.observation import Check, Kernel, Observation
 from convcalc.profiling.plan import Job, Plan, Setup, Task
@@ -31,17 +31,24 @@ from tests.profiling.samples import PEAKS, graph
 PROFILER_S = 5.9
 """What the first use of torch's profiler took on that machine."""
 H200 = replace(
-    PEAKS, flops_per_s=50.8e12, tf32_flops_per_s=380e12, tf32_burst_flops_per_s=414e12, bytes_per_s=4.2e12,
-    near_bytes_per_s=None, gemm_side=8192,
-)  # fmt: skip
+    PEAKS,
+    flops_per_s=50.8e12,
+    tf32_flops_per_s=380e12,
+    tf32_burst_flops_per_s=414e12,
+    bytes_per_s=4.2e12,
+    near_bytes_per_s=None,
+    gemm_side=8192,
+)
 """That machine's roofs: 50.8 TFLOP/s without TF32, 346 to 414 with it; in bf16 664 sustained and 792 in a burst."""
 H200_BF16 = replace(
     H200, flops_per_s=664e12, burst_flops_per_s=792e12, tf32_flops_per_s=None, tf32_burst_flops_per_s=None
 )
 STEADY = [
-    ("Conv2d(96, 96, 7, padding=3, groups=96)", "bf16"), ("Conv2d(3, 64, 7, stride=2, padding=3)", "bf16"),
-    ("Conv2d(64, 64, 3, padding=1)", "bf16"), ("MaxPool2d(3, 2, 1)", "fp32"),
-]  # fmt: skip
+    ("Conv2d(96, 96, 7, padding=3, groups=96)", "bf16"),
+    ("Conv2d(3, 64, 7, stride=2, padding=3)", "bf16"),
+    ("Conv2d(64, 64, 3, padding=1)", "bf16"),
+    ("MaxPool2d(3, 2, 1)", "fp32"),
+]
 NAMES = [f"{one['spec']} {one['dtype']}" for one in RECORD["rows"]]
 
 
@@ -89,7 +96,12 @@ class Replay:
 
             def key_averages(self) -> list[Any]:
                 return [
-                    SimpleNamespace(key=name, device_type=device, self_device_time_total=us / 5)
+                    SimpleNamespace(
+                        key=name,
+                        device_type=device,
+                        self_device_time_total=us / 5,
+                        is_user_annotation=name.startswith("##"),
+                    )
                     for name, device, _, us in replay.recorded.get("events", [])
                 ]
 
@@ -108,11 +120,15 @@ class Replay:
         monkeypatch.setattr("torch.profiler.profile", Profile)
         monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
         for name, value in {
-            "pick_device": lambda name: SimpleNamespace(type="cuda"), "open_backend": Backend, "prepare": prepare,
-            "describe": lambda device: RECORD["device"], "versions": lambda device: {"torch": RECORD["torch"]},
+            "pick_device": lambda name: SimpleNamespace(type="cuda"),
+            "open_backend": Backend,
+            "prepare": prepare,
+            "describe": lambda device: RECORD["device"],
+            "versions": lambda device: {"torch": RECORD["torch"]},
             "check": lambda *_: Check("agrees", "float64's root mean square", 1e-6, 5e-3),
-            "library": lambda *_: "Cudnn", "subnormals": lambda prepared: 0, "_quietly": lambda jobs: nullcontext(),
-        }.items():  # fmt: skip
+            "library": lambda *_: "Cudnn",
+            "subnormals": lambda prepared: 0,
+        }.items():
             monkeypatch.setattr(rows, name, value)
 
     def measured(self, block: Any, task: Task) -> Any:
@@ -224,3 +240,18 @@ def test_a_stack_whose_host_is_slow_is_timed_on_the_device(replay: Replay) -> No
     assert state["graph_s"] == pytest.approx(72e-6, rel=0.02) and state["eager_s"] == pytest.approx(231e-6, rel=0.02)
     row = row_of(small, seen)
     assert "it takes 231" in host_bound(row) and "the device alone 72" in host_bound(row)
+
+
+def test_a_network_whose_single_call_takes_over_a_millisecond_is_timed_on_the_device(replay: Replay) -> None:
+    """3 ms of the host and 1.2 of the device a call, hot and cold: blocks of a single call are behind a pause too."""
+    network = {**RECORD["rows"][3], "event_us": [1200.0], "host_us_per_call": 3000.0}
+    (seen,) = replay.run([network], seconds=6.0)
+    assert seen.warm_cache.calls == 1 and seen.warm_cache.median == pytest.approx(1.2e-3, rel=1e-6)
+    assert seen.cold_cache is not None and seen.cold_cache.median == pytest.approx(1.2e-3, rel=1e-6)
+
+
+def test_a_compilers_mark_is_no_kernel(replay: Replay) -> None:
+    marked = {**RECORD["rows"][0]}
+    marked["events"] = [*marked["events"], ["## Call CompiledFxGraph fabc ##", "DeviceType.CUDA", 5, 9e9]]
+    (seen,) = replay.run([marked], seconds=4.0)
+    assert not any("Compiled" in kernel.name for kernel in seen.kernels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from convcalc.errors import SpecError
 from convcalc.profiling.fields import columns, to_json
 from convcalc.profiling.observation import Kernel, Observation, kernel_share, reorder_share
-from convcalc.profiling.results import implementation, to_row
+from convcalc.profiling.results import doubted, implementation, to_row
 from convcalc.profiling.roofline import Peaks, RooflinePoint, key, point, read_peaks
 from convcalc.profiling.row import Comparison, Row, Shares
 from tests.profiling.samples import PEAKS, hot, job, observation, row
@@ -107,12 +108,31 @@ def test_a_row_that_fits_into_the_last_cache_stands_under_the_cache() -> None:
 
 
 def test_a_row_above_its_roof_puts_the_roof_in_doubt() -> None:
-    above = to_row(job(), observation(median=0.001), PEAKS)
+    above = doubted(to_row(job(), observation(median=0.001), PEAKS), PEAKS)
     assert above.roofline.fraction_of_attainable == pytest.approx(2.31, rel=0.01)
     assert "of its roof, so the roof is doubtful" in above.reasons[-1] and "machine --refresh" in above.advice[-1]
     wino = Kernel("convolution", "jit_wino:avx512_core", "", 0.0009)
-    assert not to_row(job(), observation(median=0.001, kernels=(wino,)), PEAKS).reasons
-    assert not to_row(job(), observation(median=0.0025), PEAKS).reasons
+    assert not doubted(to_row(job(), observation(median=0.001, kernels=(wino,)), PEAKS), PEAKS).reasons
+    assert not doubted(to_row(job(), observation(median=0.0025), PEAKS), PEAKS).reasons
+    other = PEAKS.override(1e12, 1e12)  # measured again, the same row is below
+    assert not doubted(to_row(job(), observation(median=0.001), PEAKS).on_roofs(other), other).reasons
+
+
+def test_a_row_of_which_a_part_stays_in_the_cache_says_nothing_of_the_roof() -> None:
+    """A ReLU of 6 MB beside a cache of 8: over half of it is read from there."""
+    peaks = replace(PEAKS, near_bytes=4_000_000)
+    relu = to_row(job("relu", "64x110x110"), observation(median=1e-4), peaks)
+    assert relu.roofline.bound == "memory" and relu.work.bytes == 2 * 4 * 64 * 110 * 110
+    (reason,) = doubted(relu, peaks).reasons
+    assert "part of its tensors stays in the last cache" in reason and not doubted(relu, peaks).advice
+
+
+def test_cold_rows_stand_under_memory() -> None:
+    peaks = replace(PEAKS, near_bytes=40_000_000)
+    found = to_row(job("depthwise k=3 p=1 bias=false"), observation(median=1e-4, cold_cache=hot(2e-4)), peaks)
+    work, place = found.work, found.roofline
+    cold = work.flops / statistics.median(hot(2e-4).times) / min(1e11, place.intensity * 2e10)
+    assert found.timing.cold_fraction == pytest.approx(cold, rel=1e-6)
 
 
 def test_kept_peaks_are_read_or_refused() -> None:
@@ -170,9 +190,9 @@ def test_what_is_not_a_row_says_which_key(change: dict[str, Any], reason: str) -
 def test_what_is_above_what_is_sustained_may_be_a_burst() -> None:
     """670 TFLOP/s were sustained in bf16 and 792 reached in a burst: a row between them is no reason for doubt."""
     peaks = replace(PEAKS, burst_flops_per_s=2.5e11)
-    above = to_row(job(), observation(median=0.001), peaks)
+    above = doubted(to_row(job(), observation(median=0.001), peaks), peaks)
     assert "a burst reaches 250.0 GFLOP/s" in above.reasons[-1] and not above.advice
-    assert "doubtful" in to_row(job(), observation(median=0.0008), peaks).reasons[-1]
+    assert "doubtful" in doubted(to_row(job(), observation(median=0.0008), peaks), peaks).reasons[-1]
 
 
 @pytest.mark.parametrize(
@@ -181,6 +201,7 @@ def test_what_is_above_what_is_sustained_may_be_a_burst() -> None:
         ("sm80_xmma_fprop_implicit_gemm_tf32f32_tf32f32_f32_nhwckrsc_nchw_tilesize128x64x32_x_cudnn", {}, "tf32"),
         ("ampere_scudnn_128x64_relu_medium_nn_v1", {"tf32_convolutions": True}, "fp32"),
         ("some_kernel", {"tf32_convolutions": True, "tf32_products": False}, "tf32"),
+        ("void at::native::conv_depthwise2d_forward_kernel<float>(int)", {"tf32_convolutions": True}, "fp32"),
         ("some_kernel", {"tf32_convolutions": False, "tf32_products": True}, "fp32"),
     ],
 )

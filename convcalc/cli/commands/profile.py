@@ -32,7 +32,8 @@ from convcalc.cli.subjects import at_batch, check_runnable, hints, read_subjects
 from convcalc.cli.variants import batches, choices, duration, setups, threads
 from convcalc.cli.views.best import best_table, code_lines
 from convcalc.cli.views.comparison import verdict_text
-from convcalc.cli.views.profile import compile_notes, failures, notes, roof_notes, row_tables, status_notes
+from convcalc.cli.views.profile import row_tables
+from convcalc.cli.views.profile_notes import compile_notes, failures, notes, roof_notes, status_notes
 from convcalc.cli.views.progress import bar
 from convcalc.errors import ConvcalcError, SpecError
 from convcalc.profiling.best import find_best, gpu_setups, layouts
@@ -46,7 +47,7 @@ from convcalc.profiling.store import RowStore
 from convcalc.render.table import Answer, Table
 from convcalc.spec.quantities import per_second
 from convcalc.subject import Subject
-from convcalc.units import plural
+from convcalc.units import giga, plural
 
 MAX_READINGS: Final = 3
 """More inputs than these stand in a column of their own."""
@@ -189,6 +190,7 @@ def _draw(tables: list[Table], report: ProfileReport, title: str, options: Profi
     if peaks is None or not points:
         return ["no roofline: " + ("there are no roofs" if points else "no row has multiply-adds")]
     if any(row.roofline.roof_numbers == TF32 for row in drawn):
+        run.hints.append(f"the roofline's compute roof is TF32's; fp32's is {giga(peaks.flops_per_s)} GFLOP/s")
         peaks = peaks.of(TF32)
     failures: list[str] = []
     if len(drawn) < len(rows):

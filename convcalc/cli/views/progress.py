@@ -42,6 +42,10 @@ class Bar:
         self.bar.advance(self.task)
         self.bar.refresh()
 
+    def wait(self) -> None:
+        """Let the elapsed time go on."""
+        self.bar.refresh()
+
     def announce(self, text: str) -> None:
         """Print a line above the bar."""
         self.bar.console.print(printable(f"convcalc: {text}"))
@@ -51,22 +55,28 @@ class BarLines:
     """The same for a pipe or a log: a line with a bar now and then, once a run has taken a moment."""
 
     def __init__(self) -> None:
-        self.start = self.printed = time.monotonic()
+        self.start, self.printed = time.monotonic(), -EVERY_S
         self.groups = self.done = 0
+        self.text = "starting"
 
     def begin(self, groups: int) -> None:
         """Say how many groups there are."""
         self.groups = groups
 
     def show(self, text: str) -> None:
-        """Print what is being done now, unless a line was printed just before."""
+        """Say what is being done now."""
+        self.text = text
+        self.wait()
+
+    def wait(self) -> None:
+        """Print where the run is, unless a line was printed just before."""
         now = time.monotonic()
         if now - self.start < QUIET_S or now - self.printed < EVERY_S:
             return
         self.printed = now
         filled = CELLS * self.done // max(self.groups, 1)
         line = f"[{'#' * filled}{'.' * (CELLS - filled)}] {self.done}/{self.groups} {now - self.start:.0f} s  "
-        print(line + printable(text[:LABEL_WIDTH]), file=sys.stderr, flush=True)
+        print(line + printable(self.text[:LABEL_WIDTH]), file=sys.stderr, flush=True)
 
     def advance(self) -> None:
         """Count one group as done."""

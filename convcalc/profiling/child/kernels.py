@@ -165,7 +165,8 @@ def on_gpu(call: Callable[[], Any]) -> list[Kernel]:
     kernels = []
     for event in trace.key_averages():
         device_us = getattr(event, "self_device_time_total", 0.0) or 0.0
-        if device_us > 0 and "CUDA" in str(getattr(event, "device_type", "")):
+        marks = getattr(event, "is_user_annotation", False)  # such as the compiler's, as long as all its kernels
+        if device_us > 0 and not marks and "CUDA" in str(getattr(event, "device_type", "")):
             name = str(event.key)
             kernels.append(Kernel(name, short_name(name), "", device_us / 1e6, is_layout_change(name)))
     return sorted(kernels, key=lambda kernel: -kernel.seconds)

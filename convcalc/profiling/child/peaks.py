@@ -17,7 +17,6 @@ from convcalc.profiling import cache, noise
 from convcalc.profiling.child.devices import DTYPES, describe, free_bytes, versions
 from convcalc.profiling.fields import to_json
 from convcalc.profiling.intervals import half_width
-from convcalc.profiling.machine import cache_bytes
 from convcalc.profiling.plan import Task
 from convcalc.profiling.roofline import FILE, Circumstances, Peaks, fewer_threads_give_more, key, read_peaks
 from convcalc.profiling.sampling import measure
@@ -44,8 +43,8 @@ NEAR_PARTS = (6, 12, 24)
 """Three arrays of such parts of the last cache are in it."""
 ALIKE = 0.05
 """Two measurements so near to one another are right, whatever ran beside them; a median known worse is provisional."""
-CALMER = 0.75
-"""Provisional roofs are measured again when the load is below so much of what it was."""
+CALMER, IDLE = 0.75, 0.5
+"""Provisional roofs are measured again when the load is below so much of what it was, or nothing runs at all."""
 
 
 class Product(NamedTuple):
@@ -71,10 +70,10 @@ def measure_peaks(setup: Setup, backend: Backend) -> Peaks:
     if setup.device == "cuda" and setup.dtype == "fp32":
         with _tf32(allowed=True):
             tf32 = _product(setup, task, backend)
-    size = cache_bytes()
+    size = backend.cache_bytes()
     bandwidth = _traffic(_far(setup, size), setup, task, backend)
     near = None
-    if size and setup.device == "cpu":
+    if size:
         near = max(_traffic(size // part, setup, task.within(SECONDS / 3), backend) for part in NEAR_PARTS)
     during = noise.between(counters, noise.read(), setup.threads)
     return Peaks(
@@ -204,22 +203,23 @@ def send_peaks(setup: Setup, refresh: bool, backend: Backend, send: Callable[...
     place = describe(backend.device), str(versions(backend.device)["torch"]), setup.threads, setup.dtype
     stored = None if refresh else read_peaks(cache.read(FILE, key(*place)))
     peaks, took, unkept = stored, None, ""
-    if stored is None or _due(stored.circumstances):
+    if stored is None or _due(stored.circumstances, setup):
         send("outside", what="measuring this machine's peak speeds")
         start = time.perf_counter()
         peaks = _better(stored, measure_peaks(setup, backend))
         took, unkept = time.perf_counter() - start, cache.write(FILE, key(*place), to_json(peaks))
     assert peaks is not None
-    doubt = fewer_threads_give_more(peaks, *place)
+    doubt = fewer_threads_give_more(peaks, *place) if setup.device == "cpu" else ""
     send(
         "peaks", dtype=setup.dtype, threads=setup.threads, peaks=to_json(peaks), took_s=took, unkept=unkept, doubt=doubt
     )
 
 
-def _due(circumstances: Circumstances) -> bool:
-    """Whether provisional roofs may be bettered now."""
+def _due(circumstances: Circumstances, setup: Setup) -> bool:
+    """Whether provisional roofs may be bettered now: an accelerator's always, a CPU's where less runs than did."""
     load, before = noise.conditions()["load"], circumstances.load
-    return bool(circumstances.provisional) and (load is None or before is None or load < CALMER * before)
+    calmer = load is None or before is None or load < max(CALMER * before, IDLE)
+    return bool(circumstances.provisional) and (calmer or setup.device != "cpu")
 
 
 def _better(stored: Peaks | None, measured: Peaks) -> Peaks:

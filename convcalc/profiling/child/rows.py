@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,10 @@ from convcalc.profiling.child.devices import describe, pick_device, versions
 from convcalc.profiling.child.kernels import library
 from convcalc.profiling.child.peaks import send_peaks
 from convcalc.profiling.child.prepare import Prepared, prepare, subnormals
-from convcalc.profiling.child.timing import Contender, time_contenders
+from convcalc.profiling.child.timing import Contender, quiet, time_contenders
 from convcalc.profiling.environment import recorded
 from convcalc.profiling.fields import to_json
-from convcalc.profiling.observation import Kernel, Observation
+from convcalc.profiling.observation import Check, Kernel, Observation
 
 if TYPE_CHECKING:
     from convcalc.profiling.child.backends.cpu import Backend
@@ -88,8 +89,7 @@ def _groups(plan: Plan, device: torch.device, backend: Backend, send: Send) -> N
     for number, group in enumerate(plan.groups):
         begin = time.perf_counter()
         gc.collect()
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
+        backend.clear()
         end += time.perf_counter() - begin
         share = max(end - time.perf_counter(), 0.0) * len(group) / (total - done)
         jobs = [
@@ -128,25 +128,28 @@ def time_group(
 ) -> tuple[list[Observation], float]:
     """Time jobs whose blocks take turns; one that fails leaves the others. Also the seconds of the share it took."""
     begin = time.perf_counter()
-    contenders = [Contender(job) for job in jobs]
+    contenders = [Contender(job, thread=ThreadPoolExecutor(1) if job.setup.mode == "search" else None) for job in jobs]
     for contender in contenders:
         _guarded(contender, lambda row: _ready(row, plan, share / len(jobs), backend, send))
-    outside = sum(row.asked_s for row in contenders)
+    outside = sum(row.untimed_s for row in contenders)
     alive = [contender for contender in contenders if not contender.observation.failure]
     if alive:
         left = share - (time.perf_counter() - begin - outside)
         try:
-            with _quietly(jobs):
+            with quiet(jobs):
                 time_contenders(alive, plan, left, share, backend)
         except Exception as error:
             for contender in alive:
                 contender.observation = Observation(failure=reason(error))
+    for contender in contenders:
+        if contender.thread is not None:
+            contender.thread.shutdown()
     return [contender.observation for contender in contenders], time.perf_counter() - begin - outside
 
 
 def _guarded(contender: Contender, work: Callable[[Contender], None]) -> None:
     try:
-        work(contender)
+        contender.apply(lambda: work(contender))
     except Exception as error:
         contender.prepared = None
         contender.observation = Observation(failure=reason(error), compile_s=contender.observation.compile_s)
@@ -162,13 +165,6 @@ def reason(error: Exception) -> str:
     return f"torch refuses it: {lines[0]}" if lines else f"torch refuses it: {type(error).__name__}"
 
 
-def _quietly(jobs: Sequence[Job]) -> AbstractContextManager[Any]:
-    """Without gradients for a forward; compiled code was compiled without them, but not in inference mode."""
-    if jobs[0].setup.direction != "forward":
-        return nullcontext()
-    return torch.no_grad() if any(job.setup.mode == "compile" for job in jobs) else torch.inference_mode()
-
-
 def _ready(contender: Contender, plan: Plan, share: float, backend: Backend, send: Send) -> None:
     """Prepare a row, call it once, and ask in calls that are not timed what ran and whether it is right.
 
@@ -176,48 +172,62 @@ def _ready(contender: Contender, plan: Plan, share: float, backend: Backend, sen
     """
     job, setup = contender.job, contender.job.setup
     with backend.settings(setup):
-        begin = time.perf_counter()
-        prepared = contender.prepared = _prepare(job, send)
-        contender.asked_s = time.perf_counter() - begin
-        block = backend.block(prepared.call)
-        contender.block = backend.under(setup, block)
-        with _quietly([job]):
-            first = block(1)
+        with _outside(contender, send, f"compiling {job.title}" if setup.mode == "compile" else job.title):
+            prepared = contender.prepared = _prepare(job)
+            block = backend.block(prepared.call)
+            contender.block = backend.under(setup, block)
+            if setup.mode == "search":
+                first = _quiet_call(block, job)  # in which cuDNN tries its algorithms: it is no measuring either
+        if setup.mode != "search":
+            first = _quiet_call(block, job)
         contender.observation = Observation(compile_s=prepared.compile_s, first_s=first)
-        if first < share / 8:
-            send("outside", what=f"{job.title}: which kernels run, and is the result right")
-            begin = time.perf_counter()
-            try:
+        if first < share and _quiet_call(block, job) < share / 8:
+            with _outside(contender, send, f"checking {job.title}"):
                 _ask(contender, prepared, block, share, backend)
-            finally:
-                contender.asked_s += time.perf_counter() - begin
-                send("inside")
+
+
+def _quiet_call(block: Block, job: Job) -> float:
+    """Seconds of a call."""
+    with quiet([job]):
+        return block(1)
+
+
+@contextmanager
+def _outside(contender: Contender, send: Send, what: str) -> Iterator[None]:
+    """Let something be no part of a row's time, whatever comes of it."""
+    send("outside", what=what)
+    begin = time.perf_counter()
+    try:
+        yield
+    finally:
+        contender.untimed_s += time.perf_counter() - begin
+        send("inside")
 
 
 def _ask(contender: Contender, prepared: Prepared, block: Block, share: float, backend: Backend) -> None:
     """Ask which kernels ran, and whether the result is that of double precision."""
     setup, graph = contender.job.setup, contender.job.graph
-    with _quietly([contender.job]):
+    with quiet([contender.job]):
         kernels = tuple(_kernels(prepared.call, block, share / 4, backend))
         chosen = library(prepared, graph, setup)
     with torch.no_grad() if setup.direction == "forward" else nullcontext():
-        verdict, small = check(prepared, graph, setup), subnormals(prepared)
+        small = subnormals(prepared)
+        try:
+            verdict = check(prepared, graph, setup)
+        except (RuntimeError, MemoryError) as error:  # of the reference, which takes more memory than the row
+            verdict = Check("unchecked", f"its reference: {reason(error)}")
     contender.observation = replace(
         contender.observation, kernels=kernels, backend=chosen, check=verdict, subnormals=small
     )
 
 
-def _prepare(job: Job, send: Send) -> Prepared:
-    """Prepare a row, and compile it where that is asked, in the mode it is timed in; neither is measuring."""
-    compiles = job.setup.mode == "compile"
-    send("outside", what=f"compiling {job.title}" if compiles else job.title)
-    try:
-        with _quietly([job]) if compiles else nullcontext():
-            prepared = prepare(job.graph, job.setup)
-            if compiles:
-                prepared.call()
-    finally:
-        send("inside")
+def _prepare(job: Job) -> Prepared:
+    """Prepare a row, and compile it where that is asked, in the mode it is timed in."""
+    if job.setup.mode != "compile":
+        return prepare(job.graph, job.setup)
+    with quiet([job]):
+        prepared = prepare(job.graph, job.setup)
+        prepared.call()
     return prepared
 
 

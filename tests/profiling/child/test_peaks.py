@@ -121,7 +121,7 @@ def test_toys_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peaks, "SIDES", (32, 64))
     monkeypatch.setattr(peaks, "LEAST_BYTES", 2**20)
     monkeypatch.setattr(peaks, "MOST_BYTES", 2**20)
-    monkeypatch.setattr(peaks, "cache_bytes", lambda: None)
+    monkeypatch.setattr("convcalc.profiling.child.backends.cpu.cache_bytes", lambda: None)
     found = measure_peaks(Setup(), CPU)
     assert found.flops_per_s > 0 and found.bytes_per_s > 0
     assert found.near_bytes_per_s is None and found.gemm_side in (32, 64)
@@ -137,7 +137,7 @@ def test_rates_count_2n3_operations_and_each_tensors_bytes(monkeypatch: pytest.M
     monkeypatch.setattr(peaks, "SIDES", (16,))
     monkeypatch.setattr(peaks, "LEAST_BYTES", 4 * 5000)
     monkeypatch.setattr(peaks, "MOST_BYTES", 4 * 5000)
-    monkeypatch.setattr(peaks, "cache_bytes", lambda: None)
+    monkeypatch.setattr("convcalc.profiling.child.backends.cpu.cache_bytes", lambda: None)
     found = measure_peaks(Setup(), CPU)
     assert found.flops_per_s == 2 * 16**3 / 0.5 and found.burst_flops_per_s == 2 * 16**3 / 0.25
     assert found.bytes_per_s == 3 * 5000 * 4 / 0.5  # the triad moves three arrays of 5,000 floats

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -252,6 +253,47 @@ def test_a_comparison_without_time_for_its_rounds_says_what_they_need(monkeypatc
     monkeypatch.undo()
     ((one, two),) = seen((job("relu"), job("relu")), seconds=0.3)
     assert one.warm_cache is not None and one.warm_cache.samples >= 5
+
+
+def test_a_search_runs_in_a_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch keeps cuDNN's plans by thread: after an eager row of the same shape nothing would be searched."""
+    threads: dict[str, set[int]] = {}
+    block = Backend.block
+
+    def watched(self: Backend, call: Any) -> Any:
+        name = mode[0]
+        timed = block(self, call)
+
+        def other(calls: int) -> float:
+            threads.setdefault(name, set()).add(threading.get_ident())
+            assert torch.is_inference_mode_enabled()
+            return timed(calls)
+
+        return other
+
+    mode = [""]
+    prepare_ = rows.prepare
+
+    def prepares(graph: Any, setup: Setup) -> Any:
+        mode[0] = setup.mode
+        return prepare_(graph, replace(setup, mode="eager"))
+
+    monkeypatch.setattr(Backend, "block", watched)
+    monkeypatch.setattr(rows, "prepare", prepares)
+    ((one, two),) = seen((job("conv2d c=4 k=3"), job("conv2d c=4 k=3", mode="search")))
+    assert one.warm_cache is not None and two.warm_cache is not None and two.kernels
+    assert threads["eager"] == {threading.get_ident()}
+    assert len(threads["search"]) == 1 and not threads["search"] & threads["eager"]
+
+
+def test_a_check_that_fails_is_no_failure_of_the_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(rows, "check", fails)
+    ((one,),) = seen((job("relu"),))
+    assert one.warm_cache is not None and not one.failure and one.check is not None
+    assert one.check.verdict == "unchecked" and "does not fit into memory" in one.check.against
 
 
 def test_what_is_for_another_device_is_not_tried() -> None:

@@ -11,6 +11,7 @@ import torch
 
 from convcalc.profiling.child import kernels, prepare
 from convcalc.profiling.child.devices import DTYPES, synchronise
+from convcalc.profiling.machine import cache_bytes, cpu_mhz
 from convcalc.profiling.sampling import stopwatch
 
 if TYPE_CHECKING:
@@ -50,9 +51,16 @@ class Backend:
         """Return what ran in one of so many calls."""
         return kernels.on_cpu(call, runs)
 
-    def extras(self, call: Callable[[], Any], seconds: float) -> dict[str, Any]:
-        """Return more that this backend can tell of a call in so many seconds; the CPU has nothing to add."""
+    def extras(self, call: Callable[[], Any], setup: Setup, each: float, seconds: float) -> dict[str, Any]:
+        """Return more that this backend can tell of a call that takes `each`; the CPU has nothing to add."""
         return {}
+
+    def clear(self) -> None:
+        """Give back memory that is cached; the CPU keeps none of it."""
+
+    def cache_bytes(self) -> int | None:
+        """Return the size of the last cache; None where it is not told."""
+        return cache_bytes()
 
     def throttled(self) -> str:
         """Return why the clocks are low, or nothing."""
@@ -60,7 +68,7 @@ class Backend:
 
     def clock_mhz(self) -> float | None:
         """Return the device's clock now in MHz; None where it is not told."""
-        return None
+        return cpu_mhz()
 
     def state(self) -> dict[str, Any]:
         """Return readings of the device to record with a row."""

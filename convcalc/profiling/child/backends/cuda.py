@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import statistics
-import subprocess
 import time
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from torch import Tensor
 from convcalc.profiling.child import kernels
 from convcalc.profiling.child.backends.cpu import Backend
 from convcalc.profiling.child.devices import DTYPES
+from convcalc.profiling.child.nvidia_smi import ask
 from convcalc.profiling.sampling import stopwatch
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from convcalc.profiling.sampling import Block
 
 LEAST_FLUSH = 256 * 2**20
-GRAPH_CALLS, REPLAYS = 20, 10
+GRAPH_CALLS, REPLAYS, WARM_CALLS = 20, 10, 3
+EAGER_CALLS, LEAST_CALLS = 200, 3
+"""How many calls a graph has and how often it is replayed; how many are timed by the host's clock."""
 AHEAD, HOST_CALLS, HOST_MOST_S = 100, 5, 0.05
 """How many calls are queued behind one pause of the device; over how many the host's own time a call is measured, and
 for how long at most."""
@@ -39,12 +41,10 @@ HOST_FACTOR, HOST_EXTRA_S, USUAL_HOST_S = 1.5, 10e-6, 50e-6
 """The pause for each call: so many times the host's own time, and so much more; before that is known, the last."""
 CLOCK_HZ = 2e9
 """Cycles a second of a device that does not tell: too long a pause costs little, too short a one the result."""
-YARDSTICK_SIDE, LOOKS = 4096, 7
-"""The product beside the rows, of about a millisecond, and how often it is timed."""
+YARDSTICK_SIDE, LEAST_SIDE, YARDSTICK_S, LOOKS = 4096, 256, 3e-3, 7
+"""The product beside the rows, smaller where it takes longer than that, and how often it is timed."""
 LOW_CLOCK = 0.75
 TRIES, PAUSE_S = 3, 0.05
-SMI = ("clocks.sm", "clocks.max.sm", "clocks.mem", "temperature.gpu", "power.draw", "clocks_throttle_reasons.active")
-"""What nvidia-smi is asked, all readings and no settings."""
 
 
 class CudaBackend(Backend):
@@ -68,6 +68,7 @@ class CudaBackend(Backend):
         if not hasattr(self.api, "Event"):
             return stopwatch(call, synchronise=self.wait)
         host: list[float] = []
+        blocks = 0
 
         def once() -> tuple[Any, Any]:
             before()
@@ -78,7 +79,9 @@ class CudaBackend(Backend):
             return start, end
 
         def block(calls: int) -> float:
-            if calls > 1 and not host:
+            nonlocal blocks
+            blocks += 1
+            if (blocks > 1 or calls > 1) and not host:  # the very first call is timed as it is
                 host.append(self._host_s(once))
             pairs = []
             for number in range(calls):
@@ -132,39 +135,55 @@ class CudaBackend(Backend):
                 self.buffer = torch.empty(size, dtype=torch.int8, device=self.device)
         self.buffer.zero_()
 
-    def extras(self, call: Callable[[], Any], seconds: float) -> dict[str, Any]:
+    def extras(self, call: Callable[[], Any], setup: Setup, each: float, seconds: float) -> dict[str, Any]:
         """Return what Python users feel and what the device alone takes: host-bound calls, and a graph of them.
 
-        Their difference is the launch overhead. A call that a graph cannot hold leaves that out.
+        Their difference is the launch overhead. `each` is about what a call takes; what does not fit into the seconds,
+        or that a graph cannot hold, is left out.
         """
-        count = max(3, min(200, int(seconds / 4 / max(self.block(call)(1), 1e-6))))
+        room = int(seconds / 2 / max(each, 1e-6))  # for calls from Python, and as many in graphs
+        if room < LEAST_CALLS:
+            return {}
+        count = min(EAGER_CALLS, room)
         eager = stopwatch(call, synchronise=self.wait)(count) / count
         extras: dict[str, Any] = {"eager_s": eager}
-        alone = self._graph(call)
+        alone = self._graph(call, room) if setup.direction != "backward" else None
         if alone is not None:
             extras |= {"graph_s": alone, "launch_overhead_s": max(0.0, eager - alone)}
         return extras
 
-    def _graph(self, call: Callable[[], Any]) -> float | None:
-        """Seconds a call in a graph of several, replayed; None where the call cannot be captured."""
-        if not hasattr(self.api, "CUDAGraph"):
+    def _graph(self, call: Callable[[], Any], room: int) -> float | None:
+        """Seconds a call in a graph of several, replayed, for at most so many calls; None where it cannot be captured.
+
+        A backward of a forward that ran elsewhere cannot.
+        """
+        calls = min(GRAPH_CALLS, (room - WARM_CALLS) // (REPLAYS + HOST_CALLS + 1))
+        if not hasattr(self.api, "CUDAGraph") or calls < 1:
             return None
+        stream = self.api.current_stream()
         try:
             side = self.api.Stream()
-            side.wait_stream(self.api.current_stream())
+            side.wait_stream(stream)
             with self.api.stream(side):
-                for _ in range(3):
+                for _ in range(WARM_CALLS):
                     call()
-            self.api.current_stream().wait_stream(side)
+            stream.wait_stream(side)
             graph = self.api.CUDAGraph()
             with self.api.graph(graph):
-                for _ in range(GRAPH_CALLS):
+                for _ in range(calls):
                     call()
         except RuntimeError:
+            if hasattr(self.api, "set_stream"):  # a capture that fails can leave its own behind
+                self.api.set_stream(stream)
             self.wait()
             return None
         replay = self._events(graph.replay, before=lambda: None)
-        return statistics.median(replay(1) for _ in range(REPLAYS)) / GRAPH_CALLS
+        return statistics.median(replay(1) for _ in range(REPLAYS)) / calls
+
+    def clear(self) -> None:
+        """Give back the memory that is cached; after a capture that failed torch may refuse."""
+        with suppress(RuntimeError):
+            getattr(self.api, "empty_cache", lambda: None)()
 
     def start(self, setups: Sequence[Setup]) -> None:
         """Make the first calls of the libraries and of the profiler, which take seconds, before any row."""
@@ -177,14 +196,17 @@ class CudaBackend(Backend):
 
     def reference_matmul(self, setup: Setup) -> Callable[[float], float]:
         """Return what times a product long enough for the launch not to matter, by events: the median of its calls."""
-        left, right = (
-            torch.randn(YARDSTICK_SIDE, YARDSTICK_SIDE, device=self.device).to(DTYPES[setup.dtype]) for _ in range(2)
-        )
-        out = torch.empty_like(left)
-        block = self.block(lambda: torch.mm(left, right, out=out))
+        side = YARDSTICK_SIDE
+        while True:
+            left, right = (torch.randn(side, side, device=self.device).to(DTYPES[setup.dtype]) for _ in range(2))
+            block = self.block(partial(torch.mm, left, right, out=torch.empty_like(left)))
+            block(1)  # the clocks rise
+            if block(1) <= YARDSTICK_S or side <= LEAST_SIDE:
+                break
+            side //= 2
 
         def run(seconds: float) -> float:
-            block(1)  # the clocks rise
+            block(1)
             return statistics.median(block(1) for _ in range(LOOKS))
 
         return run
@@ -202,15 +224,12 @@ class CudaBackend(Backend):
 
     def read_clocks(self) -> dict[str, float]:
         """Return readings of nvidia-smi as numbers; nothing where it is not there."""
-        if self.device.type != "cuda":
-            return {}
-        query = ["nvidia-smi", f"--query-gpu={','.join(SMI)}", "--format=csv,noheader,nounits", "-i", self.smi_index()]
-        try:
-            done = subprocess.run(query, capture_output=True, text=True, timeout=5, check=True)
-        except (OSError, subprocess.SubprocessError):
-            return {}
-        self.readings = readings(done.stdout)
+        self.readings = ask(self.smi_index()) if self.device.type == "cuda" else {}
         return self.readings
+
+    def cache_bytes(self) -> int | None:
+        """Return the size of the device's last cache; None where it does not tell."""
+        return getattr(self._properties(), "L2_cache_size", 0) or None
 
     def clock_mhz(self) -> float | None:
         """Return the clock of the multiprocessors now, in MHz."""
@@ -268,19 +287,3 @@ def modes(device: torch.device) -> dict[str, Any]:
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
         "cudnn_deterministic": torch.backends.cudnn.deterministic,
     }
-
-
-def readings(line: str) -> dict[str, float]:
-    """Return nvidia-smi's line as numbers; what it does not tell is left out, the reasons are a bit mask.
-
-    >>> readings("1410, 1410, 1593, 34, 61.2, 0x0000000000000001")["clocks.sm"]
-    1410.0
-    """
-    values = {}
-    for name, word in zip(SMI, line.strip().split(","), strict=False):
-        text = word.strip()
-        try:
-            values[name] = float(int(text, 16)) if text.startswith("0x") else float(text)
-        except ValueError:
-            continue
-    return values
