@@ -94,7 +94,7 @@ def test_a_read_only_cache_is_one_line(tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "file")}
     done = subprocess.run(argv, capture_output=True, text=True, env=environment, check=False, timeout=60)
     assert done.returncode == 0 and "conv2d c=4 k=3" in done.stdout
-    assert done.stderr.count("\n") == 1 and "; not kept: " in done.stderr and "cannot be written" in done.stderr
+    assert done.stderr.count("convcalc: ") == 1 and "; not kept: " in done.stderr and "cannot be written" in done.stderr
 
 
 TOY = (

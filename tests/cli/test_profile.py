@@ -25,13 +25,15 @@ from convcalc.profiling.plan import Plan, Setup
 from tests.profiling.samples import MACHINE, observation, row
 
 CONV = ["-i", "2x3x16x16", "conv2d", "c=4", "k=3", "--threads", "1"]
-QUICK = ["--time", "20ms"]
+QUICK = ["--time", "60ms"]
 TWO = ["-i", "3x12x12", "conv2d", "c=4", "k=3", "relu", "--threads", "1", *QUICK]
 
 
 @pytest.fixture(autouse=True)
 def quick(in_process: list[Plan], monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     monkeypatch.setenv("COLUMNS", "250")
+    calm = noise.SystemNoise(0.1, None, None, None, None)  # a row beside a busy neighbour would not be explained
+    monkeypatch.setattr(noise, "between", lambda *_: calm)
     return in_process
 
 
@@ -285,7 +287,6 @@ def test_two_stacks_take_turns(
     seconds = itertools.cycle([2e-3, 5e-4])  # of a call of A, and of B; tests/bench asks the clock
     monkeypatch.setattr(Backend, "block", lambda self, call: fixed(next(seconds)))
     monkeypatch.setattr(Backend, "reference_matmul", lambda self, setup: lambda seconds: 1e-3)
-    monkeypatch.setattr(noise, "between", lambda *_: noise.SystemNoise(0.1, None, None, None, None))
     argv = ["-i", "16x24x24", "conv2d", "c=64", "k=5", "p=2", "--threads", "1", "--time", "150ms"]
     found = asked(capsys, *argv, "--vs", "depthwise k=3 p=1")
     assert [row["name"] for row in found["layers"]] == ["A", "B"] and found["verdict"] == "FASTER"
