@@ -13,50 +13,22 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
 
+from convcalc.cli.command_names import COMMANDS, GROUPS, meant_command
 from convcalc.cli.error_messages import argument_spot, report_error
 from convcalc.cli.exits import ANSWERED, COMPLETE, INTERRUPTED
+from convcalc.cli.old_options import renamed
 from convcalc.cli.typer_private import Command
-from convcalc.errors import ConvcalcError, SpecError, nearest
+from convcalc.errors import SpecError
 from convcalc.limits import MAX_COUNT_DIGITS
 from convcalc.printable import printable
 
 if TYPE_CHECKING:
     from convcalc.cli.typer_private import Context
-
-COMMANDS: Final[dict[str, str]] = {
-    "shape": "Output shape after each layer and at the end.",
-    "params": "Weights, biases and norm parameters per layer.",
-    "macs": "Multiply-adds per layer, and the other work beside them.",
-    "memory": "Bytes of parameters and activations, in inference and in training.",
-    "rf": "Receptive field: size, jump, start and centre per layer.",
-    "hdc-check": "Do dilated convolutions leave holes? The paper's rules and the exact answer.",
-    "hdc-design": "Dilation rates that reach a field without holes.",
-    "checkerboard": "How unevenly transposed layers write their outputs, and what to do.",
-    "solve": "Which layer turns size A into B, and which inputs fit a stack.",
-    "separable": "Can a kernel be split into a column and a row, and does it pay?",
-    "matrix": "A small convolution as the sparse matrix it is.",
-    "lint": "What an expert would say about the layers, with a remedy for each.",
-    "summary": "Shapes, parameters, multiply-adds and receptive field in one table.",
-    "profile": "Run the layers here and time them.",
-    "diff": "Two saved runs of profile, row by row: faster, slower, or the same.",
-    "machine": "What this machine can do at most: FLOP/s, bytes/s, and the ridge between.",
-    "compare": "Several layers side by side, with ratios to the first.",
-    "alt": "What the literature offers in a convolution's place, with the ratio of the work.",
-    "verify": "Our numbers beside torch's own and fvcore's.",
-    "reconcile": "From our number to fvcore's, torchinfo's, ptflops', thop's and others', term by term.",
-    "kinds": "Every kind of layer, or one kind's arguments, defaults and source.",
-    "explain": "What a kind is, its graph, and its formulas derived from its recipe.",
-    "convert": "A network of darknet, benchdnn, MIOpenDriver or timm in convcalc's words.",
-    "examples": "The spec files that come with convcalc.",
-    "about": "Versions, devices, cache and zoos here, for a report of a bug.",
-    "completion": "A completion script for your shell.",
-    "help": "A command's help, how layers are written (spec), or what is refused (limits).",
-}
 
 
 class CommandGroup(TyperGroup):
@@ -78,25 +50,16 @@ class CommandGroup(TyperGroup):
 
     def format_commands(self, ctx: Context, formatter: Any) -> None:
         """List the commands in `--help` without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        width = max(map(len, COMMANDS))
+        for title, commands in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), text) for name, text in commands.items()])
 
     def resolve_command(self, ctx: Context, args: list[str]) -> Any:
         """Find the command a word names. Raises SpecError with the nearest one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise SpecError(f"there is no command {args[0]!r}{_meant(args[0])}", argument_spot(args[0], ctx.obj))
+            raise SpecError(f"there is no command {args[0]!r}{meant_command(args[0])}", argument_spot(args[0], ctx.obj))
         return super().resolve_command(ctx, args)
-
-
-def _meant(word: str) -> str:
-    """What a word that is no command may have meant: a model, or a command with a typo."""
-    from convcalc.spec.model_words import model_hint, model_words
-
-    with suppress(ConvcalcError):
-        if model_words([word]) is not None:
-            return f"; for a model: convcalc summary {word}"
-    hint = model_hint(word)
-    return f"{hint}: convcalc summary ..." if hint and ":" in hint else hint or nearest(word, COMMANDS)
 
 
 app = typer.Typer(
@@ -120,7 +83,7 @@ def _version(is_set: bool) -> None:
 @app.callback(invoke_without_command=True)
 def program(
     ctx: typer.Context,
-    version: bool = typer.Option(False, "--version", help="Print the version.", callback=_version, is_eager=True),
+    version: bool = typer.Option(False, "--version", "-V", help="Print the version.", callback=_version, is_eager=True),
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
 ) -> None:
     """Convolution arithmetic you can check, and kernels you can time.
@@ -150,8 +113,11 @@ def run(argv: Sequence[str]) -> int:
         from convcalc.cli.typer_private import start_completion
 
         start_completion()
+    words, hints = renamed(_without_debug(argv))
+    for hint in hints:
+        print(f"convcalc: {hint}", file=sys.stderr)
     try:
-        result = app(args=argv, prog_name="convcalc", standalone_mode=False, obj=argv)
+        result = app(args=words, prog_name="convcalc", standalone_mode=False, obj=argv)
         sys.stdout.flush()
         return result if isinstance(result, int) else ANSWERED
     except (BrokenPipeError, SystemExit) as stop:
@@ -171,6 +137,12 @@ def run(argv: Sequence[str]) -> int:
         if isinstance(error, OSError):  # what is left in the buffer cannot be written either
             _discard_output()
         return report_error(error, argv)
+
+
+def _without_debug(argv: Sequence[str]) -> list[str]:
+    """The words without --debug, which may stand anywhere; what is behind -- is no option."""
+    end = argv.index("--") if "--" in argv else len(argv)
+    return [word for place, word in enumerate(argv) if word != "--debug" or place > end]
 
 
 def _discard_output() -> None:

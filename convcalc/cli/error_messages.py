@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import typer
 
+from convcalc.cli.command_names import meant_option
 from convcalc.cli.exits import BUG, MISUSED, UNAVAILABLE
 from convcalc.errors import ConvcalcError, ShapeError, SpecError, Spot, UnavailableError
 from convcalc.printable import message_line
@@ -30,6 +31,8 @@ def report_error(error: Exception, argv: Sequence[str]) -> int:
     if isinstance(error, typer.TyperException):
         option = getattr(error, "option_name", None) or ""
         message = _reworded(" ".join(getattr(error, "format_message", error.__str__)().split()))
+        if hasattr(error, "possibilities"):
+            message = f"no such option: {option}{meant_option(option, _options(error))}"
         spot = argument_spot(option, argv)
         typed = spot.line[spot.start : spot.end] if spot else option
         where = f" (in {typed!r})" if typed not in (option, f"{option}=") and not typed.startswith("--") else ""
@@ -40,6 +43,13 @@ def report_error(error: Exception, argv: Sequence[str]) -> int:
         return MISUSED
     _say(f"this is a bug in convcalc: {type(error).__name__}: {error} (run again with --debug and report it)")
     return BUG
+
+
+def _options(error: typer.TyperException) -> list[str]:
+    """The options of the command that an error is of."""
+    context = getattr(error, "ctx", None)
+    parameters = context.command.params if context is not None else ()
+    return [name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)]
 
 
 def _reworded(message: str) -> str:
@@ -71,5 +81,12 @@ def _print(message: str, spot: Spot | None) -> None:
     if spot and spot.line.strip() and "\n" not in spot.line:
         start = max(0, min(spot.start, spot.end - 1) - CARET_WIDTH // 2) if len(spot.line) > CARET_WIDTH else 0
         piece = "".join(letter if letter.isprintable() else " " for letter in spot.line[start : start + CARET_WIDTH])
-        width = max(1, min(spot.end, start + CARET_WIDTH) - spot.start)
-        print(f"  {piece}\n  {' ' * (spot.start - start)}{'^' * width}", file=sys.stderr)
+        before, marked = piece[: spot.start - start], piece[spot.start - start : spot.end - start]
+        print(f"  {piece}\n  {' ' * _columns(before)}{'^' * max(1, _columns(marked))}", file=sys.stderr)
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal a text takes: two for each wide letter."""
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1 for letter in text)

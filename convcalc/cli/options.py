@@ -58,7 +58,7 @@ Convention: TypeAlias = Annotated[
     str | None,
     typer.Option("--convention", metavar="NAME", help="Say what fvcore, torch, torchinfo, thop, ... counts, and why."),
 ]
-AsFormat: TypeAlias = Annotated[Format, typer.Option("--format", "-f", help="How to write the answer.")]
+AsFormat: TypeAlias = Annotated[Format, typer.Option("--format", "-f", help="How to write the answer; -o FILE.json, .csv, .md say it as well.")]
 Out: TypeAlias = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the answer to FILE instead.")
 ]
@@ -83,9 +83,17 @@ WRITERS = {
 }  # fmt: skip
 
 
+SUFFIXES = {
+    ".json": Format.json, ".jsonl": Format.jsonl, ".csv": Format.csv, ".md": Format.markdown, ".html": Format.html,
+}  # fmt: skip
+"""What a file is written as by the end of its name, where no format is given."""
+
+
 def emit(answer: Answer, form: Format, out: str | None) -> int:
     """Write an answer where it was asked for and return the exit code: 1 where what was asked does not hold."""
     check_output(out)
+    if out is not None and form is Format.table:
+        form = SUFFIXES.get(Path(out).suffix.lower(), form)
     if form is Format.github and answer.annotations is None:
         raise SpecError("--format github is for lint, diff and --assert: nothing else speaks of a pull request")
     if out is None:

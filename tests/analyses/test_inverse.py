@@ -252,9 +252,9 @@ def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     assert run(["solve", "--in", "7", "--out", "56", "--max-kernel", "3"]) == 0
     text = capsys.readouterr().out
     assert "0 convolutions turn 7 into 56" in text and "none within these bounds" in text
-    assert run(["solve", "--in", "224", "--out", "112", "--limit", "2"]) == 0
+    assert run(["solve", "--in", "224", "--out", "112", "--top", "2"]) == 0
     text = capsys.readouterr().out
-    assert "conv k=3 s=2 p=1" in text and "11 more: --limit 13" in text and "complete for kernel 1 to 7" in text
+    assert "conv k=3 s=2 p=1" in text and "11 more: --top 13" in text and "complete for kernel 1 to 7" in text
     found = asked(capsys, "conv2d", "c=8", "k=3", "s=4", "-i", "3x13x13", "--max-size", "64")
     assert found["lost"] == [{"layer": "0 conv2d c=8 k=3 s=4", "input": [13, 13], "lost": [2, 2]}]
     assert found["lossless_near"] == [[11, 11], [15, 15]] and found["same"][0]["name"] == "as written"

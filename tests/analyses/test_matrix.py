@@ -101,7 +101,7 @@ def test_four_by_sixteen(capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     text = capsys.readouterr().out
     assert "abc·def·ghi·····\n·abc·def·ghi····\n····abc·def·ghi·\n·····abc·def·ghi\n" in text
     assert "36 non-zeros (56.2%)" in text and "the bias is added besides" in text
-    assert run([*argv, "--transpose"]) == 0
+    assert run([*argv, "--transposed"]) == 0
     assert "a···\nba··\ncb··\n·c··\n" in capsys.readouterr().out
 
 

@@ -46,7 +46,7 @@ def test_compare_times_each_in_turn(
 ) -> None:
     monkeypatch.setattr("convcalc.cli.views.stacks.cores", lambda: 1)
     small, large = "conv2d c=8 k=3", "conv2d c=64 k=5"
-    found = asked(capsys, "compare", small, large, small, "-i", "8x32x32", "--time", "--limit", "0.5")
+    found = asked(capsys, "compare", small, large, small, "-i", "8x32x32", "--timed", "--time", "0.5")
     first, slower, again = found["specs"]
     assert found["threads"] >= 1 and found["device"] == "cpu"
     assert all(row["median_s"] > 0 and row["samples"] >= 3 and row["status"] != "failed" for row in found["specs"])
@@ -59,7 +59,7 @@ def test_compare_times_each_in_turn(
     assert (again["verdict"] == "SLOWER") <= (low > 1.02) and (again["verdict"] == "FASTER") <= (high < 0.98)
     ((group,),) = (plan.groups for plan in in_process)
     assert len(group) == 3 and not in_process[0].cold
-    assert run(["compare", small, small, "-i", "8x16x16", "--time", "--limit", "50ms"]) == 0
+    assert run(["compare", small, small, "-i", "8x16x16", "--timed", "--time", "50ms"]) == 0
     assert "blocks in turn" in capsys.readouterr().out
 
 
@@ -112,7 +112,7 @@ def test_errors(capsys: pytest.CaptureFixture[str]) -> None:
         (["alt", "conv2d c=8 k=3 repeat=2", "-i", "64x8x8"], "leave out repeat and times"),
         (["alt", "conv2d c=8 k=3 p=1 padding_mode=reflect", "-i", "64x8x8"], "zeros on both sides"),
         (["compare", DENSE, "gcn c=8 edges=3", "-i", "64x8x8"], "gcn takes no spatial axes"),
-        (["compare", DENSE, SEPARABLE, "-i", "64x8x8", "--time", "--limit", "nan"], "--limit"),
+        (["compare", DENSE, SEPARABLE, "-i", "64x8x8", "--timed", "--time", "nan"], "--time"),
     ):
         assert run(argv) == 2, argv
         assert message in capsys.readouterr().err

@@ -18,7 +18,7 @@ C = ["conv2d", "c=4", "k=3"]
 BAD: list[tuple[list[str], str]] = [
     # options, commands, kinds, arguments
     (["shape", *I3, *C, "-bias"], "no such option: -b (in '-bias')"),
-    (["shape", *I3, *C, "--fromat", "json"], "no such option: --fromat (Possible options: --format"),
+    (["shape", *I3, *C, "--fromat", "json"], "no such option: --fromat; did you mean '--format'?"),
     (["shape", *I3, *C, "--format", "jsn"], "invalid value for '--format' / '-f': 'jsn' is not one of"),
     (["shap", *I3, *C], "there is no command 'shap'; did you mean 'shape'?"),
     (["shape", *I3, "cnov2d", "c=4", "k=3"], "there is no kind 'cnov2d'; did you mean 'conv', "),

@@ -1,4 +1,4 @@
-"""The rules of lint by their codes. A rule's docstring is what `lint --explain` prints: name, reason, source."""
+"""The rules of lint by their codes. A rule's docstring is what `lint --rule` prints: name, reason, source."""
 
 from __future__ import annotations
 

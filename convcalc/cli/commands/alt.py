@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from convcalc.analyses.comparison import compare
-from convcalc.cli.commands.compare import Limit, Timed
+from convcalc.cli.commands.compare import Seconds, Timed
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, emit
 from convcalc.cli.subjects import hints
 from convcalc.cli.variants import duration
@@ -32,8 +32,8 @@ def command(
     spec: Annotated[str | None, typer.Argument(metavar="SPEC", help="One convolution, in quotes or as @FILE.")] = None,
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
-    time: Timed = False,
-    limit: Limit = "1s",
+    timed: Timed = False,
+    time: Seconds = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -51,12 +51,13 @@ def command(
     subject = assemble(block, layout=layout.value)
     answer = alternatives(subject)
     subjects = [(spec, subject), *((alternative.name, alternative.subject) for alternative in answer.offered)]
-    timed: list[Row] = []
+    rows: list[Row] = []
     where: dict[str, Any] = {}
-    if time:
-        timed, where = time_stacks(subjects, duration(limit, "--limit"))
+    is_timed = timed or time is not None
+    if is_timed:
+        rows, where = time_stacks(subjects, duration(time or "1s", "--time"))
     keys = _keys(answer)
-    extras = [{**ratios, **times} for ratios, times in zip(keys, time_keys(timed) or [{}] * len(keys), strict=True)]
+    extras = [{**ratios, **times} for ratios, times in zip(keys, time_keys(rows) or [{}] * len(keys), strict=True)]
     report = compare(subjects, extras, where)
     document = report.to_dict()
     sources = [None, *(alternative.source for alternative in answer.offered)]
@@ -64,10 +65,10 @@ def command(
         {**alternative, "source": source} for alternative, source in zip(document["specs"], sources, strict=True)
     ]
     document["left_out"] = [alternative._asdict() for alternative in answer.left_out]
-    columns = (*ALTERNATIVE_COLUMNS, *(TIMES if time else ()))
-    head = [subject.reading, *([timed_on(where)] if time else [])]
-    table = Table(columns=columns, rows=stack_rows(report, timed), head=head, foot=_feet(answer))
-    return emit(Answer("alt", document, [table], hints=[*hints([subject]), *time_failures(timed)]), form, out)
+    columns = (*ALTERNATIVE_COLUMNS, *(TIMES if is_timed else ()))
+    head = [subject.reading, *([timed_on(where)] if is_timed else [])]
+    table = Table(columns=columns, rows=stack_rows(report, rows), head=head, foot=_feet(answer))
+    return emit(Answer("alt", document, [table], hints=[*hints([subject]), *time_failures(rows)]), form, out)
 
 
 def _keys(answer: Alternatives) -> list[dict[str, Any]]:

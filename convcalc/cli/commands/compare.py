@@ -19,16 +19,18 @@ Whole = Annotated[
     list[str] | None,
     typer.Argument(metavar="SPEC SPEC...", help="Whole specs, each in quotes or as @FILE."),
 ]
-Timed = Annotated[bool, typer.Option("--time", help="Run each here too, their blocks in turn.")]
-Limit = Annotated[str, typer.Option("--limit", metavar="SECONDS", help="At most this long for the samples of each.")]
+Timed = Annotated[bool, typer.Option("--timed", help="Run each here too, their blocks in turn.")]
+Seconds = Annotated[
+    str | None, typer.Option("--time", metavar="SECONDS", help="At most this long for the samples of each [1s]; timed.")
+]
 
 
 def command(
     specs: Whole = None,
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
-    time: Timed = False,
-    limit: Limit = "1s",
+    timed: Timed = False,
+    time: Seconds = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -40,15 +42,16 @@ def command(
     if len(specs or ()) < 2:
         raise SpecError('compare takes two specs or more, each in quotes: "conv2d c=64 k=3" "ghost c=64"')
     subjects = [(spec, whole_subject(spec, inputs, layout, command="compare")) for spec in specs or ()]
-    timed: list[Row] = []
+    rows: list[Row] = []
     where: dict[str, Any] = {}
-    if time:
+    is_timed = timed or time is not None
+    if is_timed:
         check_runnable([subject for _, subject in subjects])
-        timed, where = time_stacks(subjects, duration(limit, "--limit"))
-    report = compare(subjects, time_keys(timed), where)
-    head = [*dict.fromkeys(subject.reading for _, subject in subjects), *([timed_on(where)] if time else [])]
+        rows, where = time_stacks(subjects, duration(time or "1s", "--time"))
+    report = compare(subjects, time_keys(rows), where)
+    head = [*dict.fromkeys(subject.reading for _, subject in subjects), *([timed_on(where)] if is_timed else [])]
     foot = ["other is elementary operations that are no MACs; output bytes in fp32"]
-    columns = (*COLUMNS, *(TIMES if time else ()))
-    tables = [Table(columns=columns, rows=stack_rows(report, timed), head=head, foot=foot)]
-    notes = [*hints(subject for _, subject in subjects), *time_failures(timed)]
+    columns = (*COLUMNS, *(TIMES if is_timed else ()))
+    tables = [Table(columns=columns, rows=stack_rows(report, rows), head=head, foot=foot)]
+    notes = [*hints(subject for _, subject in subjects), *time_failures(rows)]
     return emit(Answer("compare", report.to_dict, tables, hints=notes), form, out)

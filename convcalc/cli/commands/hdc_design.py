@@ -34,9 +34,7 @@ def command(
         int | None,
         typer.Option("--layers", metavar="L", max=MAX_SIZE, help="Use exactly so many layers (default: the fewest)."),
     ] = None,
-    shown: Annotated[
-        int, typer.Option("--limit", min=1, max=MAX_SOLUTIONS, help="How many rate lists are given.")
-    ] = 10,
+    shown: Annotated[int, typer.Option("--top", min=1, max=MAX_SOLUTIONS, help="How many rate lists are given.")] = 10,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:

@@ -46,7 +46,7 @@ def command(
         list[str] | None, typer.Option("--ignore", metavar="CODES", help="Not these codes or prefixes.")
     ] = None,
     explain: Annotated[
-        str | None, typer.Option("--explain", metavar="CODE", help="Say what a code means, and where it is from.")
+        str | None, typer.Option("--rule", metavar="CODE", help="Say what a code means, and where it is from.")
     ] = None,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 in spite of findings.")] = False,
     form: AsFormat = Format.table,
@@ -60,7 +60,7 @@ def command(
     """
     if explain is not None:
         if spec or inputs:
-            raise SpecError("--explain says what a code means: it takes no layers")
+            raise SpecError("--rule says what a code means: it takes no layers")
         return emit(_explained(_code(explain)), form, out)
     codes = [code for code in RULES if _named(code, select, default=True) and not _named(code, ignore, default=False)]
     selected = any(RIDGE_RULE in text.upper() for text in select or ())
@@ -96,7 +96,7 @@ def _annotations(report: LintReport, spec: Sequence[str] | None) -> list[Annotat
 
 def _feet(report: LintReport, *, selected: bool) -> list[str]:
     count = len(report.findings)
-    foot = [f"{count} finding{'s' if count != 1 else ''} (convcalc lint --explain CODE says more)"]
+    foot = [f"{count} finding{'s' if count != 1 else ''} (convcalc lint --rule CODE says more)"]
     foot = foot if count else ["no findings"]
     if report.unsized:
         foot.append(f"{', '.join(report.unsized)} need the input's size: give it with -i")

@@ -29,7 +29,7 @@ def command(
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
     transpose: Annotated[
-        bool, typer.Option("--transpose", help="Show the transpose, the matrix of the transposed layer.")
+        bool, typer.Option("--transposed", help="Show the transpose, the matrix of the transposed layer.")
     ] = False,
     form: AsFormat = Format.table,
     out: Annotated[

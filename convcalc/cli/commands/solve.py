@@ -55,7 +55,7 @@ def command(
         typer.Option("--max-size", min=1, max=2**16, help="With layers: largest input size searched (2048)."),
     ] = None,
     shown: Annotated[
-        int | None, typer.Option("--limit", min=1, max=MAX_SOLUTIONS, help="How many solutions a table shows (12).")
+        int | None, typer.Option("--top", min=1, max=MAX_SOLUTIONS, help="How many solutions a table shows (12).")
     ] = None,
     form: AsFormat = Format.table,
     out: Out = None,

@@ -55,7 +55,7 @@ def solution_table(report: SolveReport, limit: int) -> Table:
     title = f"{plural(count, kind)} {turns} {show(report.sizes)} into {show(report.outputs)}"
     foot = [_bounds_text(report.bounds, len(report.sizes))]
     if count > limit:
-        foot.insert(0, f"{count - limit} more: --limit {count} or --format json lists them")
+        foot.insert(0, f"{count - limit} more: --top {count} or --format json lists them")
     if not count:
         foot.insert(0, "none within these bounds: widen them, or leave a value open")
         if len({*zip(report.sizes, report.outputs, strict=True)}) > 1:
