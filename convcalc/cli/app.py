@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,10 +19,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from convcalc.cli.command_names import COMMANDS, GROUPS, meant_command
+from convcalc.cli.command_names import COMMANDS, GROUPS, RENAMED, SWITCHED, meant_command
 from convcalc.cli.error_messages import argument_spot, report_error
 from convcalc.cli.exits import ANSWERED, COMPLETE, INTERRUPTED
-from convcalc.cli.old_options import renamed
 from convcalc.cli.typer_private import Command
 from convcalc.errors import SpecError
 from convcalc.limits import MAX_COUNT_DIGITS
@@ -113,7 +113,7 @@ def run(argv: Sequence[str]) -> int:
         from convcalc.cli.typer_private import start_completion
 
         start_completion()
-    words, hints = renamed(_without_debug(argv))
+    words, hints = _renamed(_without_debug(argv))
     for hint in hints:
         print(f"convcalc: {hint}", file=sys.stderr)
     try:
@@ -143,6 +143,28 @@ def _without_debug(argv: Sequence[str]) -> list[str]:
     """The words without --debug, which may stand anywhere; what is behind -- is no option."""
     end = argv.index("--") if "--" in argv else len(argv)
     return [word for place, word in enumerate(argv) if word != "--debug" or place > end]
+
+
+def _renamed(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the words with today's options, and a hint for each that was an old one."""
+    command = next((word for word in argv if not word.startswith("-")), "")
+    names = RENAMED.get(command, {})
+    words: list[str] = []
+    hints: list[str] = []
+    for place, word in enumerate(argv):
+        name, sign, value = word.partition("=")
+        new = names.get(name, name)
+        if command in SWITCHED and name == "--time" and not sign and not _is_time(argv[place + 1 : place + 2]):
+            new = "--timed"
+        if new != name:
+            hints.append(f"{name} of {command} is now {new}: the old word goes with the next release")
+        words.append(new + sign + value)
+    return words, list(dict.fromkeys(hints))
+
+
+def _is_time(words: Sequence[str]) -> bool:
+    """Whether the word behind is a number of seconds."""
+    return bool(words) and re.fullmatch(r"[\d.]+\s*(s|ms|m|min|h)?", words[0]) is not None
 
 
 def _discard_output() -> None:

@@ -85,6 +85,19 @@ OPTION_SYNONYMS: Final[dict[str, str]] = {
 """What people try, and what the option is here, where the command has it."""
 
 
+RENAMED: Final[dict[str, dict[str, str]]] = {
+    "compare": {"--limit": "--time"},
+    "alt": {"--limit": "--time"},
+    "solve": {"--limit": "--top"},
+    "hdc-design": {"--limit": "--top"},
+    "lint": {"--explain": "--rule"},
+    "matrix": {"--transpose": "--transposed"},
+}
+"""By command: what an option was called, and what it is called now."""
+SWITCHED: Final = ("compare", "alt")
+"""Commands whose `--time` was a switch, now `--timed`: seconds stand behind the new one."""
+
+
 def meant_command(word: str) -> str:
     """Return what a word that is no command may have meant: layers, a model, another tool's word, or a typo."""
     from convcalc.spec.model_words import model_hint, model_words

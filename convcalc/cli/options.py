@@ -58,7 +58,9 @@ Convention: TypeAlias = Annotated[
     str | None,
     typer.Option("--convention", metavar="NAME", help="Say what fvcore, torch, torchinfo, thop, ... counts, and why."),
 ]
-AsFormat: TypeAlias = Annotated[Format, typer.Option("--format", "-f", help="How to write the answer; -o FILE.json, .csv, .md say it as well.")]
+AsFormat: TypeAlias = Annotated[
+    Format, typer.Option("--format", "-f", help="How to write the answer; -o FILE.json, .csv, .md say it as well.")
+]
 Out: TypeAlias = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the answer to FILE instead.")
 ]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 from math import ceil, prod
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from convcalc.analyses.boxes import union_of_boxes
 from convcalc.sizes import ceil_div
 from convcalc.units import short
 
@@ -16,67 +15,80 @@ if TYPE_CHECKING:
 
     from convcalc.render.table import Picture
 
-SHADES, PLAIN = "·░▒▓█", ".:-=+*#%@"
-PARTLY = {False: "▫", True: ","}
-"""A cell of several positions, some of which have none."""
+HOLE = {False: "·", True: "."}
+"""What a position that nothing reaches is drawn as, in Unicode and in ASCII."""
+SHADES = {False: "░▒▓█", True: ":-=+*#%@"}
 Number: TypeAlias = "int | Fraction"
 PLOT_COLUMNS, PLOT_ROWS = 78, 40
-"""How many characters a picture takes at most where no terminal says so."""
+"""How many characters a picture takes at most where no terminal says so; a square cell is two of them wide."""
 
 
 class Grid(NamedTuple):
-    """The values of a picture's cells, how many positions of each axis one cell stands for, and the largest value.
+    """The values of a picture's cells, how many positions along each axis a cell stands for, and the largest value.
 
-    `holed` says of each cell whether some position in it has none.
+    A cell has the most of its positions, so that what is reached keeps its count however far the map is shrunk;
+    `holed` is how many cells have positions with none.
     """
 
     rows: list[list[Number]]
-    cell: tuple[int, ...]
-    holed: list[list[bool]]
+    cell: int
+    holed: int
     most: Number
 
 
-class _Axis(NamedTuple):
-    """One axis of a term cut into cells: the sum of each, which positions of it are not zero (as bits), how many."""
+def cuts(length: int, cell: int) -> list[range]:
+    """Return the positions of an axis in cells of so many, the first and the last alike: a symmetric axis stays so.
 
-    sums: list[int]
-    masks: list[int]
-    sizes: list[int]
-
-    @classmethod
-    def cut(cls, counts: Sequence[int], size: int) -> _Axis:
-        """Cut counts into cells of so many positions."""
-        cells = [counts[place : place + size] for place in range(0, len(counts), size)]
-        masks = [sum(1 << n for n, count in enumerate(cell) if count) for cell in cells]
-        return cls(list(map(sum, cells)), masks, list(map(len, cells)))
-
-
-def grid(picture: Picture, wide: int = PLOT_COLUMNS, high: int = PLOT_ROWS) -> Grid:
-    """Return the cells of a picture shrunk to fit, each the mean of the positions it stands for."""
-    axes = len(picture.terms[0])
-    limits = (high, wide)[-axes:]
-    cell = tuple(ceil_div(len(counts), limit) for counts, limit in zip(picture.terms[0], limits, strict=True))
-    terms = [[_Axis.cut(counts, size) for counts, size in zip(term, cell, strict=True)] for term in picture.terms]
-    lines = product(*(range(len(axis.sums)) for axis in terms[0][:-1]))
-    places = [[(*line, column) for column in range(len(terms[0][-1].sums))] for line in lines]
-    rows = [[_mean(terms, place) for place in line] for line in places]
-    return Grid(rows, cell, [[_has_holes(terms, place) for place in line] for line in places], max(map(max, rows)))
+    >>> cuts(7, 3), cuts(9, 3)
+    ([range(0, 2), range(2, 5), range(5, 7)], [range(0, 3), range(3, 6), range(6, 9)])
+    """
+    if length <= cell:
+        return [range(length)]
+    if length % cell == 0:
+        return [range(place, place + cell) for place in range(0, length, cell)]
+    inner = (length - 1) // cell
+    inner -= (length - inner * cell) % 2 if cell % 2 else 0
+    edge = (length - inner * cell) // 2
+    if edge > cell or not edge:
+        inner += 2 if edge > cell else -2
+        edge = (length - inner * cell) // 2
+    ends = [0, *(edge + cell * step for step in range(inner + 1)), length]
+    return [range(first, last) for first, last in pairwise(ends) if last > first]
 
 
-def _mean(terms: Sequence[Sequence[_Axis]], place: tuple[int, ...]) -> Number:
-    """The mean of a cell: the counts of a term are products of one along each axis, and so are their sums."""
-    whole = sum(prod(axis.sums[n] for axis, n in zip(term, place, strict=True)) for term in terms)
-    size = prod(axis.sizes[n] for axis, n in zip(terms[0], place, strict=True))
-    return whole if size == 1 else Fraction(whole, size)
+def cell_size(lengths: Sequence[int], limits: Sequence[int]) -> int:
+    """Return how many positions a cell takes along every axis, so that all of them fit and cells lie symmetrically."""
+    cell = max(ceil_div(length, limit) for length, limit in zip(lengths, limits, strict=True))
+    while cell > 1 and any(
+        (length % 2 and not cell % 2) or len(cuts(length, cell)) > limit
+        for length, limit in zip(lengths, limits, strict=True)
+    ):
+        cell += 1
+    return cell
 
 
-def _has_holes(terms: Sequence[Sequence[_Axis]], place: tuple[int, ...]) -> bool:
-    """Whether any position of a cell is reached by no term."""
-    boxes = {tuple(axis.masks[n] for axis, n in zip(term, place, strict=True)) for term in terms}
-    size = prod(axis.sizes[n] for axis, n in zip(terms[0], place, strict=True))
-    if any(prod(mask.bit_count() for mask in box) == size for box in boxes):
-        return False
-    return union_of_boxes([box for box in boxes if all(box)]) < size
+def grid(picture: Picture, wide: int = PLOT_COLUMNS // 2, high: int = PLOT_ROWS) -> Grid:
+    """Return the cells of a picture shrunk alike along both axes to fit."""
+    lengths = [len(counts) for counts in picture.terms[0]]
+    cell = cell_size(lengths, (high, wide)[-len(lengths) :])
+    axes = [cuts(length, cell) for length in lengths]
+    rows, holed = [], 0
+    for line in product(*axes[:-1]):
+        values = [_cell(picture.terms, (*line, column)) for column in axes[-1]]
+        rows.append([most for most, _ in values])
+        holed += sum(least == 0 for _, least in values)
+    return Grid(rows, cell, holed, max(map(max, rows)))
+
+
+def _cell(terms: Sequence[Sequence[Sequence[int]]], place: Sequence[range]) -> tuple[Number, Number]:
+    """The most and the least of a cell's positions: of one product of counts along each axis those of each axis."""
+    if len(terms) == 1:
+        parts = [[counts[n] for n in positions] for counts, positions in zip(terms[0], place, strict=True)]
+        return prod(map(max, parts)), prod(map(min, parts))
+    values = [
+        sum(prod(counts[n] for counts, n in zip(term, spot, strict=True)) for term in terms) for spot in product(*place)
+    ]
+    return max(values), min(values)
 
 
 def level(value: Number, most: Number, steps: int) -> int:
@@ -89,41 +101,43 @@ def level(value: Number, most: Number, steps: int) -> int:
 
 
 def heat(picture: Picture, wide: int = PLOT_COLUMNS, high: int = PLOT_ROWS) -> list[str]:
-    """Return one line per row, and a legend.
+    """Return one line per row, each cell two characters wide, and a legend.
 
     >>> from convcalc.render.table import Picture
-    >>> heat(Picture(terms=[((1, 2), (1, 2))], title="ways"))
-    ['12', '24', 'ways from 1 to 4']
+    >>> heat(Picture(terms=[((1, 0, 2), (1, 2))], title="ways"))
+    ['1 2', '· ·', '2 4', 'ways, from 0 to 4: · none']
     """
-    picture_grid = grid(picture, wide, high)
-    legend = f"{picture.title}{note(picture_grid)} {span(picture_grid)}"
-    if picture_grid.most <= 9 and set(picture_grid.cell) == {1}:
-        return ["".join(str(int(value)) for value in row) for row in picture_grid.rows] + [legend]
-    scale = PLAIN if picture.ascii_only else SHADES
-    steps = len(scale) - 1
-    partly = PARTLY[picture.ascii_only]
+    cells = grid(picture, wide // 2, high)
+    hole = HOLE[picture.ascii_only]
+    legend = f"{picture.title}{note(cells)}, {span(cells)}"
+    if cells.most <= 9:
+        lines = [" ".join(str(int(value)) if value else hole for value in row) for row in cells.rows]
+        return [*lines, f"{legend}: {hole} none" if any(hole in line for line in lines) else legend]
+    shades = SHADES[picture.ascii_only]
+    steps = len(shades)
     lines = [
-        "".join(
-            partly if value and hole else scale[level(value, picture_grid.most, steps)]
-            for value, hole in zip(row, holes, strict=True)
-        )
-        for row, holes in zip(picture_grid.rows, picture_grid.holed, strict=True)
+        "".join(2 * shades[level(value, cells.most, steps) - 1] if value else f"{hole} " for value in row)
+        for row in cells.rows
     ]
-    bands = [f"{scale[n]} up to {worth(Fraction(picture_grid.most) * n / steps)}" for n in range(1, steps + 1)]
-    marks = [f"{scale[0]} none", *([f"{partly} some none"] if any(partly in line for line in lines) else [])]
-    return [*lines, f"{legend}: {', '.join((*marks, *bands))}"]
+    bands = [f"{shade} up to {worth(Fraction(cells.most) * (n + 1) / steps)}" for n, shade in enumerate(shades)]
+    none = [f"{hole} none"] if any(hole in line for line in lines) else []
+    return [*(line.rstrip() for line in lines), f"{legend}: {', '.join((*none, *bands))}"]
 
 
 def span(cells: Grid) -> str:
     """Return the least and the largest value in words."""
-    return f"from {worth(min(map(min, cells.rows)))} to {worth(cells.most)}"
+    least = 0 if cells.holed else min(map(min, cells.rows))
+    return f"from {worth(least)} to {worth(cells.most)}"
 
 
 def note(cells: Grid) -> str:
-    """Return what one cell stands for where that is more than one position: the values are then averages."""
-    if set(cells.cell) == {1}:
+    """Return what one cell stands for where that is more than one position, and in how many cells some have none."""
+    if cells.cell == 1:
         return ""
-    return f", on average over {' x '.join(map(str, cells.cell))} positions a character,"
+    count = sum(map(len, cells.rows))
+    holed = f" ({cells.holed:,} of {count:,} cells have positions with none)" if cells.holed else ""
+    across = "" if len(cells.rows) == 1 else f" x {cells.cell}"
+    return f", the most of {cells.cell}{across} positions in a cell{holed}"
 
 
 def worth(value: Number) -> str:

@@ -48,6 +48,13 @@ def shown(text: object) -> str:
     return str(getattr(text, "shown", text))
 
 
+class Verdict(NamedTuple):
+    """The answer to a yes-or-no question in one line, and whether it is the good one."""
+
+    text: str
+    holds: bool
+
+
 class Picture(NamedTuple):
     """Counts on a line or a map: a sum of products of one vector per axis; `title` says what is counted."""
 
@@ -59,7 +66,8 @@ class Picture(NamedTuple):
 class Table(NamedTuple):
     """Rows under columns, with lines above and below; `total` is a last row set apart.
 
-    A `name` tells its rows from those of other tables in a CSV. `lines` are a drawing in characters. `droppable` are
+    A `verdict` is the first line, and the last below a picture. A `name` tells its rows from those of other tables in a
+    CSV. `lines` are a drawing in characters. `droppable` are
     keys of columns that a narrow terminal goes without, the first first, before any text is folded to less than
     `folded` characters; `elsewhere` says where to see them. `halves` are the keys of two tables into which a terminal
     too narrow for one splits it.
@@ -71,6 +79,7 @@ class Table(NamedTuple):
     head: Sequence[str] = ()
     foot: Sequence[str] = ()
     picture: Picture | None = None
+    verdict: Verdict | None = None
     name: str = ""
     lines: Sequence[str] = ()
     droppable: Sequence[str] = ()
@@ -85,8 +94,9 @@ class Table(NamedTuple):
 
     @property
     def above(self) -> list[str]:
-        """The lines above, as they may be shown."""
-        return [printable(line) for line in self.head]
+        """The lines above, as they may be shown, the verdict first."""
+        answer = [self.verdict.text] if self.verdict is not None else []
+        return [printable(line) for line in (*answer, *self.head)]
 
     @property
     def below(self) -> list[str]:

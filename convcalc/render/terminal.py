@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 100_000
 COLOURS = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725")
 """From few to many, alike to every eye and in grey (matplotlib's viridis, by its published figures)."""
+COLOURS_256 = ("color(54)", "color(61)", "color(31)", "color(37)", "color(35)", "color(71)", "color(149)", "color(226)")
+"""The like among 256 colours, no two the same."""
 NONE = "#d7263d"
 """What no way leads to: holes are to be seen."""
-PARTLY_NONE = "#f4a5ae"
 LONG = 40
 """A column of text wider than this folds, beside the widest."""
 MIN_WIDTH_OF_SEVERAL = 22
@@ -157,8 +158,8 @@ def _print(out: Console, table: Table) -> None:
         return
     if table.droppable:
         table = _fitted(table, out.width)
-    for line in table.above:
-        out.print(Text(line))
+    for number, line in enumerate(table.above):
+        out.print(Text(line, style=_verdict_style(table) if not number else ""))
     if table.columns and (table.rows or table.total):
         widths = _widths(table)
         folding = _folding(table, widths)
@@ -178,11 +179,22 @@ def _print(out: Console, table: Table) -> None:
         out.print(Text(line.translate(plain)), no_wrap=True)
     if table.picture is not None:
         _draw(out, table.picture)
+        if table.verdict is not None:
+            out.print(Text(table.above[0], style=_verdict_style(table)))
+
+
+def _verdict_style(table: Table) -> str:
+    """Green for the good answer, red for the other."""
+    if table.verdict is None:
+        return ""
+    return "bold green" if table.verdict.holds else "bold red"
 
 
 def _draw(out: Console, picture: Picture) -> None:
     """A picture in colour where there is any, two rows of cells to a line; else in characters."""
     from convcalc.render.heat import PLOT_COLUMNS, PLOT_ROWS, grid, heat, level, note, span, worth
+
+    palette = COLOURS if out.color_system == "truecolor" else COLOURS_256
 
     wide = min(out.width, PLOT_COLUMNS) if not out.is_terminal else out.width
     if not out.encoding.startswith("utf"):
@@ -192,30 +204,25 @@ def _draw(out: Console, picture: Picture) -> None:
             out.print(Text(line))
         return
     cells = grid(picture, wide, PLOT_ROWS)
-    steps = len(COLOURS)
+    steps = len(palette)
     values = sorted({value for row in cells.rows for value in row if value})
     discrete = len(values) <= steps  # each value has a colour of its own, else each band of values
-    colours = {value: COLOURS[_spread(n, len(values))] for n, value in enumerate(values)} if discrete else {}
+    colours = {value: palette[_spread(n, len(values))] for n, value in enumerate(values)} if discrete else {}
     shades = [
-        [
-            (NONE if not value else PARTLY_NONE)
-            if hole
-            else colours.get(value) or COLOURS[level(value, cells.most, steps) - 1]
-            for value, hole in zip(row, holes, strict=True)
-        ]
-        for row, holes in zip(cells.rows, cells.holed, strict=True)
+        [(colours.get(value) or palette[level(value, cells.most, steps) - 1]) if value else NONE for value in row]
+        for row in cells.rows
     ]
     for upper, lower in zip(shades[::2], [*shades[1::2], [""] * len(shades[0])], strict=False):
         out.print(
             Text.assemble(*(("▀", f"{a} on {b}" if b else a) for a, b in zip(upper, lower, strict=True))), no_wrap=True
         )
     shading = {shade for row in shades for shade in row}
-    key = [(NONE, "none"), (PARTLY_NONE, "some none")]
+    key = [(NONE, "none")]
     if discrete:
         key += [(colour, worth(value)) for value, colour in colours.items()]
     else:
-        key += [(colour, f"up to {worth(Fraction(cells.most) * (n + 1) / steps)}") for n, colour in enumerate(COLOURS)]
-    out.print(Text(f"{picture.title}{note(cells)} {span(cells)}:"))
+        key += [(colour, f"up to {worth(Fraction(cells.most) * (n + 1) / steps)}") for n, colour in enumerate(palette)]
+    out.print(Text(f"{picture.title}{note(cells)}, {span(cells)}:"))
     out.print(
         Text.assemble(*(part for colour, text in key if colour in shading for part in (("█", colour), f" {text} ")))
     )

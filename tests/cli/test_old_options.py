@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from convcalc.cli.app import _renamed as renamed
 from convcalc.cli.app import run
-from convcalc.cli.command_names import COMMANDS, GROUPS, OPTION_SYNONYMS, SYNONYMS
-from convcalc.cli.old_options import RENAMED, renamed
+from convcalc.cli.command_names import COMMANDS, GROUPS, OPTION_SYNONYMS, RENAMED, SYNONYMS
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from convcalc.render.table import Answer, Column, Picture, Table
 from convcalc.shapes import show
 from convcalc.units import count, short
 
-MAX_COUNTS, MAX_PERIOD, MAP_WIDTH, MAP_HEIGHT = 24, 12, 64, 16
+MAX_COUNTS, MAX_PERIOD, MAP_WIDTH, MAP_HEIGHT = 24, 12, 39, 24
 
 
 def _from_border(counts: tuple[int, ...]) -> str:

@@ -13,9 +13,9 @@ from convcalc.limits import MAX_DESIGN_FIELD, MAX_DESIGN_LAYERS, MAX_SIZE, MAX_S
 from convcalc.render.table import Answer, Column, Table
 from convcalc.units import plural
 
-RULE = {True: "holds", False: "broken", None: "n/a"}
+RULE = {True: "pass", False: "FAIL", None: "-"}
 COLUMNS = (
-    Column("rates", "rates", lambda rates: ", ".join(map(str, rates)) or "-"),
+    Column("rates", "rates", lambda rates: ",".join(map(str, rates)) or "-"),
     Column("layers", "layers", right=True),
     Column("receptive_field", "field", lambda size: f"{size:,}", right=True),
     Column("deviation_over_mean", "unevenness", lambda value: "-" if value is None else f"{value:.3f}", right=True),
@@ -56,7 +56,7 @@ def command(
     tables = [Table(columns=COLUMNS, rows=rows, head=[title], foot=_feet(report), name="design")]
     if report.sawtooth:
         teeth = [tooth.to_dict() for tooth in report.sawtooth]
-        head = ["sawtooth: a rising tooth without holes, repeated"]
+        head = ["one rising sequence without holes, repeated"]
         tables.append(Table(columns=COLUMNS, rows=teeth, head=head, name="sawtooth"))
     return emit(Answer("hdc-design", report.to_dict, tables), form, out)
 

@@ -9,7 +9,7 @@ from convcalc.analyses.hdc.gridding import field_of
 from convcalc.analyses.hdc.parallel import ParallelReport
 from convcalc.analyses.hdc.report import HdcReport, SerialReport, together
 from convcalc.limits import MAX_REPAIR_LAYERS, MAX_REPAIR_STEPS
-from convcalc.render.table import Column, Picture, Table
+from convcalc.render.table import Column, Picture, Table, Verdict
 from convcalc.sizes import AXIS_NAMES
 from convcalc.units import percent, plural, short
 
@@ -25,6 +25,18 @@ MAP_TITLE = "ways to each input position"
 GROUP_NOTE = (
     "a group is a run of stride-1 convolutions on one path: strides, pools, resizes and merges end it, a residual"
     " addition does not (rf reads through everything)"
+)
+
+
+SAWTOOTH: Final = {
+    "one tooth": ("pass", "one rising sequence"),
+    "repeats": ("pass", "one rising sequence, repeated"),
+    "no": ("FAIL", "the rates are no repeated rising sequence"),
+}
+"""How the order of the rates is judged, by what the analysis calls it."""
+RECURRENCE: Final = (
+    "M_i of the paper (arXiv:1702.08502) is the largest gap between two inputs that layers i and above read:"
+    " M_i = max(M_(i+1) - 2 r_i, 2 r_i - M_(i+1), r_i), and M_n = r_n"
 )
 
 
@@ -80,7 +92,10 @@ def _serial(group: SerialReport, title: str, drawing: Drawing) -> list[Table]:
     for axis, report in enumerate(group.axes[:1] if group.alike else group.axes):
         head = title if group.alike else f"{title}, {names[axis]} axis: {_layers(report)}"
         rows = _rules(report, group.axes if group.alike else [report])
-        tables.append(Table(columns=COLUMNS, rows=rows, head=[head], foot=_feet(report), name=head))
+        name = _listed(report.gridding.rates) + ("" if group.alike else f" ({names[axis]})")
+        tables.append(
+            Table(columns=COLUMNS, rows=rows, head=[head], foot=_feet(report), name=head, verdict=_answer(name, report))
+        )
     if not group.alike:
         every = _joint([axis.gridding.exact for axis in group.axes])
         tables[-1] = tables[-1]._replace(foot=[*tables[-1].foot, f"all axes together: {every}"])
@@ -110,13 +125,22 @@ def _listed(values: Sequence[int]) -> str:
 
 
 def _verdict(holds: bool | None) -> str:
-    return "n/a" if holds is None else "holds" if holds else "broken"
+    return "-" if holds is None else "pass" if holds else "FAIL"
 
 
 def _coverage(exact: Exact, axes: Sequence[Exact]) -> str:
     """What is reached in words, along one axis and over all of them."""
     line = f"{exact.reached:,} of {exact.receptive_field:,} positions ({percent(float(exact.coverage))})"
     return line if len(axes) == 1 else f"{line}; {_joint(axes)}"
+
+
+def _answer(name: str, report: AxisReport) -> Verdict:
+    """Whether there are holes, in one line."""
+    exact = report.gridding.exact
+    if exact.full:
+        return Verdict(f"{name}: no holes, all {exact.receptive_field:,} positions are read", True)
+    share = f"{exact.reached:,} of {exact.receptive_field:,} positions are read ({float(exact.coverage):.0%})"
+    return Verdict(f"{name} leaves holes: {share}", False)
 
 
 def _joint(axes: Sequence[Exact]) -> str:
@@ -129,23 +153,26 @@ def _joint_text(reached: int, size: int, rank: int) -> str:
 
 def _rules(report: AxisReport, axes: Sequence[AxisReport]) -> list[dict[str, Any]]:
     gridding, exact = report.gridding, report.gridding.exact
-    closed = "each rate at most what the smaller ones span"
+    spans = "no rate is larger than the receptive field of the smaller rates"
     if gridding.gap is not None:
-        closed = f"rate {gridding.gap.rate} is above {gridding.gap.span}, what the smaller ones span"
+        spans = f"rate {gridding.gap.rate} is larger than {gridding.gap.span}, the field of the smaller rates"
     verdicts = [
-        ("paper: no common divisor", _verdict(gridding.no_common_divisor),
-         f"greatest common divisor {gridding.divisor}"),
-        ("paper: sawtooth", gridding.sawtooth, ""),
-        ("paper: M_2 <= K", _verdict(gridding.m2_within_kernel), _m2(report)),
-        *_teeth(report),
-        ("exact: every input reached", "holds" if exact.full else "HOLES",
-         _coverage(exact, [axis.gridding.exact for axis in axes])),
-        ("exact: closed form", "holds" if gridding.gap is None else "HOLES", closed),
-    ]  # fmt: skip
+        ("every input is read", _verdict(exact.full), _coverage(exact, [axis.gridding.exact for axis in axes])),
+        ("rates and fields", _verdict(gridding.gap is None), spans),
+    ]
     if report.path_counts is not None:
         counts = report.path_counts
-        numbers = f"{short(min(counts))} to {short(max(counts))}, {short(counts[len(counts) // 2])} in the middle"
-        verdicts.append(("ways per input: deviation / mean", f"{report.unevenness:.3f}", numbers))
+        spread = f"relative spread {report.unevenness:.3f}"
+        middle = f"{short(counts[len(counts) // 2])} in the centre"
+        used = f"each input is used {short(min(counts))} to {short(max(counts))} times ({middle}), {spread}"
+        verdicts.append(("evenness", "", used))
+    verdicts += [
+        ("paper: no common divisor", _verdict(gridding.no_common_divisor),
+         f"the greatest common divisor is {gridding.divisor}"),
+        ("paper: rising and repeating", SAWTOOTH[gridding.sawtooth][0], SAWTOOTH[gridding.sawtooth][1]),
+        ("paper: M_2 at most K", _verdict(gridding.m2_within_kernel), _m2(report)),
+        *_teeth(report),
+    ]  # fmt: skip
     return [{"rule": rule, "verdict": verdict, "numbers": numbers} for rule, verdict, numbers in verdicts]
 
 
@@ -167,10 +194,10 @@ def _teeth(report: AxisReport) -> list[tuple[str, str, str]]:
     rows = []
     for tooth in report.teeth[:MAX_TEETH]:
         often = f" ({tooth.times} times)" if tooth.times > 1 else ""
-        rule = {True: "M_2 holds", False: "M_2 broken", None: "no M_2"}[tooth.gridding.m2_within_kernel]
+        rule = {True: "M_2 passes", False: "M_2 fails", None: "no M_2"}[tooth.gridding.m2_within_kernel]
         exact = tooth.gridding.exact
         numbers = f"by itself {_coverage(exact, [exact])}; {rule}"
-        rows.append((f"tooth {_listed(tooth.rates)}{often}", "full" if exact.full else "holes", numbers))
+        rows.append((f"rising sequence {_listed(tooth.rates)}{often}", "", numbers))
     return rows
 
 
@@ -178,14 +205,15 @@ def _feet(report: AxisReport) -> list[str]:
     gridding, exact = report.gridding, report.gridding.exact
     foot = [f"receptive field {exact.receptive_field:,}"]
     if gridding.dropped:
-        layers = plural(gridding.dropped, "layer")
-        foot.append(f"left out, as it reads one position each: {layers} with a kernel of 1")
+        foot.append(f"ignored: {plural(gridding.dropped, 'layer')} with 1x1 kernels")
     foot += _holes(exact)
     rule = gridding.m2_within_kernel
     if rule is True and not exact.full:
         foot.append("the paper's M_2 rule passes this stack although it has holes (it never looks at r_1)")
     if rule is False and exact.full:
         foot.append("the paper's M_2 rule fails this stack although every input is reached; exact decides")
+    if len(gridding.m) > 1:
+        foot.append(RECURRENCE)
     return [*foot, *(_suggestions(report) if report.suggest else [])]
 
 
