@@ -9,7 +9,7 @@ import typer
 from convcalc.cli.options import Format, InputLayout, Inputs, Layout, Out, emit
 from convcalc.cli.subjects import layer_words, read_subjects
 from convcalc.cli.views.formulas import FormulaFormat, explain_tables, latex_lines
-from convcalc.cli.views.kinds import is_kind, kind_name, kinds_answer
+from convcalc.cli.views.kinds import is_kind, kind_name, network_answer
 from convcalc.errors import SpecError
 from convcalc.kinds import network
 from convcalc.render.table import Answer, Table
@@ -46,7 +46,7 @@ def command(
     words = [kind_name(word) for word in kind or ()]
     if words and (parts := network(words[0])) and not is_kind(words[0]):
         plain = Format.table if form is FormulaFormat.latex else Format(form.value)
-        return emit(kinds_answer(parts, words[0]), plain, out)
+        return emit(network_answer(words[0], parts), plain, out)
     block = blocks(words, inputs or ())[0]
     if len(block.layers) != 1:
         raise SpecError(f"explain takes one kind, not {len(block.layers)}", block.layers[1].spot)

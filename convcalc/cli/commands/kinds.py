@@ -7,20 +7,33 @@ from typing import Annotated
 import typer
 
 from convcalc.cli.options import AsFormat, Format, Out, emit
-from convcalc.cli.views.kinds import is_kind, kind_answer, kinds_answer
+from convcalc.cli.views.kinds import is_kind, kind_answer, kinds_answer, kinds_with, network_answer
 from convcalc.kinds import FAMILIES, find, network
+from convcalc.render.table import Answer
 
 
 def command(
-    kind: Annotated[str | None, typer.Argument(help="One kind, to see its arguments.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND|WORD", help="One kind, to see its arguments; or a word to search for.")
+    ] = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
     """Every kind of layer, or one kind's arguments, defaults, call form and source.
 
+    A word that is no kind's name is searched in names, other names (any language), families and sentences.
     Example: convcalc kinds depthwise_separable
     """
-    if kind is None:
-        return emit(kinds_answer(tuple(name for names in FAMILIES.values() for name in names)), form, out)
-    parts = network(kind)
-    return emit(kinds_answer(parts, kind) if parts and not is_kind(kind) else kind_answer(find(kind)[0]), form, out)
+    return emit(_answer(kind), form, out)
+
+
+def _answer(word: str | None) -> Answer:
+    if word is None:
+        return kinds_answer([name for names in FAMILIES.values() for name in names])
+    if is_kind(word):
+        return kind_answer(find(word)[0], word)
+    if parts := network(word):
+        return network_answer(word, parts)
+    if hits := kinds_with(word):
+        return kinds_answer(hits, f"with {word!r} in a name or a sentence:")
+    return kind_answer(find(word)[0])  # which says what is near

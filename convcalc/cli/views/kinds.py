@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from convcalc.arguments import Argument, describe
@@ -11,6 +14,11 @@ from convcalc.kinds.names import ALIASES, plain
 from convcalc.registry import Kind
 from convcalc.render.table import Answer, Column, Table
 from convcalc.units import plural
+
+COLUMNS = (Column("name", "kind"), Column("about", "what it does"))
+USUAL_FOOT = "names ignore case, - and _; `convcalc kinds NAME` and `convcalc explain NAME` say more"
+MAX_OTHERS = 12
+"""So many other kinds with a word are named below one that is called by it."""
 
 
 def is_kind(word: str) -> bool:
@@ -27,8 +35,8 @@ def kind_name(word: str) -> str:
     return find(word)[0].name if " " in word.strip() and "=" not in word and is_kind(word) else word
 
 
-def kinds_answer(shown: tuple[str, ...], of_network: str = "") -> Answer:
-    """All kinds, or those a network is made of."""
+def kinds_answer(shown: Sequence[str], head: str = "", foot: str = USUAL_FOOT) -> Answer:
+    """Kinds by family: each with its sentence."""
     known = all_kinds()
     rows = [
         {
@@ -42,21 +50,37 @@ def kinds_answer(shown: tuple[str, ...], of_network: str = "") -> Answer:
         for name in names
         if name in shown
     ]
-    rows.sort(key=lambda row: shown.index(row["name"]))
-    columns = (
-        Column("name", "kind"),
-        Column("torch", "torch.nn"),
-        Column("about", "what it does"),
-        Column("source", "source"),
-    )
-    head: list[str] = []
-    foot = f"{len(rows)} kinds; names ignore case, - and _; `convcalc kinds NAME` and `convcalc explain NAME` say more"
-    if of_network:
-        head = [f"{of_network} is made of {plural(len(rows), 'kind')}"]
-        command = command_of(of_network)
-        foot = "`convcalc explain NAME` says more of each" + (f"; see also `{command}`" if command else "")
-    table = Table(columns=columns, rows=rows, head=head, foot=[foot])
-    return Answer("kinds", document={"kinds": rows}, tables=[table])
+    tables = [
+        Table(columns=COLUMNS, rows=list(members), head=[title.capitalize()], name=title)
+        for title, members in groupby(rows, key=itemgetter("family"))
+    ]
+    last = tables[-1]
+    tables[-1] = last._replace(foot=["", f"{plural(len(rows), 'kind')}; {foot}"])
+    tables[0] = tables[0]._replace(head=[*([head, ""] if head else []), *tables[0].head])
+    return Answer("kinds", document={"kinds": rows}, tables=tables)
+
+
+def network_answer(network_name: str, parts: tuple[str, ...]) -> Answer:
+    """The kinds a network is made of."""
+    command = command_of(network_name)
+    foot = "`convcalc explain NAME` says more of each" + (f"; see also `{command}`" if command else "")
+    return kinds_answer(parts, f"{network_name} is made of {plural(len(parts), 'kind')}", foot)
+
+
+def kinds_with(word: str) -> list[str]:
+    """Return the kinds whose name, other names in any language, family or sentence holds a word."""
+    wanted = word.lower()
+    aliases: dict[str, list[str]] = {}
+    for alias, target in ALIASES.items():
+        aliases.setdefault(plain(target), []).append(alias.lower())
+    hits = []
+    for family, names in FAMILIES.items():
+        for name in names:
+            kind = all_kinds()[name]
+            texts = (name, name.replace("_", " "), family, kind.help.lower(), *aliases.get(plain(name), ()))
+            if any(wanted in text for text in texts):
+                hits.append(name)
+    return hits
 
 
 def _torch(kind: Kind) -> str:
@@ -65,8 +89,8 @@ def _torch(kind: Kind) -> str:
     return kind.torch + "/".join(f"{rank}d" for rank in kind.ranks)
 
 
-def kind_answer(kind: Kind) -> Answer:
-    """One kind with its arguments, call form, source and other names."""
+def kind_answer(kind: Kind, word: str = "") -> Answer:
+    """One kind with its arguments, call form, source and other names; below, others with the word it was asked by."""
     rows = [_argument(argument) for argument in kind.arguments.values()]
     called = plain(kind.name)
     aliases = [alias for alias, target in ALIASES.items() if plain(target) == called]
@@ -94,7 +118,9 @@ def kind_answer(kind: Kind) -> Answer:
         "positional": list(kind.positional),
         "arguments": rows,
     }
-    return Answer("kinds", document=document, tables=[Table(columns=columns, rows=rows, head=head)])
+    others = [name for name in kinds_with(word) if name != kind.name] if word else []
+    foot = [f"also with {word!r}: {', '.join(others[:MAX_OTHERS])}"] if others else []
+    return Answer("kinds", document=document, tables=[Table(columns=columns, rows=rows, head=head, foot=foot)])
 
 
 def _tensors(kind: Kind) -> list[str]:
