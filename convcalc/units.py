@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 SI = ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"))
 ITEMSIZES = {"fp64": 8, "fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 """Bytes of one element of each dtype."""
+LITTLE = 0.1
+"""What differs by less is told in percent."""
 IEC = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 
@@ -112,6 +114,25 @@ def percent(value: float | None) -> str:
     '33.3%'
     """
     return "-" if value is None else f"{100 * value:.1f}%"
+
+
+def times_text(ratio: float | None) -> str:
+    """Return how many times more or fewer something is, in two figures.
+
+    >>> times_text(0.1189), times_text(1.5), times_text(1.0), times_text(0.96), times_text(None)
+    ('8.4 times fewer', '1.5 times more', 'the same', '4% fewer', '-')
+    """
+    if ratio is None or ratio <= 0:
+        return "-"
+    way = "more" if ratio > 1 else "fewer"
+    if abs(ratio - 1) < LITTLE:
+        return "the same" if ratio == 1 else f"{100 * abs(ratio - 1):.2g}% {way}"
+    return f"{_two(max(ratio, 1 / ratio))} times {way}"
+
+
+def _two(value: float) -> str:
+    """Two figures, or all that a whole number has."""
+    return f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
 
 
 def size_of(value: float) -> str:

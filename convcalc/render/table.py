@@ -70,7 +70,7 @@ class Table(NamedTuple):
     CSV. `lines` are a drawing in characters. `droppable` are
     keys of columns that a narrow terminal goes without, the first first, before any text is folded to less than
     `folded` characters; `elsewhere` says where to see them. `halves` are the keys of two tables into which a terminal
-    too narrow for one splits it.
+    too narrow for one splits it; `lead` are those that stand in front of every part of a table that is still too wide.
     """
 
     columns: Sequence[Column]
@@ -86,6 +86,7 @@ class Table(NamedTuple):
     folded: int = 1000
     elsewhere: str = "--columns chooses"
     halves: tuple[Sequence[str], ...] = ()
+    lead: Sequence[str] = ()
 
     @property
     def titles(self) -> list[str]:

@@ -15,6 +15,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from convcalc.digits import whole
+from convcalc.render.fitting import GAP, fitted, folding, least_widths, widths_of
 from convcalc.render.table import Answer, Picture, Table, cells
 
 if TYPE_CHECKING:
@@ -27,13 +28,6 @@ COLOURS_256 = ("color(54)", "color(61)", "color(31)", "color(37)", "color(35)", 
 """The like among 256 colours, no two the same."""
 NONE = "#d7263d"
 """What no way leads to: holes are to be seen."""
-LONG = 40
-"""A column of text wider than this folds, beside the widest."""
-MIN_WIDTH_OF_SEVERAL = 22
-WIDE = 120
-"""A terminal of fewer characters shows a table of two halves as two."""
-MIN_WIDTH = 8
-"""The narrowest a folding column may get before rows are listed instead."""
 
 
 def console(stream: TextIO | None = None) -> Console:
@@ -58,20 +52,9 @@ def renderable(answer: Answer) -> Group:
     """Return the tables of an answer as Rich draws them, with their lines above and below."""
     parts: list[Text | RichTable] = []
     for table in answer.tables:
-        grids = [_rich_table(table, _folding(table, _widths(table)))] if table.columns and table.rows else []
+        grids = [_rich_table(table)] if table.columns and table.rows else []
         parts += [*map(Text, table.above), *grids, *map(Text, table.below)]
     return Group(*parts)
-
-
-def _widths(table: Table) -> list[int]:
-    rows = [cells(table, row) for row in (*table.rows, *([table.total] if table.total is not None else []))]
-    return [max(map(cell_len, parts)) for parts in zip(table.titles, *rows, strict=True)]
-
-
-def _folding(table: Table, widths: list[int]) -> set[int]:
-    """The columns of text that fold: the widest, and all others that are long."""
-    texts = [n for n, column in enumerate(table.columns) if not column.right]
-    return {max(texts, key=lambda n: widths[n]), *(n for n in texts if widths[n] > LONG)}
 
 
 def _lines(table: Table, widths: Sequence[int]) -> Iterator[str]:
@@ -93,12 +76,13 @@ def _lines(table: Table, widths: Sequence[int]) -> Iterator[str]:
         yield line(cells(table, table.total))
 
 
-def _rich_table(table: Table, folding: set[int]) -> RichTable:
-    """A table in which some columns fold and the others keep their lines."""
+def _rich_table(table: Table) -> RichTable:
+    """A table in which sentences fold and the others keep their lines."""
+    sentences = folding(table)
     grid = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
     for number, (title, column) in enumerate(zip(table.titles, table.columns, strict=True)):
         side: Literal["left", "right"] = "right" if column.right else "left"
-        grid.add_column(title, justify=side, overflow="fold", no_wrap=number not in folding)
+        grid.add_column(title, justify=side, overflow="fold", no_wrap=number not in sentences)
     for row in table.rows:
         grid.add_row(*map(Text, cells(table, row)))
     if table.total is not None:
@@ -107,71 +91,33 @@ def _rich_table(table: Table, folding: set[int]) -> RichTable:
     return grid
 
 
-def _listed(out: Console, table: Table, folding: set[int]) -> None:
-    """Each row as a line of its own and its values below: for a terminal too narrow for the table."""
-    numbers = [n for n, column in enumerate(table.columns) if column.right]
-    lead = min([min(folding) + 1, *numbers[:1]])  # what names the row; every value stands behind its title
+def _listed(out: Console, table: Table) -> None:
+    """Each row's name as a line and its values below: for a terminal too narrow for any column beside the name."""
     for row in (*table.rows, *([table.total] if table.total is not None else [])):
-        pairs = list(zip(table.titles, cells(table, row), strict=True))
-        first = " ".join(cell for _, cell in pairs[:lead] if cell)
-        out.print(Text(first, style="bold"))
-        long = [(title, cell) for n, (title, cell) in enumerate(pairs) if n >= lead and n in folding and cell]
-        rest = [(title, cell) for n, (title, cell) in enumerate(pairs) if n >= lead and n not in folding and cell]
-        if rest:
-            out.print(Padding(Text(", ".join(f"{title} {cell}" for title, cell in rest)), (0, 0, 0, 2)))
-        for title, cell in long:
-            out.print(Padding(Text(f"{title}: {cell}"), (0, 0, 0, 2)))
-
-
-def _fitted(table: Table, width: int) -> Table:
-    """A table without as many of its droppable columns as it takes to fit a width, and a line that names them."""
-    gone: list[str] = []
-    for key in table.droppable:
-        widths = _widths(table)
-        folding = _folding(table, widths)
-        least = [min(wide, table.folded) if n in folding else wide for n, wide in enumerate(widths)]
-        if sum(least) + 2 * len(widths) <= width:
-            break
-        title = next((column.title for column in table.columns if column.key == key), None)
-        if title is not None:
-            gone.append(title)
-            table = table._replace(columns=[column for column in table.columns if column.key != key])
-    if gone:
-        line = f"left out at this width: {', '.join(gone)} ({table.elsewhere})"
-        table = table._replace(foot=[*table.foot, line])
-    return table
-
-
-def _halves(table: Table) -> list[Table]:
-    """A table as two, the lines above with the first and those below with the second."""
-    first, second = (
-        table._replace(columns=[column for column in table.columns if column.key in keys], halves=())
-        for keys in table.halves
-    )
-    return [first._replace(foot=(), lines=()), second._replace(head=[""])]
+        first, *rest = zip(table.titles, cells(table, row), strict=True)
+        out.print(Text(first[1], style="bold"))
+        for title, cell in rest:
+            if cell:
+                out.print(Padding(Text(f"{title} {cell}"), (0, 0, 0, 2)))
 
 
 def _print(out: Console, table: Table) -> None:
-    if table.halves and out.width < WIDE:
-        for half in _halves(table):
-            _print(out, half)
-        return
-    if table.droppable:
-        table = _fitted(table, out.width)
+    for part in fitted(table, out.width):
+        _print_part(out, part, table)
+
+
+def _print_part(out: Console, table: Table, whole: Table) -> None:
     for number, line in enumerate(table.above):
         out.print(Text(line, style=_verdict_style(table) if not number else ""))
     if table.columns and (table.rows or table.total):
-        widths = _widths(table)
-        folding = _folding(table, widths)
-        folded = sum(MIN_WIDTH if len(folding) == 1 else min(widths[n], MIN_WIDTH_OF_SEVERAL) for n in folding)
-        fixed = sum(width for n, width in enumerate(widths) if n not in folding)
-        fits = sum(widths) + 2 * len(widths) <= out.width
+        widths = widths_of(table)
+        fits = sum(widths) + GAP * len(widths) <= out.width
         if fits and not out.is_terminal and out.encoding.startswith("utf"):
             out.file.writelines(f"{line}\n" for line in _lines(table, widths))
-        elif fixed + folded + 2 * len(widths) <= out.width:
-            out.print(_rich_table(table, folding))
+        elif sum(least_widths(table, widths)) + GAP * len(widths) <= out.width:
+            out.print(_rich_table(table))
         else:
-            _listed(out, table, folding)
+            _listed(out, table)
     for line in table.below:
         out.print(Text(line))
     plain = {} if out.encoding.startswith("utf") else str.maketrans("─╱│└", "-/|+")
@@ -179,8 +125,8 @@ def _print(out: Console, table: Table) -> None:
         out.print(Text(line.translate(plain)), no_wrap=True)
     if table.picture is not None:
         _draw(out, table.picture)
-        if table.verdict is not None:
-            out.print(Text(table.above[0], style=_verdict_style(table)))
+        if whole.verdict is not None:
+            out.print(Text(whole.above[0], style=_verdict_style(whole)))
 
 
 def _verdict_style(table: Table) -> str:

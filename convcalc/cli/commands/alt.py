@@ -21,8 +21,7 @@ from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
 
 ALTERNATIVE_COLUMNS = (
-    COLUMNS[0],
-    *COLUMNS[2:6],
+    *COLUMNS[:5],
     Column("ratio", "MACs by the literature", lambda text: text or ""),
     *COLUMNS[6:],
 )

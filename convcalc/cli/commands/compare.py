@@ -50,7 +50,7 @@ def command(
         rows, where = time_stacks(subjects, duration(time or "1s", "--time"))
     report = compare(subjects, time_keys(rows), where)
     head = [*dict.fromkeys(subject.reading for _, subject in subjects), *([timed_on(where)] if is_timed else [])]
-    foot = ["other is elementary operations that are no MACs; output bytes in fp32"]
+    foot = ['"other" = element-wise operations, not multiply-adds; bytes: of the outputs, in fp32']
     columns = (*COLUMNS, *(TIMES if is_timed else ()))
     tables = [Table(columns=columns, rows=stack_rows(report, rows), head=head, foot=foot)]
     notes = [*hints(subject for _, subject in subjects), *time_failures(rows)]

@@ -66,7 +66,8 @@ def command(
         reasons: list[str] = []
         rows = [row for layer in layers for row in _rows(layer, reasons)]
         foot = [*(f"({number}) {reason}" for number, reason in enumerate(reasons, 1)), _foot(holds)]
-        tables.append(Table(columns=COLUMNS, rows=rows, head=[block.subject.reading], foot=foot))
+        head = [block.subject.reading]
+        tables.append(Table(columns=COLUMNS, rows=rows, head=head, foot=foot, lead=("name", "figure")))
     return emit(Answer("verify", report.to_dict, tables, holds=report.holds), form, out)
 
 

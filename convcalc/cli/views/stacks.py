@@ -16,7 +16,7 @@ from convcalc.profiling.plan import Job, Setup
 from convcalc.profiling.run import Limits
 from convcalc.render.table import Column
 from convcalc.sizes import total
-from convcalc.units import count, dashed, figures, plural, seconds, size_of
+from convcalc.units import count, dashed, plural, seconds, size_of, times_text
 
 if TYPE_CHECKING:
     from convcalc.analyses.comparison import ComparedStack, ComparisonReport
@@ -24,17 +24,13 @@ if TYPE_CHECKING:
     from convcalc.subject import Subject
 
 
-def _times(value: float | None) -> str:
-    return "-" if value is None else f"{figures(value)}x"
-
-
 COLUMNS = (
     Column("name", "spec"),
-    Column("output", "output"),
     Column("params", "params", count, right=True),
-    Column("params_ratio", "params ratio", _times, right=True),
+    Column("params_ratio", "params ratio", times_text, right=True),
     Column("macs", "MACs", count, right=True),
-    Column("macs_ratio", "MACs ratio", _times, right=True),
+    Column("macs_ratio", "MACs ratio", times_text, right=True),
+    Column("output", "output"),
     Column("other", "other", count, right=True),
     Column("field", "field", right=True),
     Column("output_bytes", "bytes", size_of, right=True),

@@ -20,20 +20,33 @@ COLUMNS = (
     Column("layer", "layer"),
     Column("output", "output"),
     Column("params", "params", count, right=True),
-    Column("params_share", "share", percent, right=True),
+    Column("params_share", "params %", percent, right=True),
     Column("macs", "MACs", count, right=True),
-    Column("macs_share", "share", percent, right=True),
+    Column("macs_share", "MACs %", percent, right=True),
     Column("other", "other", count, right=True),
     Column("size", "field", right=True),
     Column("jump", "jump", right=True),
 )
 
 
+DROPPED = ("jump", "params_share", "macs_share", "other", "size")
+"""Keys of columns, in the order in which a narrow terminal goes without them."""
+SHORTEST_LAYER = 28
+"""Columns of a layer's text that are worth a column of numbers."""
+
+
 def summary_tables(report: SummaryReport) -> list[Table]:
     """Return a table for each block, the totals of all below the last."""
     counts = report.counts
     tables = [
-        Table(columns=COLUMNS, rows=[_cells(row, field, counts) for row in block.rows], head=[block.subject.reading])
+        Table(
+            columns=COLUMNS,
+            rows=[_cells(row, field, counts) for row in block.rows],
+            head=[block.subject.reading],
+            droppable=DROPPED,
+            folded=SHORTEST_LAYER,
+            elsewhere="a wider terminal, -f json or -f csv have all",
+        )
         for block, field in zip(counts.blocks, report.fields, strict=True)
     ]
     sums = {
