@@ -7,7 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from convcalc.errors import SpecError, nearest
-from convcalc.sizes import PerAxis, is_array, is_symbol
+from convcalc.sizes import UNKNOWN, PerAxis, is_array, is_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -114,7 +114,7 @@ def _is_number(value: Any) -> bool:
 
 
 CHECKS: dict[str, Callable[[Any], bool]] = {
-    "size": is_size,
+    "size": lambda value: value is UNKNOWN or is_size(value),
     "int": is_size,
     "sizes": lambda value: all(map(is_size, _parts(value))),
     "output sizes": lambda value: value is not None and all(part is None or is_size(part) for part in _parts(value)),

@@ -104,7 +104,7 @@ def meant_command(word: str) -> str:
 
     if word.startswith("@") or word == "-":
         return f"; for layers in a file: convcalc summary {word}"
-    from convcalc.spec.source import examples_folder
+    from convcalc.spec.examples import examples_folder
 
     if (examples_folder() / f"{word}.txt").is_file():
         return f"; for the example: convcalc summary @{word}"

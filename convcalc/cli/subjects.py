@@ -25,10 +25,12 @@ def read_subjects(
     needs_input: bool = True,
     printed: bool = False,
     trains: bool = False,
+    any_channels: bool = False,
 ) -> list[Subject]:
     """Read a model, or a spec and write each of its blocks as a graph. Raises SpecError and ShapeError.
 
-    `trains` runs a model's forward in training mode; layers are always written for inference.
+    `trains` runs a model's forward in training mode; layers are always written for inference. With `any_channels`
+    output channels may be left out, for what does not depend on them.
     """
     words = model_words(spec or ())
     if words is not None:
@@ -37,7 +39,7 @@ def read_subjects(
     if trains:
         raise SpecError("--train is for a model (such as torchvision:resnet18): layers are written for inference")
     return [
-        assemble(block, layout=layout.value, needs_input=needs_input)
+        assemble(block, layout=layout.value, needs_input=needs_input, any_channels=any_channels)
         for block in blocks(spec or (), inputs or (), printed=printed)
     ]
 
@@ -49,10 +51,11 @@ def _load(words: ModelWords, given: list[Tensor], *, trains: bool, weights_only:
 
 
 def read_subject(
-    spec: Sequence[str] | None, inputs: Sequence[str] | None, layout: InputLayout, refusal: str
-) -> Subject:
+    spec: Sequence[str] | None, inputs: Sequence[str] | None, layout: InputLayout, refusal: str,
+    *, any_channels: bool = False,
+) -> Subject:  # fmt: skip
     """Read a spec of one block. Raises SpecError with `refusal` for several."""
-    subject, *more = read_subjects(spec, inputs, layout)
+    subject, *more = read_subjects(spec, inputs, layout, any_channels=any_channels)
     if more:
         raise SpecError(refusal)
     return subject
@@ -92,6 +95,17 @@ def place_of(spec: Sequence[str] | None) -> str:
         return words.where if words.is_code_file or not words.name else ""
     files = [word[1:] for word in spec or () if word.startswith("@")]
     return files[0] if len(files) == 1 else ""
+
+
+def quoted(words: Sequence[str]) -> list[str]:
+    """Return words that lack their quotes as the specs they were meant to be: settings belong to the word before."""
+    specs: list[str] = []
+    for word in words:
+        if "=" in word and " " not in word and specs and ":" not in specs[-1].split()[0]:
+            specs[-1] += f" {word}"
+        else:
+            specs.append(word)
+    return [spec if spec.startswith("@") and " " not in spec else f'"{spec}"' for spec in specs]
 
 
 def check_runnable(subjects: Sequence[Subject]) -> None:

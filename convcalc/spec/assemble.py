@@ -26,15 +26,18 @@ if TYPE_CHECKING:
 CHANNELS_LAST = "the last size looks like channels: --input-layout hwc reads it so"
 
 
-def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> Subject:
+def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True, any_channels: bool = False) -> Subject:
     """Write a block's layers one after another and return the stack.
 
-    Without an input its sizes are Unknown but for the channels the first layer states. Raises SpecError and
-    ShapeError with the layer's name and place.
+    Without an input its sizes are Unknown but for the channels the first layer states; with `any_channels` so are
+    output channels that a layer needs and does not state. Raises SpecError and ShapeError with the layer's name and
+    place.
     """
     if not block.layers:
         return Subject(Builder().graph(), block, "no layer of this text is known", block.hint)
     block = block._replace(layers=_sharing(block.layers))
+    if any_channels:
+        block = block._replace(layers=tuple(map(_of_any_channels, block.layers)))
     if not block.inputs and needs_input:
         raise SpecError("the input's size is missing: give it with -i, such as -i 3x224x224 (or an `input` line)")
     rank, decided_by = spatial_rank(block.layers, block.inputs)
@@ -76,6 +79,14 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True) -> 
     parts = {index: name.rpartition(".")[2] for index, name in names.items()}
     batch_axis = axes.index("N") if axes and block.inputs else 0
     return Subject(graph, block, "; ".join(readings), "; ".join(filter(None, hints)), parts, batch_axis)
+
+
+def _of_any_channels(layer: Layer) -> Layer:
+    """A layer whose output channels are Unknown where it needs them and does not state them."""
+    needed = layer.kind.arguments.get("out_channels")
+    if needed is None or not needed.required or "out_channels" in layer.arguments:
+        return layer
+    return layer._replace(arguments={**layer.arguments, "out_channels": UNKNOWN})
 
 
 def _called(kind: Kind, given: tuple[Tensor, ...]) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcalc.digits import whole
@@ -12,6 +13,7 @@ from convcalc.kinds import find
 from convcalc.kinds.foreign import bare, translated
 from convcalc.limits import MAX_COPIES
 from convcalc.spec.calls import Call, convert, parse_call
+from convcalc.spec.examples import examples_folder
 from convcalc.spec.learned import first_axis, parameters
 from convcalc.spec.model_words import model_hint, model_words
 from convcalc.spec.values import checked, from_word
@@ -118,8 +120,11 @@ def _from_word(token: Token) -> Layer:
         raise SpecError("an input line gives its sizes, such as input 3x224x224", token.spot)
     if token.text in RESERVED:
         raise SpecError(f"{token.text!r} is a key: write {token.text}=...", token.spot)
+    if re.fullmatch(r"[\d.]+", token.text):
+        named = "settings have names, conv2d c=64 k=7, or stand in a call, Conv2d(3, 64, 7)"
+        raise SpecError(f"{token.text!r} is not a layer: {named}", token.spot)
     if re.fullmatch(r"[\dx.,:+-]+", token.text):
-        raise SpecError(f"{token.text!r} is no layer; an input's size is given with -i {token.text}", token.spot)
+        raise SpecError(f"{token.text!r} is not a layer; an input's size is given with -i {token.text}", token.spot)
     if model_words([token.text]) is not None:
         alone = (
             "only the command line may name code" if token.spot.origin else "a model stands alone, before its arguments"
@@ -135,8 +140,18 @@ def _kind(name: str, spot: Spot) -> tuple[Kind, int | None]:
     try:
         return find(bare(name))
     except SpecError as error:
-        hint = "" if spot.origin else model_hint(name)
+        hint = "" if spot.origin else model_hint(name) or file_hint(name)
         raise SpecError(f"there is no kind {name!r}{hint}" if hint else str(error)) from None
+
+
+def file_hint(name: str) -> str:
+    """Return the form that works where a word is the name of a file here, or of an example."""
+    if (examples_folder() / f"{name}.txt").is_file():
+        return f"; for the example: @{name}"
+    with suppress(OSError, ValueError):
+        if Path(name).is_file():
+            return f"; for the layers in that file: @{name}"
+    return ""
 
 
 def _from_call(call: Call) -> list[Layer | InputLine]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from convcalc.errors import SpecError, nearest
 from convcalc.limits import MAX_FILE_BYTES, MAX_WORDS
+from convcalc.spec.examples import examples_folder
 from convcalc.spec.layers import InputLine, layers
 from convcalc.spec.lexer import Token, normal, tokens, word_tokens
 from convcalc.spec.tensors import tensor
@@ -28,7 +29,9 @@ def blocks(spec: Sequence[str], inputs: Sequence[str] = (), *, printed: bool = F
     """
     given = [tensor(text) for text in inputs]
     if not spec:
-        raise SpecError("no layers given: name them, such as conv2d out_channels=64 k=3, or @file, or - for stdin")
+        piped = sys.stdin is not None and not sys.stdin.closed and not sys.stdin.isatty()
+        stdin = "- for what is piped in" if piped else "- for stdin"
+        raise SpecError(f"no layers given: name them, such as conv2d out_channels=64 k=3, or @file, or {stdin}")
     items: list[Layer | InputLine] = []
     notes: tuple[str, ...] = ()
     hint = ""
@@ -116,13 +119,6 @@ def _stdin() -> str:
     if sys.stdin is None or sys.stdin.isatty():
         raise SpecError("- reads layers from standard input, but that is a terminal: pipe them in")
     return _text(sys.stdin.buffer.read(MAX_FILE_BYTES + 1), "stdin")
-
-
-def examples_folder() -> Path:
-    """Return where the shipped examples lie: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parents[1]
-    inside = package / "examples"
-    return inside if inside.is_dir() else package.parent / "examples"
 
 
 def read_text(file: str) -> tuple[str, str]:

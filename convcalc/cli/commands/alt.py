@@ -9,7 +9,7 @@ import typer
 from convcalc.analyses.comparison import compare
 from convcalc.cli.commands.compare import Seconds, Timed
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, emit
-from convcalc.cli.subjects import hints
+from convcalc.cli.subjects import hints, quoted
 from convcalc.cli.variants import duration
 from convcalc.cli.views.stacks import COLUMNS, TIMES, stack_rows, time_failures, time_keys, time_stacks, timed_on
 from convcalc.errors import SpecError
@@ -28,7 +28,9 @@ ALTERNATIVE_COLUMNS = (
 
 
 def command(
-    spec: Annotated[str | None, typer.Argument(metavar="SPEC", help="One convolution, in quotes or as @FILE.")] = None,
+    specs: Annotated[
+        list[str] | None, typer.Argument(metavar="SPEC", help="One convolution, in quotes or as @FILE.")
+    ] = None,
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
     timed: Timed = False,
@@ -41,8 +43,10 @@ def command(
     The formula is the paper's, the number is counted; it holds at stride 1 with same padding where sizes enter.
     Example: convcalc alt "conv2d c=128 k=3 p=1" -i 64x56x56
     """
-    if spec is None:
-        raise SpecError('alt takes one convolution in quotes: "conv2d c=128 k=3 p=1" -i 64x56x56')
+    if len(specs or ()) != 1:
+        written = quoted(specs or ()) or ['"conv2d c=128 k=3 p=1"']
+        raise SpecError(f"alt takes one convolution in quotes: alt {written[0]} -i 64x56x56")
+    spec = (specs or [""])[0]
     block, *more = blocks([spec], inputs or ())
     if more or len(block.layers) > 1:
         spot = block.layers[min(1, len(block.layers) - 1)].spot

@@ -52,7 +52,7 @@ def command(
     Exit code 1 where outputs away from the borders are written unevenly. For one transposed layer the remedies are
     listed with their cost. Example: convcalc checkerboard conv_transpose c=64 k=3 s=2 -i 128x16x16
     """
-    subject = read_subject(spec, inputs, layout, "checkerboard takes one stack, not several blocks")
+    subject = read_subject(spec, inputs, layout, "checkerboard takes one stack, not several blocks", any_channels=True)
     single = len(subject.block.layers) == 1
     report = checkerboard(subject, even_layers(subject.block.layers[0], subject) if single else [])
     forward, gradient = report.forward, report.gradient

@@ -8,7 +8,7 @@ import typer
 
 from convcalc.analyses.comparison import compare
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, emit
-from convcalc.cli.subjects import check_runnable, hints, whole_subject
+from convcalc.cli.subjects import check_runnable, hints, quoted, whole_subject
 from convcalc.cli.variants import duration
 from convcalc.cli.views.stacks import COLUMNS, TIMES, stack_rows, time_failures, time_keys, time_stacks, timed_on
 from convcalc.errors import SpecError
@@ -39,8 +39,10 @@ def command(
     Each positional is one whole spec or model, in quotes or as @FILE; -i may stand inside the quotes as well.
     Example: convcalc compare "conv2d c=128 k=3 p=1" "depthwise_separable c=128 k=3 p=1" -i 64x56x56
     """
-    if len(specs or ()) < 2:
-        raise SpecError('compare takes two specs or more, each in quotes: "conv2d c=64 k=3" "ghost c=64"')
+    if len(specs or ()) < 2 or any("=" in word and " " not in word.strip() for word in specs or ()):
+        written = quoted(specs or ())
+        shown = " ".join(written if len(written) > 1 else ('"conv2d c=64 k=3"', '"ghost c=64"'))
+        raise SpecError(f"compare takes two specs or more, each in quotes: compare {shown}")
     subjects = [(spec, whole_subject(spec, inputs, layout, command="compare")) for spec in specs or ()]
     rows: list[Row] = []
     where: dict[str, Any] = {}

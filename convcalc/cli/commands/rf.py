@@ -49,7 +49,7 @@ def command(
     Needs no -i unless branches of different strides meet. Example: convcalc rf @resnet_stem
     """
     place = None if unit is None else position(unit, "--unit")
-    counts = count(read_subjects(spec, inputs, layout, needs_input=False, trains=train), depth)
+    counts = count(read_subjects(spec, inputs, layout, needs_input=False, trains=train, any_channels=True), depth)
     report = receptive_field(counts, place, paths=paths)
     tables = []
     for block in report.blocks:
