@@ -40,7 +40,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "reconcile": "From our number to fvcore's, torchinfo's, ptflops', thop's and others', term by term.",
     },
     "Help": {
-        "help": "A command's help, how layers are written (spec), or what is refused (limits).",
+        "help": "A command's help, or a page: counting, formats, json, spec, profiling and more.",
         "convert": "A network of darknet, benchdnn, MIOpenDriver or timm in convcalc's words.",
         "about": "Versions, devices, cache and zoos here, for a report of a bug.",
         "completion": "A completion script for your shell.",

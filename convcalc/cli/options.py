@@ -98,7 +98,9 @@ def emit(answer: Answer, form: Format, out: str | None) -> int:
         form = SUFFIXES.get(Path(out).suffix.lower(), form)
     if form is Format.github and answer.annotations is None:
         raise SpecError("--format github is for lint, diff and --assert: nothing else speaks of a pull request")
-    if out is None:
+    if out is not None and Path(out).suffix.lower() == ".svg":
+        _draw(answer, out)
+    elif out is None:
         _write(answer, form, sys.stdout)
     else:
         try:
@@ -109,6 +111,17 @@ def emit(answer: Answer, form: Format, out: str | None) -> int:
     for hint in answer.hints:
         print(f"convcalc: {message_line(hint)}", file=sys.stderr)
     return 0 if answer.holds else 1
+
+
+def _draw(answer: Answer, out: str) -> None:
+    """Write the map of an answer into a file. Raises SpecError where it has none."""
+    from convcalc.render.map_svg import map_svg
+
+    drawn = [table for table in answer.tables if table.picture is not None]
+    if not drawn:
+        raise SpecError(f"{out}: this answer has no map to draw (hdc-check and checkerboard draw theirs)")
+    with replacing(Path(out)) as path:
+        path.write_text(map_svg(drawn[-1]), encoding="utf-8")
 
 
 def check_output(out: str | None) -> None:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from convcalc.render.table import Picture
 
+COLOURS = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725")
+"""From few to many, alike to every eye and in grey (matplotlib's viridis, by its published figures)."""
+NONE = "#d7263d"
+"""What no way leads to: holes are to be seen."""
 HOLE = {False: "·", True: "."}
 """What a position that nothing reaches is drawn as, in Unicode and in ASCII."""
 SHADES = {False: "░▒▓█", True: ":-=+*#%@"}

@@ -22,12 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 PIPE_WIDTH = 100_000
-COLOURS = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725")
-"""From few to many, alike to every eye and in grey (matplotlib's viridis, by its published figures)."""
 COLOURS_256 = ("color(54)", "color(61)", "color(31)", "color(37)", "color(35)", "color(71)", "color(149)", "color(226)")
 """The like among 256 colours, no two the same."""
-NONE = "#d7263d"
-"""What no way leads to: holes are to be seen."""
 
 
 def console(stream: TextIO | None = None) -> Console:
@@ -138,7 +134,7 @@ def _verdict_style(table: Table) -> str:
 
 def _draw(out: Console, picture: Picture) -> None:
     """A picture in colour where there is any, two rows of cells to a line; else in characters."""
-    from convcalc.render.heat import PLOT_COLUMNS, PLOT_ROWS, grid, heat, level, note, span, worth
+    from convcalc.render.heat import COLOURS, NONE, PLOT_COLUMNS, PLOT_ROWS, grid, heat, level, note, span, worth
 
     palette = COLOURS if out.color_system == "truecolor" else COLOURS_256
 
@@ -176,4 +172,4 @@ def _draw(out: Console, picture: Picture) -> None:
 
 def _spread(place: int, count: int) -> int:
     """The colours of a few values lie as far apart as they can."""
-    return place * (len(COLOURS) - 1) // max(count - 1, 1)
+    return place * (len(COLOURS_256) - 1) // max(count - 1, 1)

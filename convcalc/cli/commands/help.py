@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
 from convcalc.cli.options import AsFormat, Format, Out, emit
+from convcalc.cli.views.pages import page_lines, page_text
 from convcalc.errors import SpecError, nearest
 from convcalc.limits import LIMITS
 from convcalc.render.table import Answer, Column, Table
@@ -30,24 +33,27 @@ GRAMMAR = (
 
 def command(
     ctx: typer.Context,
-    topic: Annotated[str | None, typer.Argument(help="A command, spec or limits; nothing lists the commands.")] = None,
+    topic: Annotated[
+        str | None, typer.Argument(help="A command, or a page; nothing lists the commands and the pages.")
+    ] = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
-    """What the program can do; a command's help; `spec`: how layers are written; `limits`: what is refused.
+    """What the program can do; a command's help; or a page, such as counting, formats, json, profiling.
 
-    Example: convcalc help limits
+    Example: convcalc help counting
     """
     program = ctx.find_root()
     group = cast("TyperGroup", program.command)
     if topic is None:
         print(program.get_help())
+        print(f"\nPages: convcalc help {', '.join(PAGES)}")
         return 0
     if topic in PAGES:
         return emit(PAGES[topic](), form, out)
     known = group.list_commands(program)
     if topic not in known:
-        raise SpecError(f"there is no help on {topic!r}{nearest(topic, (*known, *PAGES))} (or {', '.join(PAGES)})")
+        raise SpecError(f"there is no help on {topic!r}{nearest(topic, (*known, *PAGES))} (pages: {', '.join(PAGES)})")
     single = cast("Command", group.get_command(program, topic))
     print(single.get_help(type(ctx)(single, info_name=topic, parent=program)))
     return 0
@@ -62,7 +68,8 @@ def _spec() -> Answer:
     }
     document: dict[str, Any] = {"grammar": list(GRAMMAR), **rows}
     tables = [
-        Table(columns=columns, rows=rows["looser"], head=[*GRAMMAR, "", "taken here, refused by torch:"]),
+        Table(columns=(), rows=(), head=[*page_lines(page_text("spec")), ""]),
+        Table(columns=columns, rows=rows["looser"], head=["taken here, refused by torch:"]),
         Table(columns=columns, rows=rows["stricter"], head=["taken by torch, refused here:"]),
     ]
     return Answer("help", document, tables)
@@ -78,4 +85,15 @@ def _limits() -> Answer:
     return Answer("help", {"limits": LIMITS}, tables)
 
 
-PAGES = {"spec": _spec, "limits": _limits}
+def _page(name: str) -> Answer:
+    """A page of text."""
+    text = page_text(name)
+    return Answer("help", {"topic": name, "text": text}, [Table(columns=(), rows=(), head=page_lines(text))])
+
+
+PAGES: Final[dict[str, Callable[[], Answer]]] = {
+    "tour": partial(_page, "tour"), "spec": _spec, "models": partial(_page, "models"),
+    "counting": partial(_page, "counting"), "profiling": partial(_page, "profiling"),
+    "formats": partial(_page, "formats"), "json": partial(_page, "json"), "exit-codes": partial(_page, "exit-codes"),
+    "from-python": partial(_page, "from-python"), "limits": _limits,
+}  # fmt: skip
