@@ -8,12 +8,16 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
+from rich.cells import cell_len
 
 from convcalc.cli.app import COMMANDS, run
+from convcalc.cli.views.pages import page_text
 from convcalc.kinds import all_kinds
 from convcalc.profiling import store
 from convcalc.profiling.fields import columns
@@ -23,7 +27,18 @@ from tests.profiling.samples import MACHINE, row
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-TOUR = [line for block in re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S) for line in block.splitlines()]
+CHINESE = (ROOT / ".github/README.zh.md").read_text(encoding="utf-8")
+PAGE_NAMES = sorted(path.stem for path in (ROOT / "convcalc/pages").glob("*.md"))
+TEXTS = {name: page_text(name) for name in PAGE_NAMES}
+ALL = "\n".join((README, CHINESE, *TEXTS.values()))
+"""All that is written for users."""
+
+
+def commands(text: str) -> list[str]:
+    return [line for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S) for line in block.splitlines()]
+
+
+TOUR = list(dict.fromkeys(commands(ALL)))
 EXAMPLES = sorted((ROOT / "examples").iterdir())
 
 
@@ -63,17 +78,57 @@ def test_every_command_of_the_tour_answers(
 def test_what_the_readme_shows_is_what_is_printed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "110")
-    (shown,) = re.findall(r"^```console\n(.*?)^```", README, re.M | re.S)
-    parts = re.split(r"^\$ convcalc (.*)\n", shown, flags=re.M)[1:]
-    for command, output in zip(parts[::2], parts[1::2], strict=True):
-        assert run(shlex.split(command)) == 0
-        printed = capsys.readouterr().out
-        assert [line.rstrip() for line in printed.splitlines()] == output.splitlines()
+    for text, width in ((README, "100"), (TEXTS["models"], "110")):
+        monkeypatch.setenv("COLUMNS", width)
+        blocks = re.findall(r"^```console(?: (zoo))?\n(.*?)^```", text, re.M | re.S)
+        assert blocks
+        for is_zoo, shown in blocks:
+            if is_zoo and find_spec("torchvision") is None:
+                continue
+            parts = re.split(r"^\$ convcalc (.*)\n", shown, flags=re.M)[1:]
+            for command, output in zip(parts[::2], parts[1::2], strict=True):
+                assert run(shlex.split(command)) == 0
+                printed = capsys.readouterr().out
+                assert [line.rstrip() for line in printed.splitlines()] == output.splitlines()
+
+
+def test_the_pictures_of_the_readme_are_those_that_convcalc_draws(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for rates in ("2,4,8", "1,2,5"):
+        drawn = tmp_path / "map.svg"
+        run(["hdc-check", rates, "-o", str(drawn)])
+        name = f".github/gridding-{rates.replace(',', '-')}.svg"
+        assert name in README and drawn.read_text() == (ROOT / name).read_text()
+    root = ElementTree.parse(drawn).getroot()
+    assert sum(part.tag.endswith("rect") for part in root.iter()) == 1 + 17 * 17  # and none is red
+    capsys.readouterr()
+
+
+def test_the_readme_is_short_and_links_to_what_is_there() -> None:
+    assert len(README.splitlines()) < 200
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).is_file(), target
+    for target in re.findall(r"\]\(([^)#:]+)\)", CHINESE):
+        assert (ROOT / ".github" / target).resolve().is_file(), target
+
+
+@pytest.mark.parametrize("name", [*PAGE_NAMES, "limits"])
+def test_every_page_is_printed_within_a_terminal(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["help", name]) == 0
+    out = capsys.readouterr().out
+    code = {f"  {line}" for block in re.findall(r"^```.*?\n(.*?)^```", ALL, re.M | re.S) for line in block.splitlines()}
+    assert len(out.splitlines()) > 8 and "**" not in out
+    assert [line for line in out.splitlines() if cell_len(line) > 80 and line not in code] == []
+    assert run(["help"]) == 0
+    assert name in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_the_workflow_and_the_hook_of_the_readme_run(capsys: pytest.CaptureFixture[str]) -> None:
-    workflow, hook = (yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", README, re.M | re.S))
+    workflow, hook = (yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", TEXTS["models"], re.M | re.S))
     steps = workflow["jobs"]["budget"]["steps"]
     runs = [step["run"] for step in steps if step.get("run", "").startswith("convcalc ")]
     entries = [entry["entry"] for repo in hook["repos"] for entry in repo["hooks"]]
@@ -110,7 +165,7 @@ def test_every_script_runs(path: Path) -> None:
 
 
 def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (block,) = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
+    (block,) = re.findall(r"^```python\n(.*?)^```", TEXTS["from-python"], re.M | re.S)
     exec(compile(block, "README.md", "exec"), {})
     first, second = capsys.readouterr().out.splitlines()
     # 3*9 + 3*64 weights; 224^2 positions times them
@@ -139,7 +194,7 @@ def test_every_option_is_in_the_readme(capsys: pytest.CaptureFixture[str]) -> No
     missing = set()
     for name in COMMANDS:
         run([name, "--help"])
-        missing |= {o for o in re.findall(r"(--[a-z-]+)", capsys.readouterr().out) if o not in README}
+        missing |= {o for o in re.findall(r"(--[a-z-]+)", capsys.readouterr().out) if o not in ALL}
     assert missing <= {"--help", "--input", "--output", "--kernel-size"}  # shown by their short forms
 
 
@@ -157,9 +212,9 @@ def test_exit_codes_are_documented() -> None:
     from convcalc.cli import exits
 
     for code in (exits.ANSWERED, exits.FAILED, exits.MISUSED, exits.UNAVAILABLE, exits.BUG, exits.INTERRUPTED):
-        assert f"| {code} |" in README
+        assert f"| {code} |" in TEXTS["exit-codes"]
 
 
 def test_the_readme_lists_the_keys_of_a_row_as_they_are_declared() -> None:
     keys = ", ".join(f"`{tag}`" for tag in columns(Row))
-    assert f"A row has {keys}" in " ".join(README.split())
+    assert f"A row has {keys}" in " ".join(TEXTS["json"].split())

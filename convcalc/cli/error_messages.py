@@ -14,6 +14,8 @@ from convcalc.errors import ConvcalcError, ShapeError, SpecError, Spot, Unavaila
 from convcalc.printable import message_line
 
 CARET_WIDTH = 100
+DEPENDENCIES = ("torch", "numpy", "fvcore", "sympy")
+"""Packages that some commands need and others work without."""
 REWORDED = {
     "is not a valid int range": "is no whole number",
     "is not a valid int": "is no whole number",
@@ -41,6 +43,9 @@ def report_error(error: Exception, argv: Sequence[str]) -> int:
     if isinstance(error, OSError):
         _say(f"{error.filename or 'the output'} cannot be written: {error.strerror or error}")
         return MISUSED
+    if isinstance(error, ModuleNotFoundError) and (missing := (error.name or "").partition(".")[0]) in DEPENDENCIES:
+        _say(f"{missing} is not installed here, and this needs it: pip install {missing}")
+        return UNAVAILABLE
     _say(f"this is a bug in convcalc: {type(error).__name__}: {error} (run again with --debug and report it)")
     return BUG
 

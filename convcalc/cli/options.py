@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from convcalc.cli.completions import complete_devices, complete_layers
 from convcalc.cli.exits import INTERRUPTED, TERMINATED, Terminated
 from convcalc.errors import ConvcalcError, SpecError
 from convcalc.files import replacing
@@ -43,7 +44,11 @@ class InputLayout(StrEnum):
 
 Spec: TypeAlias = Annotated[
     list[str] | None,
-    typer.Argument(metavar="LAYERS...", help="Layers: calls, kinds with key=value words, @FILE, or - for stdin."),
+    typer.Argument(
+        metavar="LAYERS...",
+        help="Layers: calls, kinds with key=value words, @FILE, or - for stdin.",
+        autocompletion=complete_layers,
+    ),
 ]
 Inputs: TypeAlias = Annotated[
     list[str] | None,
@@ -68,7 +73,13 @@ Depth: TypeAlias = Annotated[
     int, typer.Option("--depth", min=1, max=MAX_DEPTH, help="How deep into the parts of a layer rows go.")
 ]
 DeviceName: TypeAlias = Annotated[
-    str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, mps or xpu; auto takes a GPU if there is one.")
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="auto, cpu, cuda, mps or xpu; auto takes a GPU if there is one.",
+        autocompletion=complete_devices,
+    ),
 ]
 PeakFlops: TypeAlias = Annotated[
     str | None, typer.Option("--peak-flops", metavar="N", help="Compute roof by hand, FLOP/s, such as 989T.")

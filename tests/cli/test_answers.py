@@ -236,7 +236,7 @@ def test_version_and_bare_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
     assert capsys.readouterr().out == f"convcalc {version('convcalc')}\n"
     assert run([]) == 0
-    assert "Commands:" in capsys.readouterr().out
+    assert "Count:" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])

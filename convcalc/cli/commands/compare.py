@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from convcalc.analyses.comparison import compare
+from convcalc.cli.completions import complete_layers
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, emit
 from convcalc.cli.subjects import check_runnable, hints, quoted, whole_subject
 from convcalc.cli.variants import duration
@@ -17,7 +18,9 @@ from convcalc.render.table import Answer, Table
 
 Whole = Annotated[
     list[str] | None,
-    typer.Argument(metavar="SPEC SPEC...", help="Whole specs, each in quotes or as @FILE."),
+    typer.Argument(
+        metavar="SPEC SPEC...", help="Whole specs, each in quotes or as @FILE.", autocompletion=complete_layers
+    ),
 ]
 Timed = Annotated[bool, typer.Option("--timed", help="Run each here too, their blocks in turn.")]
 Seconds = Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from convcalc.cli.completions import complete_examples
 from convcalc.cli.options import AsFormat, Format, Out, emit
 from convcalc.errors import SpecError, nearest
 from convcalc.render.table import Answer, Column, Table
@@ -14,7 +15,10 @@ from convcalc.spec.examples import example_files
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One file, to see how it is written.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="One file, to see how it is written.", autocompletion=complete_examples),
+    ] = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from convcalc.cli.completions import complete_layers
 from convcalc.cli.options import Format, InputLayout, Inputs, Layout, Out, emit
 from convcalc.cli.subjects import layer_words, read_subjects
 from convcalc.cli.views.formulas import FormulaFormat, explain_tables, latex_lines
@@ -20,7 +21,12 @@ from convcalc.spec.source import blocks
 
 def command(
     kind: Annotated[
-        list[str] | None, typer.Argument(metavar="KIND [KEY=VALUE...]", help="One kind, with any settings it is given.")
+        list[str] | None,
+        typer.Argument(
+            metavar="KIND [KEY=VALUE...]",
+            help="One kind, with any settings it is given.",
+            autocompletion=complete_layers,
+        ),
     ] = None,
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from convcalc.cli.completions import complete_kinds
 from convcalc.cli.options import AsFormat, Format, Out, emit
 from convcalc.cli.views.kinds import is_kind, kind_answer, kinds_answer, kinds_with, network_answer
 from convcalc.kinds import FAMILIES, find, network
@@ -14,7 +15,12 @@ from convcalc.render.table import Answer
 
 def command(
     kind: Annotated[
-        str | None, typer.Argument(metavar="KIND|WORD", help="One kind, to see its arguments; or a word to search for.")
+        str | None,
+        typer.Argument(
+            metavar="KIND|WORD",
+            help="One kind, to see its arguments; or a word to search for.",
+            autocompletion=complete_kinds,
+        ),
     ] = None,
     form: AsFormat = Format.table,
     out: Out = None,

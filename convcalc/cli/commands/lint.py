@@ -10,6 +10,7 @@ import typer
 
 from convcalc.analyses.lint.report import RIDGE_RULE, LintReport, lint_subjects
 from convcalc.analyses.lint.rules import RULES
+from convcalc.cli.completions import complete_rules
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
 from convcalc.cli.subjects import hints, place_of, read_subjects
 from convcalc.errors import SpecError, nearest
@@ -46,7 +47,10 @@ def command(
         list[str] | None, typer.Option("--ignore", metavar="CODES", help="Not these codes or prefixes.")
     ] = None,
     explain: Annotated[
-        str | None, typer.Option("--rule", metavar="CODE", help="Say what a code means, and where it is from.")
+        str | None,
+        typer.Option(
+            "--rule", metavar="CODE", help="Say what a code means, and where it is from.", autocompletion=complete_rules
+        ),
     ] = None,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 in spite of findings.")] = False,
     form: AsFormat = Format.table,

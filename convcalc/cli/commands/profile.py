@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from convcalc.cli.completions import complete_dtypes, complete_layouts, complete_modes, complete_passes
 from convcalc.cli.exits import MISUSED, stop_code
 from convcalc.cli.options import (
     AsFormat,
@@ -60,16 +61,31 @@ def command(
     train: Train = False,
     depth: Depth = 1,
     direction: Annotated[
-        str, typer.Option("--pass", metavar="LIST", help="forward, backward, both; a list makes a row of each.")
+        str,
+        typer.Option(
+            "--pass",
+            metavar="LIST",
+            help="forward, backward, both; a list makes a row of each.",
+            autocompletion=complete_passes,
+        ),
     ] = "forward",
     device: DeviceName = "auto",
-    dtype: Annotated[str, typer.Option(metavar="LIST", help="fp32, bf16, fp16.")] = "fp32",
+    dtype: Annotated[
+        str, typer.Option(metavar="LIST", help="fp32, bf16, fp16.", autocompletion=complete_dtypes)
+    ] = "fp32",
     thread_counts: Annotated[
         str, typer.Option("--threads", metavar="LIST", help="CPU threads, such as 1,all; all is every core.")
     ] = "all",
-    layout: Annotated[str, typer.Option(metavar="LIST", help="nchw, channels_last, prepacked.")] = "nchw",
+    layout: Annotated[
+        str, typer.Option(metavar="LIST", help="nchw, channels_last, prepacked.", autocompletion=complete_layouts)
+    ] = "nchw",
     mode: Annotated[
-        str, typer.Option(metavar="LIST", help="eager, compile (torch.compile), search (cuDNN's algorithms).")
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="eager, compile (torch.compile), search (cuDNN's algorithms).",
+            autocompletion=complete_modes,
+        ),
     ] = "eager",
     batch: Annotated[
         str | None, typer.Option(metavar="LIST", help="Batch sizes in place of the input's: 1,8 or 1:64:pow2.")
