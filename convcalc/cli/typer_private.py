@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from typer.core import TyperCommand
 
+from convcalc.cli.help_text import EXAMPLES, MANY, OPTION_GROUPS, option_group
+
 if TYPE_CHECKING:
     from typer._click import Context as _Context
 
@@ -17,7 +19,38 @@ if TYPE_CHECKING:
 
 
 class Command(TyperCommand):
-    """A command whose words may begin with a minus: only one that a letter or a minus follows is an option's."""
+    """A command whose words may begin with a minus: only one that a letter or a minus follows is an option's.
+
+    Its help has many options in groups, and three examples below.
+    """
+
+    def format_options(self, ctx: Context, formatter: Any) -> None:
+        """Write arguments, then options under their headings."""
+        groups: dict[str, list[tuple[str, str]]] = {
+            "Arguments": [],
+            **{title: [] for title in OPTION_GROUPS},
+            "Options": [],
+        }
+        parameters = [parameter for parameter in self.get_params(ctx) if parameter.get_help_record(ctx) is not None]
+        grouped = sum(parameter.param_type_name == "option" for parameter in parameters) >= MANY
+        for parameter in parameters:
+            title = "Options"
+            if parameter.param_type_name == "argument":
+                title = "Arguments"
+            elif grouped:
+                title = option_group(parameter.opts)
+            groups[title].append(parameter.get_help_record(ctx) or ("", ""))
+        for title, records in groups.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+    def format_epilog(self, ctx: Context, formatter: Any) -> None:
+        """Write the examples, each a line as it is typed."""
+        formatter.write_paragraph()
+        formatter.write("Examples:\n")
+        for words in EXAMPLES.get(ctx.info_name or "", ()):
+            formatter.write(f"  convcalc {ctx.info_name} {words}".rstrip() + "\n")
 
     def make_parser(self, ctx: Context) -> Any:
         """Return Click's parser, which is asked for options alone: `-1 0 1` is a word."""

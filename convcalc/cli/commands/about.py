@@ -20,10 +20,7 @@ COLUMNS = (Column("what", "what"), Column("value", "here"))
 
 
 def command(form: AsFormat = Format.table, out: Out = None) -> int:
-    """Versions, devices, the cache and the zoos of networks that are installed, for a report of a bug.
-
-    Example: convcalc about
-    """
+    """Versions, devices, the cache and the zoos of networks that are installed, for a report of a bug."""
     devices = _devices()
     document: dict[str, Any] = {
         "python": platform.python_version(),

@@ -41,7 +41,6 @@ def command(
     """Substitutes the literature offers for a convolution, at the same output shape, with the ratio of the MACs.
 
     The formula is the paper's, the number is counted; it holds at stride 1 with same padding where sizes enter.
-    Example: convcalc alt "conv2d c=128 k=3 p=1" -i 64x56x56
     """
     if len(specs or ()) != 1:
         written = quoted(specs or ()) or ['"conv2d c=128 k=3 p=1"']

@@ -50,7 +50,7 @@ def command(
     Counts the ways from the inputs to each output (a checkerboard where they differ), and back, in the gradient.
 
     Exit code 1 where outputs away from the borders are written unevenly. For one transposed layer the remedies are
-    listed with their cost. Example: convcalc checkerboard conv_transpose c=64 k=3 s=2 -i 128x16x16
+    listed with their cost.
     """
     subject = read_subject(spec, inputs, layout, "checkerboard takes one stack, not several blocks", any_channels=True)
     single = len(subject.block.layers) == 1

@@ -40,7 +40,6 @@ def command(
     """Shape, parameters, multiply-adds, other work, field and output bytes of several specs, with ratios to the first.
 
     Each positional is one whole spec or model, in quotes or as @FILE; -i may stand inside the quotes as well.
-    Example: convcalc compare "conv2d c=128 k=3 p=1" "depthwise_separable c=128 k=3 p=1" -i 64x56x56
     """
     if len(specs or ()) < 2 or any("=" in word and " " not in word.strip() for word in specs or ()):
         written = quoted(specs or ())

@@ -21,6 +21,6 @@ class Shell(StrEnum):
 
 
 def command(shell: Annotated[Shell, typer.Argument(help="Your shell.")]) -> int:
-    """A completion script for your shell. Example: convcalc completion bash >> ~/.bashrc."""
+    """A completion script for your shell."""
     print(completion_script(shell.value, "convcalc", COMPLETE))
     return 0

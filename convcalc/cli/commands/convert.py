@@ -23,7 +23,7 @@ def command(
 ) -> int:
     """A network of darknet, benchdnn or MIOpenDriver lines, or timm's block strings, in convcalc's words.
 
-    What is printed is a spec file. Example: convcalc convert --from darknet yolov3.cfg -o yolov3.txt
+    What is printed is a spec file.
     """
     origin, text = read_text(file)
     known = source or importer_of(text, origin)

@@ -62,7 +62,7 @@ def command(
     exit code 1 only with --assert.
 
     The two were not timed in turns: where a matrix product took longer in one than in the other, the interval is
-    widened by as much. Exit code 1 where a row is slower, or failed. Example: convcalc diff before.jsonl after.jsonl
+    widened by as much. Exit code 1 where a row is slower, or failed.
     """
     check_output(out)
     documents = [_summary(text, inputs) for text in (before, after)]

@@ -22,10 +22,7 @@ def command(
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
-    """The spec files that come with convcalc, each read with @NAME; or what one holds.
-
-    Example: convcalc examples resnet_stem
-    """
+    """The spec files that come with convcalc, each read with @NAME; or what one holds."""
     files = example_files()
     if name is not None:
         return emit(_file(name.removeprefix("@"), {**files, **{path.name: path for path in files.values()}}), form, out)

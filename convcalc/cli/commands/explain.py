@@ -41,7 +41,6 @@ def command(
     """What a kind is, its graph, and its formulas; with -i and settings, the numbers put in step by step.
 
     The formulas are derived: the recipe that answers every other command runs on symbols here.
-    Example: convcalc explain depthwise_separable out_channels=256 -i 3x12x12
     """
     if model_words(kind or ()) is not None:
         (model,) = read_subjects(kind, inputs, layout)

@@ -40,7 +40,7 @@ def command(
     """Do stacked dilated convolutions leave holes? The paper's three rules, and the exact answer.
 
     Exit code 1 when the exact check finds holes. The paper (arXiv:1702.08502) gives rules of thumb; which inputs
-    are really reached, and by how many ways, is worked out beside them. Example: convcalc hdc-check 1,2,5 -k 3
+    are really reached, and by how many ways, is worked out beside them.
     """
     words = rates or []
     text = normal(" ".join(words))

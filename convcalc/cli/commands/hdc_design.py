@@ -41,7 +41,7 @@ def command(
     """Rate lists that reach a field without holes, with the fewest layers, and the sawtooth forms.
 
     Any order of a list reaches the same inputs. Unevenness is the deviation of the ways per input over their mean:
-    the smaller, the more alike the inputs count; the evenest come first. Example: convcalc hdc-design --rf 33 -k 3
+    the smaller, the more alike the inputs count; the evenest come first.
     """
     if field > MAX_DESIGN_FIELD:
         raise SpecError(f"--rf {field:,} is past what is searched ({MAX_DESIGN_FIELD:,})")

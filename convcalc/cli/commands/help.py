@@ -39,10 +39,7 @@ def command(
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
-    """What the program can do; a command's help; or a page, such as counting, formats, json, profiling.
-
-    Example: convcalc help counting
-    """
+    """What the program can do; a command's help; or a page, such as counting, formats, json, profiling."""
     program = ctx.find_root()
     group = cast("TyperGroup", program.command)
     if topic is None:

@@ -28,7 +28,6 @@ def command(
     """Every kind of layer, or one kind's arguments, defaults, call form and source.
 
     A word that is no kind's name is searched in names, other names (any language), families and sentences.
-    Example: convcalc kinds depthwise_separable
     """
     return emit(_answer(kind), form, out)
 

@@ -59,8 +59,7 @@ def command(
     """What an expert would say: gridding, checkerboards, dropped pixels, odd channels, biases before norms, and more.
 
     Each finding has a code, a sentence with its numbers, and a remedy; exit code 1 where there are any (CC113
-    compares with a machine: with --ridge, or --select CC113 for this one). Example:
-    convcalc lint @unet --ignore CC104
+    compares with a machine: with --ridge, or --select CC113 for this one).
     """
     if explain is not None:
         if spec or inputs:

@@ -37,8 +37,7 @@ def command(
 ) -> int:
     """The roofs of this machine: FLOP/s of matrix products, bytes/s of memory and of the last cache, and the ridge.
 
-    Measured with the threads and the numbers of a run, and kept for the next time. Example:
-    convcalc machine --threads 1
+    Measured with the threads and the numbers of a run, and kept for the next time.
     """
     check_output(out)
     overrides = per_second(flops, "--peak-flops"), per_second(bandwidth, "--peak-bw")

@@ -63,10 +63,7 @@ def command(
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
-    """Multiply-adds per layer and in total; FLOPs = 2 x MACs. Other work is counted apart, by name.
-
-    Example: convcalc macs -i 3x32x32 depthwise_separable out_channels=64 k=3 p=1
-    """
+    """Multiply-adds per layer and in total; FLOPs = 2 x MACs. Other work is counted apart, by name."""
     subjects = read_subjects(spec, inputs, layout, trains=train)
     counts = count_layers(subjects, depth, [deployed(subject) for subject in subjects])
     report = macs_report(counts, useful=useful, backward=backward)

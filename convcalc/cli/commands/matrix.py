@@ -42,7 +42,7 @@ def command(
     """One convolution as its sparse matrix: a letter per weight, non-zeros, density, what a dense layer would hold.
 
     CSV lists row, column and the place of the weight in its flattened tensor. An .npz file is read by
-    scipy.sparse.load_npz; its values are those places plus 1. Example: convcalc matrix conv2d c=1 k=3 -i 1x4x4
+    scipy.sparse.load_npz; its values are those places plus 1.
     """
     subject = read_subject(spec, inputs, layout, "matrix takes one layer, not several blocks")
     report = matrix_report(subject, transpose=transpose)

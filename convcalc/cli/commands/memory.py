@@ -41,7 +41,7 @@ def command(
     """Bytes of parameters and activations: what is alive at once in inference, what training keeps.
 
     Per layer: what it makes, what is alive while it runs in inference, what is kept for its backward. Kernels' own
-    workspaces come on top. Example: convcalc memory @resnet_stem --dtype fp16
+    workspaces come on top.
     """
     counts = count(read_subjects(spec, inputs, layout, trains=train), depth)
     report = memory_report(counts, dtype.value, ITEMSIZES[dtype.value], trains=dtype is not Dtype.int8)

@@ -27,10 +27,7 @@ def command(
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
-    """Weights, biases and norm parameters per layer; needs no -i where the channels are stated.
-
-    Example: convcalc params "Conv3d(3, 10, (6, 5, 4))"
-    """
+    """Weights, biases and norm parameters per layer; needs no -i where the channels are stated."""
     subjects = read_subjects(spec, inputs, layout, needs_input=False, printed=True)
     report = count(subjects, depth, [deployed(subject) for subject in subjects])
     _check_known(report)

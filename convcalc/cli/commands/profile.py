@@ -124,7 +124,6 @@ def command(
 
     The batch is the first size of -i (8x3x224x224). A process of its own measures, with threads and environment
     fixed; lists make variants. Ctrl-C prints what is done.
-    Example: convcalc profile @resnet_stem
     """
     limits = Limits(
         budget=duration(budget, "--budget") if budget else None,

@@ -48,7 +48,7 @@ def command(
     """From our multiply-adds to fvcore's, torch's, torchinfo's, ptflops', thop's, calflops' and torchscan's, by terms.
 
     Each counter's own rules are applied to one record of the forward; with --run exit code 1 where a counter that runs
-    says another number. Example: convcalc reconcile @resnet_stem
+    says another number.
     """
     check_output(out)
     subject = read_subject(spec, inputs, layout, "reconcile takes one model or stack, not several blocks")

@@ -46,7 +46,7 @@ def command(
     """Receptive field of one output: size, jump (input positions per output), start and centre of output 0.
 
     Where the field differs by phase (after a transposed or resized layer) the least and the greatest are given.
-    Needs no -i unless branches of different strides meet. Example: convcalc rf @resnet_stem
+    Needs no -i unless branches of different strides meet.
     """
     place = None if unit is None else position(unit, "--unit")
     counts = count(read_subjects(spec, inputs, layout, needs_input=False, trains=train, any_channels=True), depth)

@@ -60,7 +60,7 @@ def command(
     """Rank, singular values and the column x row factors of a kernel, and what splitting it saves or costs.
 
     Exact for whole numbers and fractions. A file may hold C x kh x kw (a filter of a layer): then the three ranks and
-    the best product of three vectors, as in flattened convolution. Example: convcalc separable sobel --image 32
+    the best product of three vectors, as in flattened convolution.
     """
     words = kernel or []
     if not words:

@@ -22,10 +22,7 @@ def command(
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
-    """Output shape after each layer and at the end.
-
-    Example: convcalc shape -i 3x224x224 conv2d out_channels=64 k=7 s=2 p=3 maxpool2d k=3 s=2 p=1
-    """
+    """Output shape after each layer and at the end."""
     report = count(read_subjects(spec, inputs, layout, trains=train), depth)
     tables = []
     for block in report.blocks:

@@ -64,7 +64,7 @@ def command(
 
     With layers: the smallest input and the layer that collapses below it, the inputs that give --out, the positions
     that floor drops, and torch's 'same' beside TensorFlow's.
-    A model is tried on some sizes. Example: convcalc solve --in 56 --out 112 --transposed
+    A model is tried on some sizes.
     """
     searched = (kernel, stride, padding, dilation, max_kernel, max_stride, max_dilation, shown)
     if spec:

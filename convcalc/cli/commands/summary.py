@@ -57,7 +57,6 @@ def command(
     """Shapes, parameters, multiply-adds and receptive field of every layer, with shares and totals.
 
     Of a model, or with --depth, the modules are a tree; copies side by side are one row.
-    Example: convcalc summary @resnet_stem
     """
     chosen, sorting = columns(shown), order(sort, top)
     if times is None and (TIME in chosen or (sorting and sorting.key == TIME.key)):

@@ -49,7 +49,7 @@ def command(
     """Run the layers on the CPU and put our shape, parameters and MACs beside torch's own and fvcore's.
 
     torch's MACs are its FlopCounterMode's FLOPs / 2; fvcore's are its convolution, linear and matmul counts. Exit
-    code 1 where a figure differs without a reason. Example: convcalc verify @resnet_stem
+    code 1 where a figure differs without a reason.
     """
     check_output(out)
     subjects = read_subjects(spec, inputs, layout, trains=train)
