@@ -34,7 +34,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "kinds": ("", "attention", "depthwise_separable"),
     "matrix": ("conv2d c=1 k=3 -i 1x4x4", "conv2d c=1 k=3 -i 1x4x4 --transposed", "conv1d c=1 k=3 p=1 -i 1x6 -f csv"),
     "examples": ("", "resnet_stem", "unet"),
-    "profile": ("@resnet_stem", "-i 64x56x56 conv2d c=64 k=3 p=1 --explain", '-i 64x56x56 "conv2d c=64 k=3 p=1" --vs "ghost c=64 k=3"'),
+    "profile": (
+        "@resnet_stem", "-i 64x56x56 conv2d c=64 k=3 p=1 --explain",
+        '-i 64x56x56 "conv2d c=64 k=3 p=1" --vs "ghost c=64 k=3"',
+    ),
     "diff": ("before.jsonl after.jsonl", "before.json after.json", '"conv2d c=64 k=3" "ghost c=64" -i 64x56x56'),
     "machine": ("", "--threads 1", "--refresh"),
     "verify": ("@resnet_stem", '-i 8x14x14 "Conv2d(8, 16, 3)"', "my_model.py:Net -i 3x224x224"),
