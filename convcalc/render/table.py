@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 FORMULA_SIGNS: Final = ("=", "+", "-", "@")
 """How a cell begins that a spreadsheet works out."""
+JUDGED: Final = ("hdc-check", "checkerboard", "lint", "verify", "diff")
+"""Commands whose exit code 1 says that what was asked does not hold."""
 _NUMBER = r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?"
 NUMBERS: Final = rf"-|{_NUMBER}((\.\.|[/x ]|, ){_NUMBER})*"
 """Numbers, fractions, ranges, one per axis; and the sign for none."""
@@ -134,6 +136,11 @@ class Answer(NamedTuple):
         document: dict[str, Any] = plain(self.document() if callable(self.document) else self.document)
         return document
 
+    def enveloped(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return it under its version and command, with `ok` where the answer to a yes-or-no question is in it."""
+        judged = self.command in JUDGED or "assertions" in document
+        return envelope(self.command, {**({"ok": self.holds} if judged else {}), **document})
+
 
 def cells(table: Table, row: dict[str, Any]) -> list[str]:
     """Return one row as text that may be shown; a value that is missing is an empty cell."""
@@ -143,7 +150,7 @@ def cells(table: Table, row: dict[str, Any]) -> list[str]:
 def to_json(answer: Answer) -> str:
     """Return the document, indented, with lists of plain values on one line."""
     # Lists of plain values go on one line; the text of a JSON string holds no line break, so none is cut.
-    text = json_text(envelope(answer.command, answer.json_document()), indent=2)
+    text = json_text(answer.enveloped(answer.json_document()), indent=2)
     lists = re.compile(r"\[\n\s+([^\[\]{}\"]*?)\n\s+\]")
     return lists.sub(lambda match: "[" + re.sub(r"\s*\n\s*", " ", match[1]) + "]", text) + "\n"
 

@@ -274,3 +274,25 @@ def test_rf_bounds_what_it_writes_out(capsys: pytest.CaptureFixture[str]) -> Non
     assert "past what is written out" in capsys.readouterr().err
     assert run(["rf", "Upsample(scale_factor=0.7)"]) == 0
     assert "10/7" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("argv", "ok"),
+    [
+        (["hdc-check", "1,2,5"], True), (["hdc-check", "2,4,8"], False),
+        (["checkerboard", "conv_transpose", "k=3", "s=2", "-i", "1x8x8"], False),
+        (["lint", "@unet", "--exit-zero"], True), (["verify", "-i", "3x8x8", "relu"], True),
+        (["macs", "-i", "3x8x8", "relu", "--assert", "macs<=0"], True),
+        (["params", "Conv2d(3, 4, 3)", "--assert", "params<100"], False),
+    ],
+)  # fmt: skip
+def test_an_answer_with_an_exit_code_of_its_own_says_ok(
+    argv: list[str], ok: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*argv, "-f", "json"]) == (0 if ok else 1)
+    assert json.loads(capsys.readouterr().out)["ok"] is ok
+
+
+def test_an_answer_that_asks_nothing_says_no_ok(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["shape", "-i", "3x8x8", "relu", "-f", "json"]) == 0
+    assert "ok" not in json.loads(capsys.readouterr().out)
