@@ -18,6 +18,7 @@ from convcalc.builder import Builder
 from convcalc.errors import ShapeError, SpecError, nearest
 from convcalc.graph import Value
 from convcalc.sizes import equal, known, total
+from convcalc.units import plural
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph
@@ -182,7 +183,7 @@ class Kind:
         names = [f"input_{i}" for i in range(len(shapes))] if self.variadic else self.inputs
         values = [b.input(shape, name) for shape, name in zip(shapes, names, strict=False)]
         if len(values) < len(shapes):
-            raise ShapeError(f"{self.name} takes {len(self.inputs)} inputs, not {len(shapes)}")
+            raise ShapeError(f"{self.name} takes {plural(len(self.inputs), 'input')}, not {len(shapes)}")
         with b.scope("0", kind=self.name, text=self.name):
             outputs = self.write(b, *values, **arguments)
         return b.graph(*outputs)

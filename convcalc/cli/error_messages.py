@@ -17,9 +17,9 @@ CARET_WIDTH = 100
 DEPENDENCIES = ("torch", "numpy", "fvcore", "sympy")
 """Packages that some commands need and others work without."""
 REWORDED = {
-    "is not a valid int range": "is no whole number",
-    "is not a valid int": "is no whole number",
-    "is not a valid float range": "is no number",
+    "is not a valid int range": "is not a whole number",
+    "is not a valid int": "is not a whole number",
+    "is not a valid float range": "is not a number",
 }
 """Typer's words and ours, the longer ones first."""
 

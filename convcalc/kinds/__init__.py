@@ -90,7 +90,7 @@ REFUSED: Final[dict[str, str]] = {
     "sequential": "it holds layers: Sequential(Conv2d(3, 8, 3), ReLU())",
 }
 """Names that are no layer here, with the reason: all of torch.nn's that are no kind, but for its losses."""
-LOSS: Final = "a loss compares an output with a target: it is no layer of a network"
+LOSS: Final = "a loss compares an output with a target: it is not a layer of a network"
 
 
 HOME: Final[dict[str, tuple[str, str]]] = {
@@ -127,7 +127,7 @@ def find(word: str) -> tuple[Kind, int | None]:
                 raise SpecError(f"there is no {word}: torch has {listed}")
             return (kind if rank is None else _with_rank(kind.name, rank)), rank
     if parts := network(word):
-        raise SpecError(f"{word} is no layer of its own: it is made of {', '.join(parts)}")
+        raise SpecError(f"{word} is not a layer of its own: it is made of {', '.join(parts)}")
     if place := _place(ENDING.sub("", canonical(word))):
         return _loaded(*place), None
     if other := _registered(word):

@@ -11,6 +11,7 @@ from convcalc.padding import windows
 from convcalc.registry import kind
 from convcalc.shapes import axis_in, divided, show
 from convcalc.sizes import Factors, Pair, Sides, Size, Sizes, equal, per_axis, product, scaled
+from convcalc.units import plural
 
 Mode = Literal["nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic"]
 
@@ -152,7 +153,7 @@ def _sides(x: Value, padding: Sides) -> list[tuple[Size, Size]]:
     rank = len(x.spatial)
     if isinstance(padding, tuple) and not isinstance(padding, Pair):
         if len(padding) != 2 * rank:
-            raise ShapeError(f"padding has {len(padding)} numbers, but {rank} spatial axes need {2 * rank}")
+            raise ShapeError(f"padding has {plural(len(padding), 'number')}, but {rank} spatial axes need {2 * rank}")
         return [(padding[2 * axis], padding[2 * axis + 1]) for axis in reversed(range(rank))]
     return [side if isinstance(side, tuple) else (side, side) for side in per_axis(padding, rank, "padding")]
 

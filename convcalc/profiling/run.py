@@ -220,7 +220,7 @@ class _Child:
                 progress.show(self.title)
             case "started":
                 took = seconds(event["seconds"])
-                run.hints.append(f"starting {event['name']} took {took}, which is no part of --budget")
+                run.hints.append(f"starting {event['name']} took {took}, which is not a part of --budget")
             case "outside":
                 progress.show(event["what"])
             case "row":

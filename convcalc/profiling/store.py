@@ -70,14 +70,14 @@ def read(path: Path) -> list[SavedRow]:
             raise SpecError(f"{path} cannot be read: it is over {size_of(MAX_SAVE_BYTES)}")
         text = raw.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+        raise SpecError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}") from None
     rows: dict[str, SavedRow] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         saved = _row(line)
         if saved is None and not _cut(line):
-            raise SpecError(f"{path}, line {number}: this is no row of convcalc profile --save")
+            raise SpecError(f"{path}, line {number}: this is not a row of convcalc profile --save")
         if saved is not None:
             rows[saved.row.identity.key] = saved
     return list(rows.values())

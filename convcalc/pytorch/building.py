@@ -54,7 +54,7 @@ def build(factory: Any, arguments: dict[str, Any], name: str, *, on_cpu: bool = 
             raise SpecError(f"{name} is a model already: it takes no arguments")
         return Built(factory, on_meta=False)
     if not callable(factory):
-        raise SpecError(f"{name} is no model, class or function, but a {type(factory).__name__}")
+        raise SpecError(f"{name} is not a model, class or function, but a {type(factory).__name__}")
     given = _check(factory, arguments, name)
     turned_off = tuple(f"{key}={value}" for key, value in given.items() if key not in arguments)
     with in_words(f"building {name}"), redirect_stdout(sys.stderr):  # standard output holds the answer alone

@@ -70,9 +70,9 @@ def _exported_json(path: Path) -> dict[str, Any]:
                 raise SpecError(f"the graph in {path} is over {MAX_HEADER_BYTES // 2**20} MiB")
             document = json.loads(archive.read(names[0]))
     except (zipfile.BadZipFile, ValueError, OSError, RecursionError) as error:
-        raise SpecError(f"{path} is no archive of torch.export: {error}") from None
+        raise SpecError(f"{path} is not an archive of torch.export: {error}") from None
     if not isinstance(document, dict) or "graph_module" not in document:
-        raise SpecError(f"{path} is no archive of torch.export: its JSON holds no graph")
+        raise SpecError(f"{path} is not an archive of torch.export: its JSON holds no graph")
     return document
 
 
@@ -88,15 +88,15 @@ def read_safetensors(file: str) -> GraphFile:
         with path.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
             if not 2 <= length <= MAX_HEADER_BYTES:
-                raise SpecError(f"{file} is no safetensors file: its header would be {length:,} bytes long")
+                raise SpecError(f"{file} is not a safetensors file: its header would be {length:,} bytes long")
             header = json.loads(stream.read(length))
     except (ValueError, OSError, RecursionError) as error:
-        raise SpecError(f"{file} is no safetensors file: {error}") from None
+        raise SpecError(f"{file} is not a safetensors file: {error}") from None
     b = Builder()
     try:
         tensors = {name: tuple(map(int, about["shape"])) for name, about in header.items() if name != "__metadata__"}
     except (TypeError, KeyError, ValueError, AttributeError):
-        raise SpecError(f"{file} is no safetensors file: its header names no shapes") from None
+        raise SpecError(f"{file} is not a safetensors file: its header names no shapes") from None
     for name, shape in tensors.items():
         *path_of, last = name.split(".")
         with b.inside(tuple(path_of) or ("tensors",)):

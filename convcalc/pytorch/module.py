@@ -13,6 +13,7 @@ from convcalc import ops
 from convcalc.errors import ShapeError
 from convcalc.graph import shared_depth
 from convcalc.pytorch.lower import Sparse, compute
+from convcalc.units import plural
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node, Path
@@ -96,7 +97,7 @@ class GraphModule(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Run the steps on one tensor per Input."""
         if len(inputs) != len(self.expected):
-            raise ShapeError(f"this graph has {len(self.expected)} inputs, not {len(inputs)}")
+            raise ShapeError(f"this graph has {plural(len(self.expected), 'input')}, not {len(inputs)}")
         values = dict(zip(self.expected, inputs, strict=True))
         run(self, self.steps, self.tensors, values, self.last)
         outputs = tuple(values[index] for index in self.results)

@@ -16,6 +16,7 @@ from convcalc.pytorch.graph_files import GraphFile, listed, parameter_of
 from convcalc.pytorch.readers.contractions import matmul
 from convcalc.pytorch.readers.moving import permute, reshape
 from convcalc.pytorch.readers.picking import split
+from convcalc.units import plural
 from convcalc.window import Window
 
 if TYPE_CHECKING:
@@ -59,14 +60,14 @@ def read_onnx(path: Path, inputs: Sequence[Tensor]) -> GraphFile:
     free = [value for value in model.graph.input if value.name not in stored]
     if inputs and len(inputs) != len(free):
         raise SpecError(
-            f"{path} takes {len(free)} inputs ({', '.join(value.name for value in free)}), not {len(inputs)}"
+            f"{path} takes {plural(len(free), 'input')} ({', '.join(value.name for value in free)}), not {len(inputs)}"
         )
     for value, given in zip(free, inputs, strict=False):
         dims = value.type.tensor_type.shape.dim
         sizes = (1, *given.sizes) if len(given.sizes) == len(dims) - 1 else given.sizes
         if len(sizes) != len(dims):
             raise SpecError(
-                f"{value.name} has {len(dims)} sizes, but -i {given.text} has {len(given.sizes)}", given.spot
+                f"{value.name} has {plural(len(dims), 'size')}, but -i {given.text} has {len(given.sizes)}", given.spot
             )
         for dim, size in zip(dims, sizes, strict=True):
             dim.Clear()

@@ -75,7 +75,7 @@ def parse_call(text: str, spot: Spot) -> Call:
     except (MemoryError, RecursionError, ValueError):
         raise SpecError("this call is too long or too deep to read", spot) from None
     if not isinstance(tree, ast.Call):
-        raise SpecError("this is no layer", spot)
+        raise SpecError("this is not a layer", spot)
     return _call(tree, text, spot)
 
 
@@ -178,7 +178,7 @@ def _number(node: ast.expr, text: str, spot: Spot) -> int | float:
     try:
         result = function(*values)
     except (ZeroDivisionError, ValueError, TypeError):
-        raise SpecError(f"{piece!r} is no number", where) from None
+        raise SpecError(f"{piece!r} is not a number", where) from None
     except OverflowError:
         raise SpecError(f"{piece!r} is past any tensor", where) from None
     if isinstance(result, complex) or not abs(result) < LARGEST:

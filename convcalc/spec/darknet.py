@@ -34,7 +34,7 @@ class _Section(NamedTuple):
         """A whole number of a section. Raises SpecError for anything else."""
         text = self.settings.get(key, str(default))
         if not re.fullmatch(r"-?\d{1,9}", text):
-            raise SpecError(f"{key}={text} is no whole number", self.spot)
+            raise SpecError(f"{key}={text} is not a whole number", self.spot)
         return int(text)
 
     def numbers(self, key: str) -> list[int]:

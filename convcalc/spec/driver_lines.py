@@ -63,7 +63,7 @@ def driver_words(text: str, origin: str) -> str:
         spot = Spot.of_line(line, number, origin)
         program = _DRIVER.match(words)
         if program is None and not is_batch_line(words):
-            raise SpecError("this is no line of benchdnn or MIOpenDriver", spot)
+            raise SpecError("this is not a line of benchdnn or MIOpenDriver", spot)
         if program is None:
             blocks += _benchdnn(words.split(), settings, spot)
         elif program[1] == "benchdnn":

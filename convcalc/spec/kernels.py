@@ -45,7 +45,7 @@ def read_kernel(words: Sequence[str]) -> Kernel:
             raise SpecError(f"a size is a whole number from 1 to {MAX_NAMED_KERNEL}, not {digits}")
         return Kernel(text, by_name(name, size))
     if re.match(r"[A-Za-z]", text):
-        raise SpecError(f"{text!r} is no kernel: a name is followed by its size at most, such as gaussian 5")
+        raise SpecError(f"{text!r} is not a kernel: a name is followed by its size at most, such as gaussian 5")
     return Kernel("kernel", _rows([row.replace(",", " ").split() for row in text.strip(";").split(";")]))
 
 
@@ -67,14 +67,14 @@ def _number(text: str) -> Fraction:
     if re.fullmatch(r"[-+]?(\d+(/\d+)?|\d*\.?\d+([eE][-+]?\d{1,2})?|\d+\.)", text):
         with suppress(ZeroDivisionError):
             return Fraction(text.lstrip("+"))
-    raise SpecError(f"{text!r} is no number here: write 2, -1, 0.5, 1/9 or 1e-9")
+    raise SpecError(f"{text!r} is not a number here: write 2, -1, 0.5, 1/9 or 1e-9")
 
 
 def _from_file(path: Path) -> Kernel:
     try:
         size = path.stat().st_size
         if size > MAX_KERNEL_BYTES or not path.is_file():
-            limit = f"it is over {size_of(MAX_KERNEL_BYTES)}" if path.is_file() else "it is no file"
+            limit = f"it is over {size_of(MAX_KERNEL_BYTES)}" if path.is_file() else "it is not a file"
             raise SpecError(f"{path} cannot be read: {limit}")
         if path.suffix == ".csv":
             lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -45,7 +45,7 @@ def word_tokens(argv: Sequence[str]) -> list[Token]:
             spot = Spot(" ".join(word or "''" for word in argv), *_place(argv, word))
             raise SpecError("this word is empty (an unset shell variable?)", spot)
         if len(word) > MAX_WORD_CHARACTERS:
-            raise SpecError(f"a word of {len(word):,} characters is no layer (the limit is 64 KiB)")
+            raise SpecError(f"a word of {len(word):,} characters is not a layer (the limit is 64 KiB)")
     return list(tokens(normal(" ".join(argv))))
 
 
@@ -74,9 +74,9 @@ def tokens(text: str, origin: str = "") -> Iterator[Token]:
         word = text[place:end]
         spot = _spot(lines, starts, place, end, origin, number)
         if len(word) > MAX_WORD_CHARACTERS:
-            raise SpecError(f"a word of {len(word):,} characters is no layer (the limit is 64 KiB)")
+            raise SpecError(f"a word of {len(word):,} characters is not a layer (the limit is 64 KiB)")
         if _SIGNS.search(word):
-            raise SpecError("a run of signs is no number", spot)
+            raise SpecError("a run of signs is not a number", spot)
         yield Token(word, spot, number)
         place = end
 

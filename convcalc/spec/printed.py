@@ -247,7 +247,7 @@ class _Reader:
         if entry is None:
             if self.weights_only:
                 return self._hide(name, module)
-            message = f"{module.kind} is no layer convcalc knows, so what follows it cannot be told"
+            message = f"{module.kind} is not a layer convcalc knows, so what follows it cannot be told"
             raise SpecError(message, module.spot)
         try:
             (layer,) = layers([Token(f"{kind_name}({arguments})", module.spot)])

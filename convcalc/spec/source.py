@@ -90,7 +90,7 @@ def _limited(text: str, origin: str) -> list[Token]:
     for token in tokens(normal(text), origin):
         limited.append(token)
         if len(limited) > MAX_WORDS:
-            raise SpecError(f"{origin} has over {MAX_WORDS:,} words: this is no list of layers")
+            raise SpecError(f"{origin} has over {MAX_WORDS:,} words: this is not a list of layers")
     if not limited:
         raise SpecError(f"{origin} holds no layers")
     return limited
@@ -151,7 +151,7 @@ def _file(word: str) -> tuple[str, str]:
 
 def _text(raw: bytes, origin: str) -> str:
     if len(raw) > MAX_FILE_BYTES:
-        raise SpecError(f"{origin} is over 1 MiB: this is no list of layers")
+        raise SpecError(f"{origin} is over 1 MiB: this is not a list of layers")
     if b"\0" in raw:
         raise SpecError(f"{origin} is a binary file, not a list of layers")
     try:

@@ -10,6 +10,7 @@ from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError
 from convcalc.limits import MAX_SIZE
 from convcalc.shapes import show
 from convcalc.subject import Tensor
+from convcalc.units import plural
 
 if TYPE_CHECKING:
     from convcalc.sizes import Shape
@@ -32,14 +33,14 @@ def tensor(text: str, spot: Spot | None = None) -> Tensor:
     if colon and dtype in DTYPES:
         sizes = body
     elif colon and dtype[:1].isalpha() and dtype != "pow2":
-        raise SpecError(f"{dtype!r} is no dtype (one of {', '.join(DTYPES)})", spot)
+        raise SpecError(f"{dtype!r} is not a dtype (one of {', '.join(DTYPES)})", spot)
     else:
         dtype = ""
     if "," in sizes and "x" in sizes:
         raise UnsupportedError(f"-i {text}: alternatives are a sweep, which is not built yet")
     sizes = _joined(sizes)
     if equals and not re.fullmatch(r"[A-Za-z_]\w*", name):
-        raise SpecError(f"{name!r} is no name for an input", spot)
+        raise SpecError(f"{name!r} is not a name for an input", spot)
     if name == "last":
         raise SpecError("'last' means the layer before: choose another name", spot)
     return Tensor(tuple(_size(part, text, spot) for part in sizes.split("x")), text, spot, name, dtype)
@@ -80,7 +81,9 @@ def laid_out(given: Tensor, axes: tuple[str, ...], decided_by: str) -> tuple[Sha
     if len(sizes) == len(sample):
         return (*sizes[:place], 1, *sizes[place:]), f"{show(sizes)} read as {'x'.join(sample)}, one sample"
     short, full = "x".join(sample), "x".join(axes)
-    raise ShapeError(f"{decided_by} takes {short} or {full}, but {given.text} has {len(sizes)} sizes", given.spot)
+    raise ShapeError(
+        f"{decided_by} takes {short} or {full}, but {given.text} has {plural(len(sizes), 'size')}", given.spot
+    )
 
 
 def batched(given: Tensor, rank: int | None, decided_by: str, layout: str) -> tuple[Shape, str]:

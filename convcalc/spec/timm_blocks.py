@@ -57,7 +57,7 @@ def _options(options: list[str], spot: Spot) -> dict[str, str]:
         elif match and match[1] in ("r", "k", "s", "e", "c", "se") and re.fullmatch(r"\d{1,6}(\.\d{1,6})?", match[2]):
             values[match[1]] = match[2]
         else:
-            raise SpecError(f"{option!r} is no option of a block that can be read", spot)
+            raise SpecError(f"{option!r} is not an option of a block that can be read", spot)
     if "c" not in values:
         raise SpecError("this block lacks its c (channels)", spot)
     for key in ("r", "k", "s", "c"):

@@ -106,7 +106,7 @@ def test_two_summaries_layer_by_layer(
     out = capsys.readouterr().out
     assert "| 0 | changed | 8x8x8 | 224 -&gt; 608 |" in out
     assert run(["diff", "before.json", "missing.json"]) == 2
-    assert "missing.json is no summary: there is no such file" in capsys.readouterr().err
+    assert "missing.json is not a summary: there is no such file" in capsys.readouterr().err
 
 
 def test_two_specs_each_on_its_own_input(capsys: pytest.CaptureFixture[str]) -> None:

@@ -134,7 +134,7 @@ def test_saves_that_are_none(text: str, tmp_path: Path) -> None:
     path = tmp_path / "save.jsonl"
     path.write_text(text, encoding="utf-8")
     told = answer(["diff", str(path), str(path)])
-    assert told.code == 2 and "this is no row" in told.err
+    assert told.code == 2 and "this is not a row" in told.err
 
 
 @pytest.mark.parametrize("columns", ["²", "፩", "-5", "0", "abc", LONG, "1"])

@@ -93,7 +93,7 @@ def test_a_networks_name_answers_with_the_kinds_it_is_made_of(
     for command in ("kinds", "explain"):
         assert run([command, name, "-f", "json"]) == 0
         assert part in [row["name"] for row in json.loads(capsys.readouterr().out)["kinds"]]
-    with pytest.raises(SpecError, match="is no layer of its own: it is made of"):
+    with pytest.raises(SpecError, match="is not a layer of its own: it is made of"):
         find(name)
 
 

@@ -50,7 +50,7 @@ def test_rows_that_were_changed_by_hand_are_refused(change: dict[str, object], t
     path = tmp_path / "rows.jsonl"
     store.append(path, row(), MACHINE)
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}) + "\n")
-    with pytest.raises(SpecError, match="line 1: this is no row"):
+    with pytest.raises(SpecError, match="line 1: this is not a row"):
         store.read(path)
 
 
@@ -75,7 +75,7 @@ def test_a_line_cut_off_at_the_end_is_passed_over_and_another_is_refused(tmp_pat
     path.write_text(whole + whole[:200])
     assert len(store.read(path)) == 1
     path.write_text("nonsense\n" + whole)
-    with pytest.raises(SpecError, match="line 1: this is no row"):
+    with pytest.raises(SpecError, match="line 1: this is not a row"):
         store.read(path)
     path.write_text(whole.replace('"schema_version": 1', '"schema_version": 99') + whole)
     with pytest.raises(SpecError, match="line 1"):

@@ -259,7 +259,7 @@ def written(tmp_path: Path, text: str) -> str:
 def test_a_printed_module_that_is_no_layer_is_refused_unless_only_params_are_asked(tmp_path: Path) -> None:
     """A gate halves the channels and a misspelt Linear changes everything after it: no shape can be told."""
     spec = written(tmp_path, "Sequential(\n  (0): Conv2d(3, 8, kernel_size=(3, 3))\n  (1): SwiGLU(dim=1)\n)\n")
-    with pytest.raises(SpecError, match="SwiGLU is no layer convcalc knows"):
+    with pytest.raises(SpecError, match="SwiGLU is not a layer convcalc knows"):
         blocks([spec], ["3x8x8"])
     (block,) = blocks([spec], printed=True)
     assert block.hidden == ("1 (SwiGLU)",)

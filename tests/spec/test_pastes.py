@@ -338,7 +338,7 @@ def test_timms_block_strings_are_its_blocks(
         ("[net]\nchannels=3\nheight=8\nwidth=8\n[lstm]\noutput=3\n", "darknet", "darknet's [lstm] has no layer here"),
         ("[net]\nchannels=3\nheight=8\nwidth=8\n[route]\nlayers=-3\n", "darknet", "which is not before it"),
         ("MIOpenDriver conv -n '1", "miopen", "this line cannot be read"),
-        ("mb1ic3ih8oc4oh6kh3ph0 mb1zz3ih8", "benchdnn", "this is no line of benchdnn"),
+        ("mb1ic3ih8oc4oh6kh3ph0 mb1zz3ih8", "benchdnn", "this is not a line of benchdnn"),
         ("--deconv", "benchdnn", "the file names no problem such as"),
         ("benchdnn --matmul 3x4:4x5", "benchdnn", "only --conv and --deconv"),
         ("benchdnn --conv --batch=shapes", "benchdnn", "give the problems themselves"),

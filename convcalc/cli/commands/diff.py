@@ -74,7 +74,7 @@ def command(
     if documents[0] is not None or documents[1] is not None:
         odd = before if documents[0] is None else after
         raise SpecError(
-            f"{odd} is no summary: {'it holds something else' if Path(odd).is_file() else 'there is no such file'}"
+            f"{odd} is not a summary: {'it holds something else' if Path(odd).is_file() else 'there is no such file'}"
         )
     if asserts or inputs:
         raise SpecError("--assert and -i go with two summaries, specs or models, not with saved runs")

@@ -69,7 +69,7 @@ def _lines(report: MatrixReport) -> list[str]:
         lines.append(f"rank {matrix.rank} for weights in general position")
     lines.append(f"{'it' if report.transposed else 'its transpose'} is the matrix of: {report.transpose_is}")
     if report.has_bias:
-        lines.append("the bias is added besides: it is no part of the matrix")
+        lines.append("the bias is added besides: it is not a part of the matrix")
     return lines
 
 

@@ -54,7 +54,7 @@ def getitem(b: Builder, input: Value, key: Any) -> Value:
         part is None or part is Ellipsis or (isinstance(part, (int, slice)) and not isinstance(part, bool))
         for part in keys
     ):
-        raise UnsupportedError("an index that is no number, slice or tensor of numbers")
+        raise UnsupportedError("an index that is not a number, slice or tensor of numbers")
     real = [part for part in keys if part is not None and part is not Ellipsis]
     fill = [slice(None)] * (len(input.shape) - len(real))
     if Ellipsis in keys:
