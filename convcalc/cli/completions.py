@@ -1,4 +1,4 @@
-"""What a shell offers for a word that was begun: layers, their settings, examples, networks of zoos, values of options.
+"""`complete_layers` and others: what a shell offers for a word that was begun: layers, settings, examples, networks.
 
 Nothing here imports torch or a file of the user's: networks are read off the text of the packages that have them.
 """
