@@ -98,6 +98,10 @@ SWITCHED: Final = ("compare", "alt")
 """Commands whose `--time` was a switch, now `--timed`: seconds stand behind the new one."""
 
 
+STEM, ALIKE = 3, 0.8
+"""How many first letters two words share, in any order, or else how much of all, for one to be taken for the other."""
+
+
 def meant_command(word: str) -> str:
     """Return what a word that is no command may have meant: layers, a model, another tool's word, or a typo."""
     from convcalc.spec.model_words import model_hint, model_words
@@ -134,12 +138,13 @@ def akin(word: str, known: list[str] | dict[str, str]) -> str:
     >>> akin("shap", ["shape", "rf"]), akin("list", ["lint"]), akin("--fromat", ["--format"])
     ("; did you mean 'shape'?", '', "; did you mean '--format'?")
     """
+    from difflib import SequenceMatcher
+
     stem = word.lower().lstrip("-")
-    return nearest(
-        word,
-        [
-            other
-            for other in known
-            if sorted(other.lstrip("-")[:3]) == sorted(stem[:3]) or (other.lstrip("-")[:2] == stem[:2])
-        ],
-    )
+    likely = [
+        other
+        for other in known
+        if sorted(other.lstrip("-")[:STEM]) == sorted(stem[:STEM])
+        or (other.lstrip("-")[0] == stem[:1] and SequenceMatcher(None, other, word).ratio() > ALIKE)
+    ]
+    return nearest(word, likely)

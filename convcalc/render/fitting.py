@@ -23,6 +23,8 @@ WIDE: Final = 120
 """A terminal of fewer characters shows a table of two halves as two."""
 LAYERS: Final = ("layer", "spec", "module")
 """Headings of columns whose cells are shortened in the middle; other texts fold between words."""
+HUGE: Final = 8
+"""A text of so many times the width is cut before it is shortened."""
 LEAST_LAYER, LEAST_SENTENCE, LONGEST_WORD = 20, 22, 34
 SHORT_KEYS: Final = {
     "out_channels": "c", "kernel_size": "k", "stride": "s", "padding": "p", "dilation": "d", "groups": "g",
@@ -31,10 +33,16 @@ _CALL: Final = re.compile(r"(\w+\()(.*)(\)[^()]*)")
 _KEY: Final = re.compile(rf"\b({'|'.join(SHORT_KEYS)})=")
 
 
-def widths_of(table: Table) -> list[int]:
-    """Return how wide each column is where nothing folds."""
+def texts_of(table: Table) -> list[list[str]]:
+    """Return each column's cells as they are shown, the total's last."""
     rows = [cells(table, row) for row in (*table.rows, *([table.total] if table.total is not None else []))]
-    return [max(map(cell_len, texts)) for texts in zip(table.titles, *rows, strict=True)]
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in table.columns]
+
+
+def widths_of(table: Table, texts: Sequence[Sequence[str]] | None = None) -> list[int]:
+    """Return how wide each column is where nothing folds."""
+    texts = texts_of(table) if texts is None else texts
+    return [max(map(cell_len, (title, *column))) for title, column in zip(table.titles, texts, strict=True)]
 
 
 def is_layer(column: Column) -> bool:
@@ -42,22 +50,24 @@ def is_layer(column: Column) -> bool:
     return not column.right and column.title in LAYERS
 
 
-def folding(table: Table) -> set[int]:
+def folding(table: Table, texts: Sequence[Sequence[str]] | None = None) -> set[int]:
     """Return the columns of sentences, which may fold between their words."""
-    texts = {n for n, column in enumerate(table.columns) if not column.right and not is_layer(column)}
-    return {n for n in texts if any(" " in cells(table, row)[n] for row in table.rows)}
+    texts = texts_of(table) if texts is None else texts
+    sentences = {n for n, column in enumerate(table.columns) if not column.right and not is_layer(column)}
+    return {n for n in sentences if any(" " in text for text in texts[n])}
 
 
-def least_widths(table: Table, widths: Sequence[int]) -> list[int]:
+def least_widths(table: Table, widths: Sequence[int], texts: Sequence[Sequence[str]] | None = None) -> list[int]:
     """Return how narrow each column may get."""
-    sentences = folding(table)
+    texts = texts_of(table) if texts is None else texts
+    sentences = folding(table, texts)
     least = []
     for number, (column, wide) in enumerate(zip(table.columns, widths, strict=True)):
         if is_layer(column):
             least.append(min(wide, LEAST_LAYER))
-        elif number in sentences:
-            words = (word for row in table.rows for word in cells(table, row)[number].split())
-            longest = min(max(map(cell_len, words), default=0), LONGEST_WORD)
+        elif number in sentences and wide > LEAST_SENTENCE:
+            words = {word for text in texts[number] for word in text.split()}
+            longest = min(max(map(len, words), default=0), LONGEST_WORD)
             least.append(min(wide, max(LEAST_SENTENCE, longest)))
         else:
             least.append(wide)
@@ -68,11 +78,16 @@ def fitted(table: Table, width: int) -> list[Table]:
     """Return tables that fit a width one below the other: the table itself, or parts of it."""
     if table.halves and width < WIDE:
         return [part for half in _halves(table) for part in fitted(half, width)]
-    table = _without_least(table, width)
-    widths = widths_of(table)
+    texts = texts_of(table)
+    widths = widths_of(table, texts)
     if _room(widths, width) >= 0 or not table.columns:
         return [table]
-    least = least_widths(table, widths)
+    table = _without_least(table, width, texts)
+    texts = texts_of(table)
+    widths = widths_of(table, texts)
+    if _room(widths, width) >= 0:
+        return [table]
+    least = least_widths(table, widths, texts)
     if _room(least, width) >= 0:
         return [_shortened(table, widths, least, width)]
     return _parts(table, widths, least, width)
@@ -81,9 +96,11 @@ def fitted(table: Table, width: int) -> list[Table]:
 def shortened(text: str, width: int) -> str:
     """Return a layer's text in so many columns: short keys first, then its last settings left out.
 
-    >>> shortened("conv2d out_channels=64 kernel_size=3", 15), shortened("Conv2d(3, 64, 7, stride=2, padding=3)", 26)
+    >>> shortened("conv2d out_channels=64 kernel_size=3", 15), shortened("Conv2d(3, 64, 7, stride=2, padding=3)", 25)
     ('conv2d c=64 k=3', 'Conv2d(3, 64, 7, s=2, …)')
     """
+    if len(text) > HUGE * width:
+        text = f"{text[: HUGE * width]} …"  # no more of it is looked at
     if cell_len(text) <= width:
         return text
     text = _KEY.sub(lambda match: f"{SHORT_KEYS[match[1]]}=", text)
@@ -114,24 +131,27 @@ def _halves(table: Table) -> list[Table]:
     return [first._replace(foot=(), lines=(), picture=None), second._replace(head=[""], verdict=None)]
 
 
-def _without_least(table: Table, width: int) -> Table:
+def _without_least(table: Table, width: int, texts: Sequence[Sequence[str]]) -> Table:
     """A table without as many of its droppable columns as it takes to fit, and a line that names them."""
+    widths = widths_of(table, texts)
+    least = least_widths(table, widths, texts)
+    room = {
+        column.key: max(short, min(wide, table.folded))
+        for column, short, wide in zip(table.columns, least, widths, strict=True)
+    }
+    titles = {column.key: column.title for column in table.columns}
     gone: list[str] = []
     for key in table.droppable:
-        widths = widths_of(table)
-        least = [
-            max(short, min(wide, table.folded)) for short, wide in zip(least_widths(table, widths), widths, strict=True)
-        ]
-        if _room(least, width) >= 0:
+        if _room(list(room.values()), width) >= 0:
             break
-        title = next((column.title for column in table.columns if column.key == key), None)
-        if title is not None:
-            gone.append(title)
-            table = table._replace(columns=[column for column in table.columns if column.key != key])
-    if gone:
-        line = f"left out at this width: {', '.join(gone)} ({table.elsewhere})"
-        table = table._replace(foot=[*table.foot, line])
-    return table
+        if key in room:
+            del room[key]
+            gone.append(titles[key])
+    if not gone:
+        return table
+    line = f"left out at this width: {', '.join(gone)} ({table.elsewhere})"
+    columns = [column for column in table.columns if column.key in room]
+    return table._replace(columns=columns, foot=[*table.foot, line])
 
 
 def _shortened(table: Table, widths: Sequence[int], least: Sequence[int], width: int) -> Table:

@@ -18,7 +18,7 @@ from convcalc.analyses.hdc.report import hdc_check
 from convcalc.cli.app import run
 from convcalc.cli.views.hdc import Drawing, rate_tables
 from convcalc.render import terminal
-from convcalc.render.heat import cell_size, cuts, grid, heat, level
+from convcalc.render.heat import COLOURS, cell_size, cuts, grid, heat, level
 from convcalc.render.table import Picture
 from convcalc.units import short
 
@@ -160,7 +160,7 @@ def test_the_answer_is_red_or_green_and_no_two_colours_of_256_are_one() -> None:
         for table in tables:
             terminal._print(shown, table)
         assert stream.getvalue().count(colour) == 2
-    assert len({Color.parse(name).number for name in terminal.COLOURS_256}) == len(terminal.COLOURS)
+    assert len({Color.parse(name).number for name in terminal.COLOURS_256}) == len(COLOURS)
 
 
 def test_the_map_is_quick(capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,7 +67,10 @@ def test_no_line_is_too_long_and_no_word_cut(
 
 def _excused(word: str, words: set[str]) -> bool:
     """Words that only a narrow answer has: short keys, and what it says of columns that are left out."""
-    said = "left out at this width: (a wider terminal, -f json or csv have all) --columns chooses params % MACs field"
+    said = (
+        "left out at this width: (a wider terminal, -f json or csv have all) --columns chooses"
+        " params % MACs field jump other"
+    )
     short = re.fullmatch(r"\(?[ckspdg]=\S+", word) is not None
     return (
         short

@@ -43,5 +43,5 @@ def test_help_lists_them(capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     out = capsys.readouterr().out
     assert all(item.about in out and (item.words or item.call) in out for item in (*LOOSER, *STRICTER))
     assert run(["help", "shape"]) == 0 and "Output shape after each layer" in capsys.readouterr().out
-    assert run(["help"]) == 0 and "Commands" in capsys.readouterr().out
+    assert run(["help"]) == 0 and "Count:" in capsys.readouterr().out
     assert run(["help", "shapes"]) == 2 and "did you mean 'shape'?" in capsys.readouterr().err

@@ -92,7 +92,7 @@ def test_too_narrow_a_terminal_lists_rows_and_breaks_no_number(
     monkeypatch.setenv("COLUMNS", "50")
     assert run(["summary", "@resnet_stem"]) == 0
     text = capsys.readouterr().out
-    assert "83,520" in text and "64x112x112" in text and "27x27" in text
+    assert "83,520" in text and "64x112x112" in text and "left out at this width: jump" in text
     assert all(len(line) <= 50 for line in text.splitlines())
 
 
@@ -103,12 +103,12 @@ def test_a_whole_table_as_it_is_printed(capsys: pytest.CaptureFixture[str], monk
     printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert printed == [
         "input 3x12x12 read as CxHxW, one sample",
-        "#  layer                          output   params   share    MACs   share   other  field  jump",
-        "─" * 95,
-        "0  depthwise_separable c=256 k=5  256x8x8     843  100.0%  53,952  100.0%       0    5x5     1",
-        "1  relu                           256x8x8       0    0.0%       0    0.0%  16,384    5x5     1",
+        "#  layer                          output   params  params %    MACs  MACs %   other  field  jump",
+        "─" * 97,
+        "0  depthwise_separable c=256 k=5  256x8x8     843    100.0%  53,952  100.0%       0    5x5     1",
+        "1  relu                           256x8x8       0      0.0%       0    0.0%  16,384    5x5     1",
         "",
-        "   total                                      843          53,952          16,384",
+        "   total                                      843            53,952          16,384",
         "843 parameters; 53,952 MACs = 107,904 FLOPs (2 x MACs)",
     ]
 
