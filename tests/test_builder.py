@@ -156,7 +156,7 @@ def test_kinds_refuse_with_their_numbers(name: str, shape: tuple[int, ...], argu
 
 
 def test_too_many_inputs_and_two_recipes_of_one_name() -> None:
-    with pytest.raises(ShapeError, match="conv takes 1 inputs, not 2"):
+    with pytest.raises(ShapeError, match="conv takes 1 input, not 2"):
         all_kinds()["conv"].build((1, 2, 3, 3), (1, 2, 3, 3), out_channels=1, kernel_size=1)
     with pytest.raises(ValueError, match="two recipes are called conv"):
         kind(source="nowhere", name="conv")(lambda b, x: x)

@@ -238,6 +238,7 @@ def test_tensors_keep_their_identity(function: Any) -> None:
     assert macs(graph) in (36 * 144, 64 * 144)
 
 
+@pytest.mark.skipif(torch.__version__ < "2.7", reason="its vmap multiplies two numbers of its own")
 def test_vmap_is_read_with_its_batch() -> None:
     graph = trace(Fn(lambda s, x: torch.vmap(lambda v: s.w @ v.flatten(1))(x), w=weight(4, 4)), (3, 4, 8, 8))
     assert macs(graph) == 3 * 4 * 4 * 64  # torch's own counter on real tensors
