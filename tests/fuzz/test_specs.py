@@ -7,6 +7,7 @@ import re
 from random import Random
 
 import pytest
+import torch
 
 from convcalc.analyses.counts.macs import macs
 from convcalc.analyses.counts.params import params
