@@ -45,5 +45,6 @@ def page_lines(text: str) -> list[str]:
 def _plain(text: str) -> str:
     """A line without the marks of emphasis, code and links."""
     text = re.sub(r"\*\*(.+?)\*\*", r"\1", text)
+    text = re.sub(r"(?<![*\w])\*(\w+)\*(?![*\w])", r"\1", text)
     text = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", text)
     return text.replace("`", "").replace("\\|", "|")
