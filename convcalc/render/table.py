@@ -168,24 +168,30 @@ def to_jsonl(answer: Answer) -> str:
 
 
 def to_csv(answer: Answer) -> str:
-    """Return every table's rows under its keys, with exact numbers and no totals; tables with names say which."""
+    """Return every table's rows under its keys, with exact numbers and no totals; tables with names say which.
+
+    The numbers are those of JSON: of one copy of a row that stands `times` times, whose table shows all and whose
+    `each` has the others; where there are several blocks, `block` numbers them.
+    """
     import csv
     import io
 
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     header: list[str] = []
-    for table in answer.tables:
-        if not table.columns:
-            continue
+    tables = [table for table in answer.tables if table.columns]
+    copied = any(row.get("times", 1) > 1 for table in tables for row in table.rows if "each" in row)
+    several = sum(bool(table.rows) and "each" in table.rows[0] for table in tables) > 1
+    lead = [*(["block"] if several else []), *(["times"] if copied else [])]
+    for number, table in enumerate(tables):
         named = ["table"] if table.name else []
-        keys = [*named, *(column.key for column in table.columns)]
+        keys = [*named, *lead, *(column.key for column in table.columns if column.key not in lead)]
         if keys != header:
             writer.writerow(keys)
             header = keys
         for row in table.rows:
-            cells_ = {"table": table.name, **row} if named else row
-            writer.writerow([_harmless(_flat(plain(cells_.get(key, "")))) for key in keys])
+            values = {"table": table.name, "block": number, **row, **row.get("each", {})}
+            writer.writerow([_harmless(_flat(plain(values.get(key, "")))) for key in keys])
     return out.getvalue()
 
 

@@ -296,3 +296,17 @@ def test_an_answer_with_an_exit_code_of_its_own_says_ok(
 def test_an_answer_that_asks_nothing_says_no_ok(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["shape", "-i", "3x8x8", "relu", "-f", "json"]) == 0
     assert "ok" not in json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("command", ["summary", "macs", "params"])
+def test_numbers_are_the_same_in_every_format(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of one copy, with how often it stands, and the block it is of."""
+    assert run([command, "@mobilenet_layers", "-f", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert run([command, "@mobilenet_layers", "-f", "jsonl"]) == 0
+    objects = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(rows) == len(objects) and any(one.get("times", 1) == 5 for one in objects)
+    for row, one in zip(rows, objects, strict=True):
+        assert int(row["times"]) == one.get("times", 1)
+        assert all(int(row[key]) == one[key] for key in ("params", "macs") if key in row)
+        assert command == "params" or int(row["block"]) == one["block"]

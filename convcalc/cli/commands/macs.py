@@ -92,6 +92,8 @@ def _cells(row: CountedRow, extra: dict[str, Size], macs: Size) -> dict[str, Any
         "share": share(row.all_macs, macs),
         "other": row.all_copies(row.other),
         **row.all_copies(extra),
+        "times": row.times,
+        "each": {"macs": row.macs, "other": row.other, **extra},
     }
     if "macs_useful" in extra:
         cells["lost"] = lost_share(extra["macs_useful"], row.macs)

@@ -83,4 +83,6 @@ def _cells(row: CountedRow, report: CountReport) -> dict[str, Any]:
         "params": params.total,
         **params_json(params),
         "share": share(params.total, report.params.total),
+        "times": row.times,
+        "each": {"params": row.params.total, **params_json(row.params)},
     }

@@ -127,7 +127,12 @@ def _cells(tree: ModuleTree, line: Line, report: SummaryReport, *, whole_name: b
         "jump": joined(receptives[0][1].jump) if receptives else "",
         "flops_per_byte": intensity(row.macs, row.moved_bytes),
         "median_s": tree.time_of(line.members),
-    }
+        "times": row.times,
+        "each": {
+            "params": row.params.total, "trainable": row.params.trainable, "param_bytes": FP32 * row.params.total,
+            "macs": row.macs, "other": total(row.other.values()), "activation_bytes": row.made_bytes,
+        },
+    }  # fmt: skip
 
 
 def _shapes(values: Sequence[Value]) -> str:

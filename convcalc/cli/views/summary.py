@@ -78,4 +78,6 @@ def _cells(row: CountedRow, field: FieldReport | None, counts: CountReport) -> d
         "other": total(row.other.values()) * row.times,
         "size": " + ".join(size_text(receptive) for _, receptive in receptives),
         "jump": joined(receptives[0][1].jump) if receptives else "",
+        "times": row.times,
+        "each": {"params": row.params.total, "macs": row.macs, "other": total(row.other.values())},
     }
