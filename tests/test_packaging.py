@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
 import tomllib
+import zipfile
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,3 +33,55 @@ def test_constraints_lie_within_the_declared_ranges() -> None:
     for text in requires("convcalc") or []:
         requirement = Requirement(text)
         assert requirement.specifier.contains(pinned[requirement.name]), requirement
+
+
+def built(source: Path, kind: str, into: Path) -> Path:
+    """A wheel or an sdist of a source tree, by the backend that pyproject names."""
+    code = f"from setuptools import build_meta; print(build_meta.build_{kind}({str(into)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=True)
+    return into / done.stdout.split()[-1]
+
+
+@pytest.fixture(scope="module")
+def wheel_and_sdist(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    pytest.importorskip("setuptools")
+    source, dist = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    if not files:
+        pytest.skip("this is no checkout")
+    for name in files:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, source / name)
+    return built(source, "wheel", dist), built(source, "sdist", dist)
+
+
+def test_a_wheel_runs_without_the_repository(wheel_and_sdist: tuple[Path, Path], tmp_path: Path) -> None:
+    wheel, _ = wheel_and_sdist
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
+    for argv, words in (
+        (["summary", "@resnet_stem"], "83,520 parameters; 349,224,960 MACs"),
+        (["help", "counting"], "How things are counted"),
+        (["summary", "@unet", "-f", "json"], '"macs"'),
+    ):
+        code = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); from convcalc.cli.app import main; main()"
+        command = [sys.executable, "-c", code, *argv]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=True)
+        assert words in done.stdout
+    place = "import sys; sys.path.insert(0, sys.argv[1]); import convcalc; print(convcalc.__file__)"
+    found = subprocess.run(
+        [sys.executable, "-c", place, str(tmp_path / "site")], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    assert str(tmp_path) in found.stdout
+
+
+def test_an_sdist_makes_the_same_wheel(wheel_and_sdist: tuple[Path, Path], tmp_path: Path) -> None:
+    wheel, sdist = wheel_and_sdist
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    (tmp_path / "dist").mkdir()
+    again = built(source, "wheel", tmp_path / "dist")
+    with zipfile.ZipFile(wheel) as first, zipfile.ZipFile(again) as second:
+        assert sorted(first.namelist()) == sorted(second.namelist())
