@@ -135,7 +135,7 @@ def test_rf_says_it_all(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     assert run(["rf", "conv", "c=2", "k=3", "s=2", "conv", "c=2", "k=3", "s=2", "-i", "3x15x15"]) == 0
     text = capsys.readouterr().out
     assert "smallest object kept: 4 px, the jump (2^2 after 2 halvings)" in text
-    assert "the field is 0.4667 times the input; 9 of 9 outputs (100.0%) see one that no border cuts" in text
+    assert "covers 47% of the input's side; for 9 of 9 outputs (100.0%) it lies fully inside" in text
     assert run(["rf", "conv", "in_channels=3", "c=2", "k=3", "d=2", "--unit", "4x4"]) == 0
     assert "output 4,4 sees 4..8 x 4..8 (give the input's size" in capsys.readouterr().out
     assert run(["rf", "conv", "in_channels=3", "c=2", "k=3", "--unit", "a"]) == 2

@@ -133,10 +133,10 @@ def _against(field: InputField, report: FieldReport, of: str) -> list[str]:
     lines = []
     pairs = list(zip(field.receptive.size_max, inputs[field.source].spatial, strict=True))
     if all(high is not None for high, _ in pairs):
-        ratios = " x ".join(dict.fromkeys(figures((high or 0) / size) for high, size in pairs))
+        shares = " x ".join(dict.fromkeys(f"{(high or 0) / size:.0%}" for high, size in pairs))
         lines.append(
-            f"the field is {ratios} times the input{of}; {coverage.uncut:,} of {coverage.outputs:,} outputs"
-            f" ({percent(coverage.uncut / coverage.outputs)}) see one that no border cuts"
+            f"the receptive field covers {shares} of the input's side{of}; for {coverage.uncut:,} of"
+            f" {coverage.outputs:,} outputs ({percent(coverage.uncut / coverage.outputs)}) it lies fully inside"
         )
     if len(inputs) > 1 or coverage.folds_back:
         return lines
