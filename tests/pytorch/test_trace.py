@@ -274,7 +274,7 @@ def test_nothing_of_the_users_is_changed() -> None:
     assert model.seen == [] and model.memo == {"n": 1}
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_scripted_parts_are_read_and_everything_is_put_back() -> None:
     after = nn.Conv2d(4, 4, 1)
     model = nn.Sequential(
