@@ -61,7 +61,7 @@ def disagreement(drawn: Drawn) -> str:
         counts = ("shape", "params") if drawn.huge else ("shape", "params", "macs")
         wrong = [name for name in counts if getattr(theirs, name) != getattr(mine, name)]
         return f"{wrong}: torch {theirs}, ours {mine}" if wrong else ""
-    if drawn.huge and torch.__version__ < "2.7":  # which lets kernels reach past inputs of over 10^7 on meta tensors
+    if drawn.huge and torch.__version__ < "2.12":  # which lets kernels reach past inputs of over 10^7 on meta tensors
         return ""
     known = (*STRICTER, META) if drawn.huge else STRICTER
     if not theirs.refusal and not any(re.search(pattern, mine.refusal) for pattern in known):
