@@ -21,7 +21,6 @@ ZOOS: Final = {
     "timm": ("models/*.py", r"@register_model\ndef (\w+)\("),
 }
 """Where each zoo's networks are in its package, and how their names stand there."""
-SHORT: Final = {"k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation", "g": "groups", "c": "out_channels"}
 
 
 def complete_layers(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -121,6 +120,8 @@ def _last_kind(args: list[str]) -> Kind | None:
 
 
 def _values(kind: Kind | None, key: str) -> Iterator[str]:
+    from convcalc.spec.layers import SHORT
+
     argument = kind.arguments.get(SHORT.get(key, key)) if kind is not None else None
     if argument is None:
         return

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rich.cells import cell_len, chop_cells
 
 from convcalc.render.table import cells
+from convcalc.spec.layers import SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +27,7 @@ LAYERS: Final = ("layer", "spec", "module")
 HUGE: Final = 8
 """A text of so many times the width is cut before it is shortened."""
 LEAST_LAYER, LEAST_SENTENCE, LONGEST_WORD = 20, 22, 34
-SHORT_KEYS: Final = {
-    "out_channels": "c", "kernel_size": "k", "stride": "s", "padding": "p", "dilation": "d", "groups": "g",
-}  # fmt: skip
+SHORT_KEYS: Final = {setting: key for key, setting in SHORT.items()}
 _CALL: Final = re.compile(r"(\w+\()(.*)(\)[^()]*)")
 _KEY: Final = re.compile(rf"\b({'|'.join(SHORT_KEYS)})=")
 

@@ -130,7 +130,7 @@ class CudaBackend(Backend):
     def flush_cache(self) -> None:
         """Overwrite memory larger than the device's cache, so that the next call reads its data from outside."""
         if self.buffer is None:
-            size = max(LEAST_FLUSH, 3 * getattr(self._properties(), "L2_cache_size", 0))
+            size = max(LEAST_FLUSH, 3 * (self.cache_bytes() or 0))
             with torch.inference_mode(False):  # rows of all modes overwrite it
                 self.buffer = torch.empty(size, dtype=torch.int8, device=self.device)
         self.buffer.zero_()
