@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
-from convcalc.ops import Input, Op
+from convcalc.ops import Conv, ConvTranspose, Input, Op
 from convcalc.sizes import Shape, Size
 
 Path: TypeAlias = tuple[str, ...]
@@ -78,6 +78,11 @@ class Graph:
     def inputs(self) -> tuple[Value, ...]:
         """The values of the Input steps, in order."""
         return tuple(node.output for node in self.nodes if isinstance(node.op, Input))
+
+    @property
+    def convolutions(self) -> tuple[Node, ...]:
+        """The steps that are convolutions, plain or transposed, in order."""
+        return tuple(node for node in self.nodes if isinstance(node.op, (Conv, ConvTranspose)))
 
     @property
     def valid(self) -> Any:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from convcalc.documents import plain
 from convcalc.errors import SpecError
-from convcalc.ops import Conv, ConvTranspose
 from convcalc.profiling.compare import compare_interleaved
 from convcalc.profiling.intervals import FASTER
 from convcalc.profiling.plan import LAYOUTS, Job, Setup, can_prepack
@@ -170,7 +169,7 @@ def find_best(
 
 def _possible(job: Job, setup: Setup) -> bool:
     """Whether a layer can have a setup at all."""
-    if setup.mode == "search" and not any(isinstance(node.op, (Conv, ConvTranspose)) for node in job.graph.nodes):
+    if setup.mode == "search" and not job.graph.convolutions:
         return False
     return setup.layout != "prepacked" or can_prepack(job.graph, setup) is None
 

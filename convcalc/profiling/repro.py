@@ -49,7 +49,7 @@ def commands(graph: Graph, setup: Setup) -> dict[str, str]:
 
     A tool is left out where it has no word for the layer: uneven padding, output_padding, a pass or a rank.
     """
-    convolutions = [node for node in graph.nodes if isinstance(node.op, (ops.Conv, ops.ConvTranspose))]
+    convolutions = graph.convolutions
     others = [node for node in graph.nodes if isinstance(node.op, ops.Einsum)]
     problem = _problem(convolutions[0]) if len(convolutions) == 1 and not others else None
     if problem is None:

@@ -10,7 +10,7 @@ from convcalc.analyses.counts.macs import macs
 from convcalc.analyses.counts.traffic import compulsory
 from convcalc.analyses.counts.useful import useful
 from convcalc.errors import ConvcalcError
-from convcalc.ops import SOURCES, Conv, ConvTranspose
+from convcalc.ops import SOURCES, Conv
 from convcalc.profiling import repro
 from convcalc.profiling.gpu_kernels import arithmetic
 from convcalc.profiling.intervals import median_interval
@@ -88,8 +88,7 @@ def roof_numbers(job: Job, observation: Observation) -> str:
         if not kernel.reorder and named in (TF32, "fp32"):
             return named
     state = dict(observation.device_state)
-    convolves = any(isinstance(node.op, (Conv, ConvTranspose)) for node in job.graph.nodes)
-    return TF32 if state.get("tf32_convolutions" if convolves else "tf32_products") else "fp32"
+    return TF32 if state.get("tf32_convolutions" if job.graph.convolutions else "tf32_products") else "fp32"
 
 
 def doubted(row: Row, peaks: Peaks | None) -> Row:

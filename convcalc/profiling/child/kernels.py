@@ -33,7 +33,7 @@ def library(prepared: Prepared, graph: Graph, setup: Setup) -> str:
     """Return the backend torch chooses for a graph's only convolution; empty where it does not tell."""
     if setup.layout == "prepacked" or setup.mode == "compile":
         return ""  # these do not go through torch's choice
-    convolutions = [node for node in graph.nodes if isinstance(node.op, (ops.Conv, ops.ConvTranspose))]
+    convolutions = graph.convolutions
     if len(convolutions) != 1 or len(graph.inputs) != 1 or convolutions[0].inputs[0] != graph.inputs[0]:
         return ""
     op = convolutions[0].op
