@@ -78,19 +78,27 @@ def test_rows_share_what_time_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_asking_takes_nothing_from_a_rows_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first use of a GPU's profiler takes 5.9 s: the row has its samples all the same."""
-    asked = rows._ask
+    """The first use of a GPU's profiler takes 5.9 s: the row has its whole share all the same, by a clock of ours."""
+    now, lefts = [0.0], []
+    asked, timed = rows._ask, rows.time_contenders
 
     def slowly(*arguments: Any) -> None:
-        time.sleep(1.2)
+        now[0] += 5.9
         asked(*arguments)
 
+    def of_share(alive: Any, plan: Any, left: float, share: float, backend: Backend) -> None:
+        lefts.append((left, share))
+        timed(alive, plan, left, share, backend)
+
+    monkeypatch.setattr(rows, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     monkeypatch.setattr(rows, "_ask", slowly)
+    monkeypatch.setattr(rows, "time_contenders", of_share)
     events = told((job("conv2d c=4 k=3", "3x8x8"),), seconds=1.0)
+    assert lefts == [(pytest.approx(1.0), pytest.approx(1.0))] and now == [5.9]
     (one,) = [
         from_json(Observation, one) for event in events if event["event"] == "row" for one in event["observations"]
     ]
-    assert one.warm_cache is not None and one.warm_cache.samples >= 10 and one.kernels
+    assert one.warm_cache is not None and one.kernels
     kinds = [event["event"] for event in events]
     assert kinds[kinds.index("begin") :] == ["begin", *["outside", "inside"] * 2, "row"]
 
