@@ -9,7 +9,9 @@ from typing import Any, Final
 from convcalc.errors import SpecError
 from convcalc.sizes import UNKNOWN
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+READABLE_VERSIONS: Final = (1, SCHEMA_VERSION)
+"""Of documents that are read again."""
 
 
 def envelope(command: str, document: dict[str, Any]) -> dict[str, Any]:

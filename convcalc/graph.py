@@ -56,6 +56,11 @@ class Scope(NamedTuple):
     text: str = ""
     times: int = 1
 
+    @property
+    def name(self) -> str:
+        """The path joined with dots, as torch names a module."""
+        return ".".join(self.path) or "(outside any layer)"
+
 
 class Constraint(NamedTuple):
     """Something assumed: a mask of valid rows in a sweep, or a relation between symbols."""

@@ -6,16 +6,22 @@ import json
 import os
 import pickle
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from jsonschema import Draft202012Validator
 
+from convcalc.cli.views.schemas import schema, schema_names
 from convcalc.profiling.environment import environment, recorded
 from convcalc.profiling.machine import cores
 from convcalc.profiling.plan import Plan
+from convcalc.render.table import Answer
+
+SCHEMAS = frozenset(schema_names())
 
 quiet = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 same = bool(os.environ.get("CI"))  # the same examples on every CI run; new ones on a developer's machine
@@ -27,6 +33,26 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # Two workers with two threads each would wait for one another: tests run small tensors.
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def documents_fit_their_schemas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every document that any test asks for is what its published schema says."""
+    enveloped = Answer.enveloped
+
+    def checked(answer: Answer, document: dict[str, Any]) -> dict[str, Any]:
+        whole = enveloped(answer, document)
+        if answer.command in SCHEMAS:
+            _validator(answer.command).validate(whole)
+        return whole
+
+    monkeypatch.setattr(Answer, "enveloped", checked)
+
+
+@cache
+def _validator(command: str) -> Draft202012Validator:
+    Draft202012Validator.check_schema(schema(command))
+    return Draft202012Validator(schema(command))
 
 
 @pytest.fixture(autouse=True)

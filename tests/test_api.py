@@ -29,7 +29,7 @@ FUNCTIONS = (
 def document(capsys: pytest.CaptureFixture[str], *argv: str) -> dict[str, Any]:
     run([*argv, "-f", "json"])
     found = json.loads(capsys.readouterr().out)
-    assert found.pop("schema_version") == 1 and found.pop("command") == argv[0]
+    assert found.pop("schema_version") == 2 and found.pop("command") == argv[0]
     found.pop("ok", None)  # the exit code's own word
     return dict(found)
 

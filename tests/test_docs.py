@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
 import shutil
@@ -14,11 +15,14 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 
+from convcalc.analyses.counts.stack_layers import LAYER_KEYS
 from convcalc.cli.app import COMMANDS, run
 from convcalc.cli.help_text import EXAMPLES as HELP_EXAMPLES
 from convcalc.cli.views.pages import page_text
+from convcalc.cli.views.schemas import keys, schema, schema_names
 from convcalc.kinds import all_kinds
 from convcalc.profiling import store
 from convcalc.profiling.fields import columns
@@ -235,6 +239,39 @@ def test_exit_codes_are_documented() -> None:
         assert f"| {code} |" in TEXTS["exit-codes"]
 
 
-def test_the_readme_lists_the_keys_of_a_row_as_they_are_declared() -> None:
-    keys = ", ".join(f"`{tag}`" for tag in columns(Row))
-    assert f"A row has {keys}" in " ".join(TEXTS["json"].split())
+def test_every_key_of_every_document_has_a_sentence() -> None:
+    for command in schema_names():
+        assert all(keys(command).values()), command
+        assert command in COMMANDS
+    assert set(schema_names()) == set(COMMANDS) - {"completion"}
+
+
+def test_the_schema_of_a_row_has_the_columns_that_are_declared() -> None:
+    row = schema("profile")["$defs"]["row"]["properties"]
+    layer = dict.fromkeys(LAYER_KEYS)
+    assert list(row) == list({**layer, **columns(Row)})
+    for key, declared in columns(Row).items():
+        shared = key in layer
+        assert shared or row[key]["description"].lower().startswith(declared.description.lower())
+
+
+def test_a_schema_is_printed_whole(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run(["help", "json", "--schema", "summary"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == schema("summary") and "common.json" not in json.dumps(printed)
+    assert run(["help", "json", "--schema", "lint", "-o", str(tmp_path / "x.json")]) == 0
+    assert json.loads((tmp_path / "x.json").read_text()) == schema("lint")
+    assert run(["help", "json", "--schema", "sumary"]) == 2
+    assert "did you mean 'summary'?" in capsys.readouterr().err
+    assert run(["help", "formats", "--schema", "summary"]) == 2
+
+
+def test_a_document_that_is_not_as_its_schema_says_is_refused() -> None:
+    validator = Draft202012Validator(schema("shape"))
+    shapes = {"input": [1, 2], "output": [1, 2]}
+    layer = {"index": 0, "name": "0", "kind": "relu", "text": "relu", **shapes, "params": 0, "macs": 0}
+    whole = {"schema_version": 2, "command": "shape", "params": 0, "macs": 0, **shapes, "layers": [layer]}
+    assert validator.is_valid(whole)
+    for wrong in ({"more": 1}, {"layers": [{**layer, "index": "0"}]}, {"input": "1x2"}, {"schema_version": 1}):
+        assert not validator.is_valid({**whole, **wrong})
+    assert not validator.is_valid({key: value for key, value in whole.items() if key != "layers"})

@@ -413,7 +413,7 @@ def test_json_gives_back_the_document(name: str, data: st.DataObject) -> None:
     stack = Subject(graph, Block((), ()), "")
     ours = count_layers([stack]).to_dict()
     answer = json.loads(to_json(Answer("shape", document=ours, tables=[])))
-    assert answer == {"schema_version": 1, "command": "shape", **plain(ours)}
+    assert answer == {"schema_version": 2, "command": "shape", **plain(ours)}
     shapes = [list(value.shape) for value in graph.outputs]
     assert answer["output"] == plain(shapes[0] if len(shapes) == 1 else shapes)
     assert answer["params"] == params(graph).total

@@ -64,6 +64,7 @@ def test_a_wheel_runs_without_the_repository(wheel_and_sdist: tuple[Path, Path],
         (["summary", "@resnet_stem"], "83,520 parameters; 349,224,960 MACs"),
         (["help", "counting"], "How things are counted"),
         (["summary", "@unet", "-f", "json"], '"macs"'),
+        (["help", "json", "--schema", "shape"], '"$schema"'),
     ):
         code = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); from convcalc.cli.app import main; main()"
         command = [sys.executable, "-c", code, *argv]

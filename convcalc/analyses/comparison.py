@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convcalc.analyses.counts.macs import at_least
-from convcalc.analyses.counts.report import CountReport, count, shapes_json
+from convcalc.analyses.counts.report import CountReport, count
+from convcalc.analyses.counts.stack_layers import STACK, layer_json, shapes_json
 from convcalc.analyses.field.report import FieldReport, field_report
 from convcalc.documents import plain
 from convcalc.errors import UnsupportedError
@@ -65,13 +66,18 @@ class ComparisonReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope."""
-        document: dict[str, Any] = plain({**self.where, "specs": [self._stack_json(stack) for stack in self.stacks]})
+        document: dict[str, Any] = plain(
+            {**self.where, "specs": [self._stack_json(*pair) for pair in enumerate(self.stacks)]}
+        )
         return document
 
-    def _stack_json(self, stack: ComparedStack) -> dict[str, Any]:
-        graph, names = stack.subject.graph, at_least(stack.subject.graph)
+    def _stack_json(self, index: int, stack: ComparedStack) -> dict[str, Any]:
+        rows, graph = stack.counts.rows, stack.subject.graph
+        kind = rows[0].segment.scope.kind if len(rows) == 1 else STACK
+        shapes = shapes_json(graph.inputs), shapes_json(graph.outputs)
+        names = at_least(graph)
         return {
-            "name": stack.name,
+            **layer_json(index, stack.name, kind, stack.name, *shapes),
             "params": stack.counts.params.total,
             "params_ratio": self.params_ratio(stack),
             "macs": stack.counts.macs,
@@ -79,8 +85,6 @@ class ComparisonReport:
             "other": stack.counts.other,
             "output_bytes": stack.output_bytes,
             **stack.extras,
-            "input": shapes_json(graph.inputs),
-            "output": shapes_json(graph.outputs),
             "rf": stack.field.value_json(graph.outputs) if stack.field is not None else {},
             **({"at_least": names} if names else {}),
         }

@@ -138,7 +138,8 @@ class SummaryReport:
         """Return the JSON document without its envelope: the layers, or every module, parents before their parts."""
         if self.trees:
             blocks = [
-                {**tree.block.to_dict(), "layers": [tree.to_dict(row) for row in tree.rows]} for tree in self.trees
+                {**tree.block.to_dict(), "layers": [tree.to_dict(*pair) for pair in enumerate(tree.rows)]}
+                for tree in self.trees
             ]
             parts = self.counts.params
             return blocks_json(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convcalc import ops
-from convcalc.analyses.counts.report import shapes_json
+from convcalc.analyses.counts.stack_layers import shapes_json
 from convcalc.analyses.matrix import Matrix, matrix, window_step
 from convcalc.documents import plain
 from convcalc.subject import Subject

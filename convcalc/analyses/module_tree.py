@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcalc.analyses.counts.modules import ModuleRow, module_rows
-from convcalc.analyses.counts.report import BlockReport, shapes_json
+from convcalc.analyses.counts.report import BlockReport
+from convcalc.analyses.counts.stack_layers import StackLayer
 from convcalc.analyses.counts.traffic import intensity
 from convcalc.analyses.field.report import FieldReport
 from convcalc.graph import Path
@@ -121,16 +122,12 @@ class ModuleTree:
             return False
         return _same(first, other, inside)
 
-    def to_dict(self, row: ModuleRow) -> dict[str, Any]:
-        """Return one module as JSON holds it."""
+    def to_dict(self, index: int, row: ModuleRow) -> dict[str, Any]:
+        """Return one module as JSON holds it; `index` is its place among the modules."""
         return {
-            "name": row.name,
-            "kind": row.scope.kind,
-            "text": row.scope.text or ".".join(row.path[1:]),
+            **StackLayer(index, row.scope, row.inputs, row.outputs).to_dict(),
             "depth": len(row.path),
             "parts": row.parts,
-            "input": shapes_json(row.inputs),
-            "output": shapes_json(row.outputs),
             "params": row.params.total,
             "trainable": row.params.trainable,
             "macs": row.macs if known(row.macs) else None,

@@ -35,7 +35,9 @@ class LayerDiff(NamedTuple):
             for key in ("output", *FIGURES)
             for side, layer in sides.items()
         }
-        return {"name": self.name, "text": self.text, "change": self.change, **figures}
+        layer = self.after or self.before or {}
+        shared = {key: layer.get(key) for key in ("kind", "text", "input", "output")}
+        return {"name": self.name, **shared, "change": self.change, **figures}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,11 @@ class SummaryDiff:
         sides = {"before": self.before, "after": self.after}
         totals = {f"{key}_{side}": whole.get(key) for key in ("output", *FIGURES) for side, whole in sides.items()}
         changes = {f"{key}_change": self._change(key) for key in FIGURES}
-        return {**totals, **changes, "layers": [layer.to_dict() for layer in self.layers]}
+        return {
+            **totals,
+            **changes,
+            "layers": [{"index": index, **layer.to_dict()} for index, layer in enumerate(self.layers)],
+        }
 
 
 def diff_summaries(before: Mapping[str, Any], after: Mapping[str, Any]) -> SummaryDiff:

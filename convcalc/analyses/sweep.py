@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
-from convcalc.analyses.inverse import Loss, Same, losses, sames
+from convcalc.analyses.counts.stack_layers import StackLayer, StackLayers
+from convcalc.analyses.inverse import Same, losses, sames
 from convcalc.documents import plain
 from convcalc.errors import ConvcalcError, LimitError, SpecError
 from convcalc.limits import MAX_SWEEP
@@ -14,7 +15,7 @@ from convcalc.ops import Conv
 from convcalc.sizes import AXIS_NAMES, Shape
 
 if TYPE_CHECKING:
-    from convcalc.graph import Graph, Path
+    from convcalc.graph import Graph
     from convcalc.subject import Subject
 
 Build: TypeAlias = Callable[["tuple[Any, ...]"], "Graph"]
@@ -98,9 +99,12 @@ class AxisFit(NamedTuple):
 class LayerLoss(NamedTuple):
     """What one layer never reads at the end of its input, per axis."""
 
-    layer: str
-    input: Shape
+    layer: StackLayer
     lost: tuple[int, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its object: the layer, and how many positions it never reads, per axis."""
+        return {**self.layer.to_dict(), "lost": self.lost}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class LossReport:
     def to_dict(self) -> dict[str, Any]:
         """Return its part of the JSON document."""
         same = {"same": [convention._asdict() for convention in self.sames]} if self.sames else {}
-        rows = [loss._asdict() for loss in self.losses]
+        rows = [loss.to_dict() for loss in self.losses]
         return {"input": self.input, "lost": rows, "lossless_near": [list(self.below), list(self.above)], **same}
 
 
@@ -225,23 +229,18 @@ def _axis(sweep: Sweep, axis: int, goals: tuple[int, ...] | None) -> AxisFit:
 
 def _losses(subject: Subject, sweep: Sweep) -> LossReport:
     graph = subject.graph
-    texts = {scope.path: scope.text for scope in graph.scopes}
+    stack = StackLayers(graph)
     spatial = graph.inputs[0].spatial
     pairs = list(zip(sweep.axes, spatial, strict=True))
     return LossReport(
         input=graph.inputs[0].shape,
-        losses=tuple(_layer_loss(loss, texts) for loss in losses(graph) if any(loss.positions)),
+        losses=tuple(
+            LayerLoss(stack.around(loss.node.scope), loss.positions) for loss in losses(graph) if any(loss.positions)
+        ),
         below=tuple(max((n for n in fit.whole if n <= size), default=None) for fit, size in pairs),
         above=tuple(min((n for n in fit.whole if n >= size), default=None) for fit, size in pairs),
         sames=tuple(_sames(subject)),
     )
-
-
-def _layer_loss(loss: Loss, texts: dict[Path, str]) -> LayerLoss:
-    scope = loss.node.scope
-    text = texts.get(scope[:1], "")
-    name = scope[0] if scope else ""
-    return LayerLoss(f"{name} {text}".strip(), loss.node.inputs[0].spatial, loss.positions)
 
 
 def _sames(subject: Subject) -> list[Same]:

@@ -56,6 +56,13 @@ def complete_kinds(incomplete: str) -> list[str]:
     return _beginning(incomplete, all_kinds())
 
 
+def complete_documents(incomplete: str) -> list[str]:
+    """Return the commands with a document whose names begin so."""
+    from convcalc.cli.views.schemas import schema_names
+
+    return _beginning(incomplete, schema_names())
+
+
 def complete_examples(incomplete: str) -> list[str]:
     """Return the examples whose names begin so."""
     from convcalc.spec.examples import example_files

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TextIO, TypeAlias
 
 import typer
 
@@ -111,17 +111,33 @@ def emit(answer: Answer, form: Format, out: str | None) -> int:
         raise SpecError("--format github is for lint, diff and --assert: nothing else speaks of a pull request")
     if out is not None and Path(out).suffix.lower() == ".svg":
         _draw(answer, out)
-    elif out is None:
-        _write(answer, form, sys.stdout)
     else:
-        try:
-            with replacing(Path(out)) as path, path.open("w", encoding="utf-8", errors="replace") as file:
-                _write(answer, form, file)
-        except OSError as error:
-            raise ConvcalcError(f"{out} cannot be written: {error.strerror or error}") from None
+        with opened(out) as stream:
+            _write(answer, form, stream)
     for hint in answer.hints:
         print(f"convcalc: {message_line(hint)}", file=sys.stderr)
     return 0 if answer.holds else 1
+
+
+def write_text(text: str, out: str | None) -> int:
+    """Write a text where it was asked for, as it is, and return exit code 0."""
+    check_output(out)
+    with opened(out) as stream:
+        stream.write(text)
+    return 0
+
+
+@contextmanager
+def opened(out: str | None) -> Iterator[TextIO]:
+    """Standard output, or a file that is there once it is whole. Raises ConvcalcError where it cannot be written."""
+    if out is None:
+        yield sys.stdout
+        return
+    try:
+        with replacing(Path(out)) as path, path.open("w", encoding="utf-8", errors="replace") as file:
+            yield file
+    except OSError as error:
+        raise ConvcalcError(f"{out} cannot be written: {error.strerror or error}") from None
 
 
 def _draw(answer: Answer, out: str) -> None:
@@ -192,10 +208,10 @@ def _signals(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _write(answer: Answer, form: Format, stream: object) -> None:
+def _write(answer: Answer, form: Format, stream: TextIO) -> None:
     if form in WRITERS:
-        stream.write(WRITERS[form](answer))  # type: ignore[attr-defined]
+        stream.write(WRITERS[form](answer))
         return
     from convcalc.render.terminal import print_answer
 
-    print_answer(answer, stream)  # type: ignore[arg-type]
+    print_answer(answer, stream)

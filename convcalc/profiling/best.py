@@ -11,7 +11,7 @@ from convcalc.profiling.compare import compare_interleaved
 from convcalc.profiling.intervals import FASTER
 from convcalc.profiling.plan import LAYOUTS, Job, Setup, can_prepack
 from convcalc.profiling.report import DEFAULT
-from convcalc.profiling.row import Row
+from convcalc.profiling.row import Row, documents
 from convcalc.profiling.run import Limits, Run, jobs
 from convcalc.profiling.status import MISTRUSTED
 
@@ -100,12 +100,12 @@ class BestReport:
                 "machine": self.run.machine,
                 "layers": [
                     {
-                        **replace(layer.default, comparison=None).to_json(),
+                        **replace(layer.default, comparison=None).to_dict(index),
                         "best": layer.best,
                         "code": layer.code,
-                        "variants": [row.to_json() for row in layer.rows],
+                        "variants": documents(layer.rows),
                     }
-                    for layer in self.layers
+                    for index, layer in enumerate(self.layers)
                 ],
             }
         )

@@ -11,7 +11,7 @@ from convcalc.profiling.fields import to_json
 from convcalc.profiling.intervals import AMBIGUOUS, SAME_WITHIN, Interval, ratio, verdict
 from convcalc.profiling.report import DEFAULT
 from convcalc.profiling.results import doubted
-from convcalc.profiling.row import Comparison, Row
+from convcalc.profiling.row import Comparison, Row, documents
 from convcalc.profiling.run import Limits, Run, measure_groups
 from convcalc.profiling.status import MIN_SAMPLES
 
@@ -84,7 +84,7 @@ class PairReport:
             {
                 "machine": self.run.machine,
                 "peaks": to_json(self.peaks) if self.peaks else None,
-                "layers": [row.to_json() for row in self.rows],
+                "layers": documents(self.rows),
                 "verdict": comparison.verdict if comparison else None,
                 "time_ratio": comparison.time_ratio if comparison else None,
                 "time_ratio_interval": to_json(comparison.time_ratio_interval) if comparison else None,

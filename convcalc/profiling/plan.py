@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from convcalc.analyses.counts.stack_layers import STACK
 from convcalc.errors import SpecError, nearest
 from convcalc.graph import Graph
 from convcalc.ops import Conv
@@ -70,12 +71,16 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One row to be timed: a graph under a setup. `whole` is a stack whose layers are jobs of their own."""
+    """One row to be timed: a graph under a setup. `whole` is a stack whose layers are jobs of their own.
+
+    `kind` is that of its layer, `stack` for several that run as one.
+    """
 
     name: str
     text: str
     graph: Graph
     setup: Setup
+    kind: str = STACK
     block: int = 0
     times: int = 1
     whole: bool = False

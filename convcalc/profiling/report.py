@@ -12,7 +12,7 @@ from convcalc.profiling.causes import explain
 from convcalc.profiling.fields import to_json
 from convcalc.profiling.results import doubted
 from convcalc.profiling.roofline import stored_peaks
-from convcalc.profiling.row import Row, Shares
+from convcalc.profiling.row import Row, Shares, documents
 from convcalc.profiling.run import Limits, Run, jobs, measure_groups, take_given_roofs
 from convcalc.profiling.store import RowStore, SavedRow
 from convcalc.units import plural, share
@@ -99,8 +99,8 @@ class ProfileReport:
                 ],
                 "budget_s": self.limits.seconds_for(self.row_count),
                 "interrupted": self.run.interrupted,
-                "layers": [row.to_json() for row in self.rows if not row.whole],
-                "wholes": [row.to_json() for row in self.rows if row.whole],
+                "layers": documents([row for row in self.rows if not row.whole]),
+                "wholes": documents([row for row in self.rows if row.whole]),
                 "total": totals[0] if totals else None,
                 "totals": totals,
             }

@@ -37,7 +37,13 @@ def identity(job: Job) -> Identity:
     """Return what tells a job's row from all others."""
     shapes = tuple(tuple(value.shape) for value in job.graph.inputs)
     return Identity(
-        name=job.name, spec=job.text, graph=_digest(job.graph), input=shapes, setup=job.setup, block=job.block
+        name=job.name,
+        kind=job.kind,
+        spec=job.text,
+        graph=_digest(job.graph),
+        input=shapes,
+        setup=job.setup,
+        block=job.block,
     )
 
 

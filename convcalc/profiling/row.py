@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from convcalc.analyses.counts.stack_layers import STACK, layer_json, single_shape
 from convcalc.errors import SpecError
 from convcalc.profiling.fields import column, from_json, inline, to_json
 from convcalc.profiling.intervals import Interval
@@ -15,12 +16,18 @@ from convcalc.profiling.roofline import Peaks, RooflinePoint, point
 from convcalc.profiling.status import FAILED
 from convcalc.shapes import show
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TENSORS = ("input", "output")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """What tells one row from all others."""
 
     name: str = column("number or name of the layer", heading="#")
+    kind: str = column("its kind; stack for layers that run as one", optional=True, default=STACK)
     spec: str = column("its words", heading="layer")
     graph: str = column("digest of its steps, shapes and wiring")
     input: tuple[tuple[int, ...], ...] = column("shapes that go in", heading="input")
@@ -179,14 +186,20 @@ class Row:
         return f"{self.label} {self.identity.spec}".strip()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row by the keys of its columns."""
+        """Return the row by the keys of its columns; of one tensor that goes in or comes out, its shape itself."""
         document: dict[str, Any] = to_json(self)
-        return document
+        return {**document, **{key: single_shape(document[key]) for key in TENSORS}}
+
+    def to_dict(self, index: int) -> dict[str, Any]:
+        """Return the row of a document: its layer as every command writes it, and its columns."""
+        row, identity = self.to_json(), self.identity
+        layer = layer_json(index, identity.name, identity.kind, identity.spec, *(row[key] for key in TENSORS))
+        return {**layer, **row}
 
     @staticmethod
     def from_json(document: Any) -> Row:
         """Return what `to_json` wrote. Raises SpecError naming what does not fit."""
-        row = from_json(Row, document)
+        row = from_json(Row, {**document, **_listed(document)} if isinstance(document, dict) else document)
         if (row.timing.interval_s is None) != (row.timing.median_s is None):
             raise SpecError("interval_s and median_s go together")
         return row
@@ -200,6 +213,17 @@ class Row:
                 float(work.flops), float(work.bytes), self.timing.median_s, peaks, self.roofline.roof_numbers
             ),
         )
+
+
+def _listed(document: dict[str, Any]) -> dict[str, Any]:
+    """The shapes of a row as lists of shapes: before version 2 a single one was written so."""
+    shapes = {key: document[key] for key in TENSORS if isinstance(document.get(key), list)}
+    return {key: shape if all(isinstance(part, list) for part in shape) else [shape] for key, shape in shapes.items()}
+
+
+def documents(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Return rows as the `layers` of a document."""
+    return [row.to_dict(index) for index, row in enumerate(rows)]
 
 
 def shape_text(row: Row) -> str:

@@ -112,7 +112,10 @@ def jobs(graphs: Sequence[Graph], depth: int, setup: Setup) -> list[Job]:
         for segment, part in working:
             text = segment.scope.text or ".".join(segment.scope.path[1:]) or segment.name
             name = str(block) if len(working) == 1 and len(graphs) > 1 else segment.name
-            jobs.append(Job(name=name, text=text, graph=part, setup=setup, block=block, times=segment.scope.times))
+            scope = segment.scope
+            jobs.append(
+                Job(name=name, text=text, kind=scope.kind, graph=part, setup=setup, block=block, times=scope.times)
+            )
         if len(working) > 1:
             jobs.append(Job(name=WHOLE, text="the whole", graph=graph, setup=setup, block=block, whole=True))
     return jobs

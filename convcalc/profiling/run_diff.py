@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from convcalc.analyses.counts.stack_layers import LAYER_KEYS
 from convcalc.documents import plain
 from convcalc.errors import SpecError
 from convcalc.profiling import store
@@ -49,10 +50,12 @@ class RowDiff:
         first, second = self.before.status, self.after.status
         return first if first == second else f"{first}, {second}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, index: int) -> dict[str, Any]:
         """Return the row's part of the JSON document."""
         ratio, identity = self.ratio, self.before.identity
+        row = self.before.to_dict(index)
         return {
+            **{key: row[key] for key in LAYER_KEYS},
             "name": self.before.label,
             "variant": identity.setup.describe(),
             "spec": identity.spec,
@@ -89,7 +92,7 @@ class RunDiff:
                 "before": self.before,
                 "after": self.after,
                 "differences": list(self.differences),
-                "layers": [row.to_dict() for row in self.rows],
+                "layers": [row.to_dict(index) for index, row in enumerate(self.rows)],
             }
         )
         return document

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convcalc.documents import SCHEMA_VERSION, envelope, read_json
+from convcalc.documents import READABLE_VERSIONS, envelope, read_json
 from convcalc.errors import ConvcalcError, SpecError
 from convcalc.limits import MAX_SAVE_BYTES
 from convcalc.profiling.environment import environment, recorded
@@ -102,7 +102,7 @@ def _row(line: str) -> SavedRow | None:
         machine = document["machine"]
     except (KeyError, SpecError):
         return None
-    ours = document.get("command") == "profile" and document.get("schema_version") == SCHEMA_VERSION
+    ours = document.get("command") == "profile" and document.get("schema_version") in READABLE_VERSIONS
     return SavedRow(row, machine) if ours and _is_machine(machine) else None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from convcalc.analyses.conventions.ladder import CONVENTIONS, Ladder, convention, ladder
 from convcalc.analyses.counts.macs import at_least, macs
-from convcalc.analyses.counts.report import shapes_json
+from convcalc.analyses.counts.stack_layers import shapes_json
 from convcalc.errors import SpecError, UnsupportedError
 from convcalc.pytorch.load import model_input
 from convcalc.pytorch.peers import run_peer

@@ -10,8 +10,9 @@ from torch import nn
 
 from convcalc import ops
 from convcalc.analyses.counts.params import params
-from convcalc.analyses.counts.report import CountReport, count, shapes_json
+from convcalc.analyses.counts.report import CountReport, count
 from convcalc.analyses.counts.segments import standalone
+from convcalc.analyses.counts.stack_layers import StackLayer, shapes_json, whole_stack
 from convcalc.documents import plain
 from convcalc.pytorch.module import GraphModule
 from convcalc.pytorch.verify import Verdict, compare, layer_module, observe
@@ -31,12 +32,17 @@ AS_MODULES = "the layers as modules"
 
 
 class VerifiedLayer(NamedTuple):
-    """A layer, or the whole of a stack, what ran, and a verdict for each figure."""
+    """A layer, or the whole of a stack (whose text says so), what ran, and a verdict for each figure."""
 
-    name: str
+    layer: StackLayer
     text: str
     ran: str
     verdicts: dict[str, Verdict]
+
+    @property
+    def name(self) -> str:
+        """The name of its layer; nothing for a whole."""
+        return "" if self.text == WHOLE else self.layer.name
 
     @property
     def holds(self) -> bool:
@@ -49,7 +55,7 @@ class VerifiedLayer(NamedTuple):
             figure: {"ours": verdict.ours, "theirs": verdict.theirs, "verdict": verdict.text}
             for figure, verdict in self.verdicts.items()
         }
-        return {"name": self.name, "text": self.text, "ran": self.ran, **figures}
+        return {**self.layer.to_dict(), "name": self.name, "text": self.text, "ran": self.ran, **figures}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +93,17 @@ def _layers(block: BlockReport) -> list[VerifiedLayer]:
     if block.subject.model is not None:
         from convcalc.pytorch.verify_model import verify_model
 
-        return [VerifiedLayer("", WHOLE, block.subject.reading.partition(",")[0], verify_model(block.subject))]
+        ran = block.subject.reading.partition(",")[0]
+        return [VerifiedLayer(whole_stack(block.subject.graph), WHOLE, ran, verify_model(block.subject))]
     layers, parts = [], _parts(block)
-    for row, part in zip(block.rows, parts, strict=True):
+    for index, (row, part) in enumerate(zip(block.rows, parts, strict=True)):
         call = observe(
             part.module, [value.shape for value in row.segment.inputs], part.run_as, part.worded, part.attended
         )
         nodes = (*row.segment.borrowed, *row.segment.nodes)
         verdicts = compare([value.shape for value in row.outputs], params(nodes).total, nodes, call)
-        layers.append(VerifiedLayer(row.name, row.segment.scope.text, call.run_as, verdicts))
+        layer = StackLayer(index, row.segment.scope, row.segment.inputs, row.outputs)
+        layers.append(VerifiedLayer(layer, layer.scope.text, call.run_as, verdicts))
     if len(layers) > 1:
         graph = block.subject.graph
         stack = _stack(block, parts)
@@ -107,7 +115,7 @@ def _layers(block: BlockReport) -> list[VerifiedLayer]:
         dropped = frozenset(node.output.index for node in graph.nodes) - graph.needed()
         call = replace(call, dropped=dropped)
         verdicts = compare([value.shape for value in graph.outputs], params(graph).total, graph.nodes, call)
-        layers.append(VerifiedLayer("", WHOLE, call.run_as, verdicts))
+        layers.append(VerifiedLayer(whole_stack(graph, len(layers)), WHOLE, call.run_as, verdicts))
     return layers
 
 

@@ -256,7 +256,8 @@ def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     text = capsys.readouterr().out
     assert "conv k=3 s=2 p=1" in text and "11 more: --top 13" in text and "complete for kernel 1 to 7" in text
     found = asked(capsys, "conv2d", "c=8", "k=3", "s=4", "-i", "3x13x13", "--max-size", "64")
-    assert found["lost"] == [{"layer": "0 conv2d c=8 k=3 s=4", "input": [13, 13], "lost": [2, 2]}]
+    layer = {"index": 0, "name": "0", "kind": "conv", "text": "conv2d c=8 k=3 s=4"}
+    assert found["lost"] == [{**layer, "input": [1, 3, 13, 13], "output": [1, 8, 3, 3], "lost": [2, 2]}]
     assert found["lossless_near"] == [[11, 11], [15, 15]] and found["same"][0]["name"] == "as written"
     assert run(["solve", "conv2d", "c=8", "k=3", "s=4", "-i", "3x13x13"]) == 0
     text = capsys.readouterr().out

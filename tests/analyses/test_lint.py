@@ -150,7 +150,8 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     every = asked(capsys, *words, code=1)
     assert [one["code"] for one in every["findings"]] == ["CC104", "CC104", "CC104", "CC106"]
     bias = every["findings"][-1]
-    assert bias["layers"] == ["0 (conv c=12 k=3)", "2 (conv c=12 k=3)"] and bias["numbers"] == {"bias": 12}
+    assert [(layer["index"], layer["text"]) for layer in bias["layers"]] == [(0, "conv c=12 k=3"), (2, "conv c=12 k=3")]
+    assert bias["numbers"] == {"bias": 12}
     assert [one["code"] for one in asked(capsys, *words, "--select", "CC106", code=1)["findings"]] == ["CC106"]
     assert asked(capsys, *words, "--ignore", "CC10", code=0)["findings"] == []
     assert asked(capsys, *words, "--ignore", "CC104,CC106", code=0)["checked"][-1] == "CC113"

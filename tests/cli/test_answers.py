@@ -28,7 +28,7 @@ def asked(capsys: pytest.CaptureFixture[str], *argv: str, code: int = 0) -> Any:
 @pytest.mark.parametrize("command", ["shape", "params", "macs", "rf", "summary"])
 def test_the_common_keys(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = asked(capsys, command, *STEM)
-    assert (found["schema_version"], found["command"]) == (1, command)
+    assert (found["schema_version"], found["command"]) == (2, command)
     assert found["input"] == [1, 3, 224, 224] and found["output"] == [1, 64, 56, 56]
     assert found["params"] == sum(PARAMS) and found["macs"] == sum(MACS)
     assert [layer["params"] for layer in found["layers"]] == PARAMS
@@ -136,7 +136,8 @@ def test_hdc_check_of_rates(capsys: pytest.CaptureFixture[str]) -> None:
 def test_hdc_check_of_layers(capsys: pytest.CaptureFixture[str]) -> None:
     found = asked(capsys, "hdc-check", "conv", "c=4", "k=3", "d=2", "relu", "conv", "c=4", "k=3", "d=2", code=1)
     (group,) = found["groups"]
-    assert group["layers"] == ["0", "2"] and group["rates"] == [2, 2] and group["parallel"] is False
+    assert [layer["name"] for layer in group["layers"]] == ["0", "2"] and group["layers"][1]["index"] == 2
+    assert group["rates"] == [2, 2] and group["parallel"] is False
     aspp = [
         "identity",
         "as=x",
@@ -159,7 +160,8 @@ def test_hdc_check_of_layers(capsys: pytest.CaptureFixture[str]) -> None:
     ]
     found = asked(capsys, "hdc-check", *aspp)
     (group,) = found["groups"]
-    assert group["parallel"] and group["layers"] == [["1"], ["2"]] and group["rates"] == [[6], [12]]
+    assert group["parallel"] and [[layer["name"] for layer in branch] for branch in group["layers"]] == [["1"], ["2"]]
+    assert group["rates"] == [[6], [12]]
     assert group["exact"]["reached"] == 5 and group["exact"]["coverage_2d"] == 17 / 625  # 3x3 + 3x3, the middle shared
     asked(capsys, "hdc-check", *aspp, "--strict", code=1)
 
@@ -196,7 +198,7 @@ def test_every_form_of_every_command(command: str, capsys: pytest.CaptureFixture
     )
     assert run([command, *spec, "-f", "jsonl"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert rows and all(row["schema_version"] == 1 and row["command"] == command for row in rows)
+    assert rows and all(row["schema_version"] == 2 and row["command"] == command for row in rows)
     assert run([command, *spec, "-f", "csv"]) == 0
     table = list(csv.reader(io.StringIO(capsys.readouterr().out)))
     assert len(table) > 1 and all(len(line) == len(table[0]) for line in table)

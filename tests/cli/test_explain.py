@@ -24,7 +24,7 @@ def asked(capsys: pytest.CaptureFixture[str], *argv: str) -> Any:
 def test_every_kind_is_explained(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = asked(capsys, name)
     kind = all_kinds()[name]
-    assert (found["schema_version"], found["command"], found["name"]) == (1, "explain", name)
+    assert (found["schema_version"], found["command"], found["name"]) == (2, "explain", name)
     assert found["source"] == kind.source and found["about"].startswith(kind.help.rstrip("."))
     assert found["cases"] and found["graph"]
     for case in found["cases"]:

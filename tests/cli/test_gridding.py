@@ -90,7 +90,11 @@ def test_branches_side_by_side_warn_and_fail_only_when_strict(
     text = printed(capsys, "hdc-check", *ASPP, *strict, code=code)
     assert "7 of 37 positions (18.9%); 25 of 1,369 in 2-D" in text and "warning" in text
     (group,) = asked(capsys, "hdc-check", *ASPP, *strict, code=code)["groups"]
-    assert group["parallel"] and group["layers"] == [["1"], ["2"], ["3"]]
+    assert group["parallel"] and [[layer["name"] for layer in branch] for branch in group["layers"]] == [
+        ["1"],
+        ["2"],
+        ["3"],
+    ]
     assert group["exact"]["reached"] == 7 and group["exact"]["coverage_2d"] == 25 / 1369
 
 
@@ -103,7 +107,7 @@ def test_pixels_of_the_input_are_said_where_a_step_is_more_than_one(capsys: pyte
 def test_parts_of_one_layer_are_named_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["dilated", "c=4", "k=3", "d=2", "repeat=2"]
     (group,) = asked(capsys, "hdc-check", *words, code=1)["groups"]
-    assert len(group["layers"]) == 2 and all(name.startswith("0.") for name in group["layers"])
+    assert len(group["layers"]) == 2 and all(layer["name"].startswith("0.") for layer in group["layers"])
 
 
 def test_pictures_fit_and_can_do_without_colour_or_unicode(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,8 +23,21 @@ def test_rows_come_back_and_the_last_of_a_key_counts(tmp_path: Path) -> None:
     store.append(path, row(median=0.002), MACHINE)
     found = store.read(path)
     assert len(found) == 2 and found[0].row.timing.median_s == pytest.approx(0.002, rel=0.1)
-    assert found[0].machine == MACHINE and json.loads(path.read_text().splitlines()[0])["schema_version"] == 1
+    assert found[0].machine == MACHINE and json.loads(path.read_text().splitlines()[0])["schema_version"] == 2
     assert len(path.read_text().splitlines()) == 3
+
+
+def test_rows_of_version_1_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """Of one tensor it wrote a list with its shape, and it had no kinds."""
+    new, old = tmp_path / "new.jsonl", tmp_path / "old.jsonl"
+    store.append(new, row(), MACHINE)
+    document = json.loads(new.read_text())
+    shapes = {key: [document[key]] for key in ("input", "output")}
+    before = {key: value for key, value in document.items() if key != "kind"}
+    old.write_text(json.dumps({**before, **shapes, "schema_version": 1}) + "\n")
+    (now,), (then,) = store.read(new), store.read(old)
+    assert now.row.identity.input == then.row.identity.input == ((1, 64, 56, 56),)
+    assert now.row.identity.key == then.row.identity.key and now.row.output == then.row.output
 
 
 def test_rows_differ_by_setup_input_and_name() -> None:
@@ -77,7 +90,7 @@ def test_a_line_cut_off_at_the_end_is_passed_over_and_another_is_refused(tmp_pat
     path.write_text("nonsense\n" + whole)
     with pytest.raises(SpecError, match="line 1: this is not a row"):
         store.read(path)
-    path.write_text(whole.replace('"schema_version": 1', '"schema_version": 99') + whole)
+    path.write_text(whole.replace('"schema_version": 2', '"schema_version": 99') + whole)
     with pytest.raises(SpecError, match="line 1"):
         store.read(path)
     with pytest.raises(SpecError, match="cannot be read"):
@@ -86,7 +99,7 @@ def test_a_line_cut_off_at_the_end_is_passed_over_and_another_is_refused(tmp_pat
 
 def test_after_a_cut_line_the_next_row_begins_a_line_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
-    path.write_text('{"schema_version": 1, "comm')
+    path.write_text('{"schema_version": 2, "comm')
     store.append(path, row(), MACHINE)
     assert len(store.read(path)) == 1
 

@@ -58,7 +58,7 @@ ANSWER = Answer("x", document={"n": [1, 2]}, tables=[TABLE])
 
 def test_text_forms() -> None:
     assert to_csv(ANSWER) == "a,n\nx|y [red] :smile:,1234567\nz,5\n"
-    assert to_json(ANSWER) == '{\n  "schema_version": 1,\n  "command": "x",\n  "n": [1, 2]\n}\n'
+    assert to_json(ANSWER) == '{\n  "schema_version": 2,\n  "command": "x",\n  "n": [1, 2]\n}\n'
     assert to_markdown(ANSWER) == (
         "above\n\n| name | count |\n| --- | ---: |\n| x\\|y [red] :smile: | 1.235 M |\n| z | 5 |\n"
         "| **total** | **1.235 M** |\n\nbelow\n"

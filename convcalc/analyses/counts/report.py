@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from convcalc.analyses.counts.macs import at_least, macs, other
 from convcalc.analyses.counts.params import Params, params
 from convcalc.analyses.counts.segments import Segment, segments
+from convcalc.analyses.counts.stack_layers import StackLayer, shapes_json
 from convcalc.documents import plain
 from convcalc.sizes import known, total
 from convcalc.subject import Subject
@@ -85,13 +86,8 @@ class BlockReport:
         """Return the block as JSON holds it; `extras` are more keys for each layer."""
         layers = []
         for number, row in enumerate(self.rows):
-            scope = row.segment.scope
             layer = {
-                "name": row.name,
-                "kind": scope.kind,
-                "text": scope.text or ".".join(scope.path[1:]),
-                "input": shapes_json(row.segment.inputs),
-                "output": shapes_json(row.outputs),
+                **StackLayer(number, row.segment.scope, row.segment.inputs, row.outputs).to_dict(),
                 "params": row.params.total,
                 "macs": row.macs if known(row.macs) else None,
                 **({"times": row.times} if row.times > 1 else {}),
@@ -205,12 +201,6 @@ def _folded(subjects: Sequence[Subject], deployed: Sequence[Graph | None]) -> Fo
     if weights == fewer and (not known(less) or work == less):
         return None
     return Folded(fewer, less)
-
-
-def shapes_json(values: Sequence[Value]) -> Any:
-    """Return a shape as JSON holds it: a list of ints for one tensor, a list of lists for several."""
-    shapes = [plain(value.shape) for value in values]
-    return shapes[0] if len(shapes) == 1 else shapes
 
 
 def blocks_json(blocks: Sequence[dict[str, Any]], **sums: Any) -> dict[str, Any]:

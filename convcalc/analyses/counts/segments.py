@@ -24,7 +24,7 @@ class Segment(NamedTuple):
     @property
     def name(self) -> str:
         """The scope joined with dots, as torch names a module."""
-        return ".".join(self.scope.path) or "(outside any layer)"
+        return self.scope.name
 
 
 def segments(graph: Graph, depth: int = 1) -> list[Segment]:

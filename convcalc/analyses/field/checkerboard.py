@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from convcalc.analyses.counts.macs import macs
 from convcalc.analyses.counts.params import params
-from convcalc.analyses.counts.report import shapes_json
+from convcalc.analyses.counts.stack_layers import shapes_json
 from convcalc.analyses.field.overlap import Overlap, read, written
 from convcalc.documents import plain
 from convcalc.errors import UnsupportedError

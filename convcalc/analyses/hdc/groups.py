@@ -288,9 +288,3 @@ def _lies_in(run: tuple[Node, ...], branch: tuple[Node, ...], trunk: int) -> boo
 
 def _begins(steps: tuple[Node, ...], with_: tuple[Node, ...]) -> bool:
     return steps[: len(with_)] == with_
-
-
-def layer_names(steps: Sequence[Node]) -> str:
-    """Return what the layers of a branch are called: layers of the spec, or parts of one where they share it."""
-    top = [node.scope[0] if node.scope else "" for node in steps]
-    return ", ".join(top if len(set(top)) == len(top) else [".".join(node.scope) for node in steps])

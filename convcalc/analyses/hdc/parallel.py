@@ -6,27 +6,33 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from convcalc.analyses.counts.stack_layers import StackLayer
 from convcalc.analyses.hdc.gridding import Exact, Layer, check, countable, exact_json, path_counts
-from convcalc.analyses.hdc.groups import layer_names
 from convcalc.sizes import AXIS_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convcalc.analyses.counts.stack_layers import StackLayers
     from convcalc.analyses.hdc.groups import Chain, Group
 
 
 @dataclass(frozen=True, slots=True)
 class BranchReport:
-    """One of several branches side by side: its layers' names, and per axis (rate, kernel) of each and what it reads.
+    """One of several branches side by side: its steps' layers, and per axis (rate, kernel) of each and what it reads.
 
     `offsets` are where it begins, per axis, from where the lowest of all begins.
     """
 
-    names: str
+    steps: tuple[StackLayer, ...]
     layers: tuple[tuple[Layer, ...], ...]
     exact: tuple[Exact, ...]
     offsets: tuple[int, ...]
+
+    @property
+    def names(self) -> str:
+        """What its layers are called; nothing where it has none."""
+        return ", ".join(layer.name for layer in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +65,8 @@ class ParallelReport:
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return an entry of `groups` for each axis that differs: lists per branch, and the union."""
-        names = [branch.names.split(", ") if branch.names else [] for branch in self.branches]
-        common = {"layers": names, "parallel": True, "jump": self.jump}
+        steps = [[layer.to_dict() for layer in branch.steps] for branch in self.branches]
+        common = {"layers": steps, "parallel": True, "jump": self.jump}
         rank = len(self.union)
         entries = []
         for axis, union in enumerate(self.union):
@@ -79,12 +85,12 @@ class ParallelReport:
         return [{**common, "axis": mark, **entry} for mark, entry in zip(marks, entries, strict=False)]
 
 
-def parallel_report(group: Group) -> ParallelReport:
+def parallel_report(group: Group, stack: StackLayers) -> ParallelReport:
     """Judge the branches of a parallel group."""
     starts = [min(chain.low[axis] for chain in group.branches) for axis in range(group.rank)]
     reached, positions = group.positions()
     return ParallelReport(
-        branches=tuple(_branch(chain, starts) for chain in group.branches),
+        branches=tuple(_branch(chain, starts, stack) for chain in group.branches),
         union=tuple(group.reached(axis) for axis in range(group.rank)),
         reached=reached,
         positions=positions,
@@ -92,8 +98,8 @@ def parallel_report(group: Group) -> ParallelReport:
     )
 
 
-def _branch(chain: Chain, starts: Sequence[int]) -> BranchReport:
+def _branch(chain: Chain, starts: Sequence[int], stack: StackLayers) -> BranchReport:
     layers = tuple(chain.layers(axis) for axis in range(len(starts)))
     exact = tuple(check([r for r, _ in axis], [k for _, k in axis]).exact for axis in layers)
     offsets = tuple(low - start for low, start in zip(chain.low, starts, strict=True))
-    return BranchReport(layer_names(chain.steps), layers, exact, offsets)
+    return BranchReport(stack.of_steps(chain.steps), layers, exact, offsets)

@@ -10,8 +10,9 @@ from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from convcalc.analyses.counts.stack_layers import StackLayer, StackLayers
 from convcalc.analyses.hdc.gridding import Exact, Gridding, Layer, check, countable, exact_json, path_counts, unevenness
-from convcalc.analyses.hdc.groups import groups, layer_names
+from convcalc.analyses.hdc.groups import groups
 from convcalc.analyses.hdc.parallel import ParallelReport, parallel_report
 from convcalc.analyses.hdc.rate_design import designs, fewest_layers
 from convcalc.analyses.hdc.rate_repair import Repairs, repairs
@@ -98,10 +99,10 @@ class AxisReport:
 
 @dataclass(frozen=True, slots=True)
 class SerialReport:
-    """Layers that follow one another, judged along each axis; `layers` are their names where they have some."""
+    """Layers that follow one another, judged along each axis; `layers` are those of a graph where it is of one."""
 
     axes: tuple[AxisReport, ...]
-    layers: tuple[str, ...] = ()
+    layers: tuple[StackLayer, ...] = ()
     jump: tuple[Fraction | None, ...] = ()
 
     @property
@@ -118,7 +119,7 @@ class SerialReport:
         """Return an entry of `groups` for each axis that differs."""
         common: dict[str, Any] = {}
         if self.layers:
-            common = {"layers": list(self.layers), "parallel": False, "jump": self.jump}
+            common = {"layers": [layer.to_dict() for layer in self.layers], "parallel": False, "jump": self.jump}
         alike = self.alike and bool(self.layers)
         entries = []
         for name, axis in zip(AXIS_NAMES[len(self.axes)], self.axes, strict=True):
@@ -195,8 +196,10 @@ def hdc_check_layers(graphs: Sequence[Graph], *, suggest: bool = False) -> HdcRe
     """Judge every group of dilated convolutions of some graphs. Raises UnsupportedError where there is none."""
     reports: list[SerialReport | ParallelReport] = []
     for graph in graphs:
+        stack = StackLayers(graph)
         for group in groups(graph):
-            reports.append(parallel_report(group) if group.parallel else _serial(group, suggest=suggest))
+            serial = not group.parallel
+            reports.append(_serial(group, stack, suggest=suggest) if serial else parallel_report(group, stack))
     if not reports:
         raise UnsupportedError("there is no dilated convolution in these layers, so nothing to check")
     return HdcReport(tuple(reports))
@@ -248,6 +251,6 @@ def _replacement(gridding: Gridding) -> Replacement:
     return Replacement(kernel, fewest_layers(field, kernel), designs(field, kernel).lists[:MAX_DESIGNS])
 
 
-def _serial(group: Group, *, suggest: bool) -> SerialReport:
+def _serial(group: Group, stack: StackLayers, *, suggest: bool) -> SerialReport:
     axes = tuple(_axis_report(group.gridding(axis), suggest=suggest) for axis in range(group.rank))
-    return SerialReport(axes, tuple(layer_names(group.branches[0].dilated_steps).split(", ")), group.jump)
+    return SerialReport(axes, stack.of_steps(group.branches[0].dilated_steps), group.jump)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from convcalc.analyses.counts.stack_layers import StackLayer, StackLayers
 from convcalc.analyses.lint.rules import SIZED, lint
 from convcalc.documents import plain
 from convcalc.subject import Subject
@@ -19,10 +20,11 @@ RIDGE_RULE = "CC113"
 
 
 class LayerFinding(NamedTuple):
-    """A finding, the layers it is about by number and words, and the number of their block."""
+    """A finding, the layers it is about, what they are called (by number and words), and the number of their block."""
 
     block: int
-    layers: tuple[str, ...]
+    layers: tuple[StackLayer, ...]
+    names: tuple[str, ...]
     finding: Finding
 
 
@@ -42,13 +44,13 @@ class LintReport:
         return [] if has_inputs else [code for code in SIZED if code in self.codes]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return each finding as JSON holds it."""
+        """Return each finding as JSON holds it, its layers as objects."""
         several = len(self.subjects) > 1
         return [
             {
                 **({"block": finding.block} if several else {}),
                 "code": finding.finding.code,
-                "layers": list(finding.layers),
+                "layers": [layer.to_dict() for layer in finding.layers],
                 "text": finding.finding.text,
                 "remedy": finding.finding.remedy,
                 "numbers": finding.finding.numbers,
@@ -72,9 +74,11 @@ def lint_subjects(
     findings = []
     for number, subject in enumerate(subjects):
         texts = {scope.path: scope.text for scope in subject.graph.scopes if scope.text}
+        stack = StackLayers(subject.graph)
         for finding in _joined(lint(subject.graph, codes, smallest=smallest, ridge=ridge)):
             names = tuple(dict.fromkeys(_layer_name(path, texts) for path in finding.where))
-            findings.append(LayerFinding(number, names, finding))
+            layers = tuple({layer.name: layer for layer in map(stack.around, finding.where)}.values())
+            findings.append(LayerFinding(number, layers, names, finding))
     return LintReport(tuple(subjects), tuple(codes), tuple(findings), ridge)
 
 

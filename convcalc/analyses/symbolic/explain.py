@@ -9,7 +9,7 @@ import sympy
 
 from convcalc.analyses.counts.macs import macs, other
 from convcalc.analyses.counts.params import params
-from convcalc.analyses.counts.report import shapes_json
+from convcalc.analyses.counts.stack_layers import shapes_json
 from convcalc.analyses.steps import steps
 from convcalc.analyses.symbolic.formula import formulas
 from convcalc.analyses.symbolic.layer_fit import GROWN, Formula

@@ -79,7 +79,7 @@ def command(
     if asserts or inputs:
         raise SpecError("--assert and -i go with two summaries, specs or models, not with saved runs")
     diff = diff_runs(before, after, force=force)
-    rows = [{**row.to_dict(), "shown": ratio_text(row.ratio)} for row in diff.rows]
+    rows = [{**row.to_dict(index), "shown": ratio_text(row.ratio)} for index, row in enumerate(diff.rows)]
     counts = [
         f"{sum(row.verdict == word for row in diff.rows)} {word}" for word in (FASTER, SLOWER, SAME, AMBIGUOUS, FAILED)
     ]

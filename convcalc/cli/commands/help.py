@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
-from convcalc.cli.options import AsFormat, Format, Out, emit
+from convcalc.cli.completions import complete_documents
+from convcalc.cli.options import AsFormat, Format, Out, emit, write_text
 from convcalc.cli.views.pages import page_lines, page_text
+from convcalc.cli.views.schemas import keys, schema, schema_names
+from convcalc.documents import json_text
 from convcalc.errors import SpecError, nearest
 from convcalc.limits import LIMITS
 from convcalc.render.table import Answer, Column, Table
@@ -36,10 +39,23 @@ def command(
     topic: Annotated[
         str | None, typer.Argument(help="A command, or a page; nothing lists the commands and the pages.")
     ] = None,
+    schema_of: Annotated[
+        str | None,
+        typer.Option(
+            "--schema",
+            metavar="COMMAND",
+            help="With json: print the JSON Schema of a command's document.",
+            autocompletion=complete_documents,
+        ),
+    ] = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
     """What the program can do; a command's help; or a page, such as counting, formats, json, profiling."""
+    if schema_of is not None:
+        if topic not in (None, "json"):
+            raise SpecError(f"--schema goes with json: convcalc help json --schema {schema_of}")
+        return write_text(json_text(schema(schema_of), indent=2) + "\n", out)
     program = ctx.find_root()
     group = cast("TyperGroup", program.command)
     if topic is None:
@@ -72,6 +88,20 @@ def _spec() -> Answer:
     return Answer("help", document, tables)
 
 
+def _json() -> Answer:
+    """What the keys of every document hold, as the schemas say it."""
+    text = page_text("json")
+    described = {name: keys(name) for name in schema_names()}
+    columns = (Column("command", "command"), Column("keys", "keys"))
+    rows = [
+        {"command": name, "keys": ", ".join(key for key in about if not {".", "["} & set(key))}
+        for name, about in described.items()
+    ]
+    foot = ["convcalc help json -f json has a sentence on every key"]
+    document = {"topic": "json", "text": text, "keys": described}
+    return Answer("help", document, [Table((), (), head=[*page_lines(text), ""]), Table(columns, rows, foot=foot)])
+
+
 def _limits() -> Answer:
     """What is past each limit is refused, with exit code 2, before the work is done."""
     columns = (Column("about", "what"), Column("limit", "limit", lambda number: f"{number:,}", right=True))
@@ -91,6 +121,6 @@ def _page(name: str) -> Answer:
 PAGES: Final[dict[str, Callable[[], Answer]]] = {
     "tour": partial(_page, "tour"), "spec": _spec, "models": partial(_page, "models"),
     "counting": partial(_page, "counting"), "profiling": partial(_page, "profiling"),
-    "formats": partial(_page, "formats"), "json": partial(_page, "json"), "exit-codes": partial(_page, "exit-codes"),
+    "formats": partial(_page, "formats"), "json": _json, "exit-codes": partial(_page, "exit-codes"),
     "from-python": partial(_page, "from-python"), "limits": _limits,
 }  # fmt: skip

@@ -74,7 +74,8 @@ def command(
     report = lint_subjects(subjects, codes, smallest=smallest, ridge=flops_per_byte)
     several = (Column("block", "block", right=True),) if len(subjects) > 1 else ()
     head = [subject.reading for subject in subjects]
-    table = Table(columns=(*several, *COLUMNS), rows=report.rows(), head=head, foot=_feet(report, selected=selected))
+    rows = [{**row, "layers": list(finding.names)} for row, finding in zip(report.rows(), report.findings, strict=True)]
+    table = Table(columns=(*several, *COLUMNS), rows=rows, head=head, foot=_feet(report, selected=selected))
     holds = exit_zero or not report.findings
     answer = Answer(
         "lint", report.to_dict, [table], hints=hints(subjects), holds=holds, annotations=_annotations(report, spec)
@@ -85,7 +86,7 @@ def command(
 def _annotations(report: LintReport, spec: Sequence[str] | None) -> list[Annotation]:
     """Each finding at the line of its layer, or with the name of a model's module."""
     notes = []
-    for block, names, finding in report.findings:
+    for block, _, names, finding in report.findings:
         layers = report.subjects[block].block.layers
         place = finding.where[0][0] if finding.where and finding.where[0] else ""
         spot = layers[int(place)].spot if place.isdecimal() and int(place) < len(layers) else None

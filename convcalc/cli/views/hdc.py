@@ -77,7 +77,7 @@ def written(values: Sequence[Any]) -> str:
 def _title(group: SerialReport) -> str:
     gridding = group.axes[0].gridding
     numbers = f": rates {written(gridding.rates)}, kernels {written(gridding.kernels)}" if group.alike else ""
-    title = f"layers {', '.join(group.layers)}{numbers}"
+    title = f"layers {', '.join(layer.name for layer in group.layers)}{numbers}"
     jump = group.jump[0]
     if jump is None or jump == 1 or len(set(group.jump)) > 1:
         return title

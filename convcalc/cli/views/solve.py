@@ -119,7 +119,14 @@ def _loss_tables(report: LossReport) -> list[Table]:
     sides = [side for side in (report.below, report.above) if None not in side]
     near = " and ".join(show(tuple(size or 0 for size in side)) for side in sides)
     if report.losses:
-        rows = [loss._asdict() for loss in report.losses]
+        rows = [
+            {
+                "layer": f"{loss.layer.name} {loss.layer.scope.text}".strip(),
+                "input": loss.layer.inputs[0].spatial,
+                "lost": loss.lost,
+            }
+            for loss in report.losses
+        ]
         foot = [f"the nearest inputs of which nothing is dropped: {near}" if near else "every size drops something"]
         head = [f"dropped by floor at {spatial}:"]
         tables = [Table(columns=LOSSES, rows=rows, head=head, foot=foot, name="dropped")]
