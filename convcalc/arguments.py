@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union, get_args, get_origin
 
 from convcalc.errors import SpecError, nearest
 from convcalc.sizes import UNKNOWN, PerAxis, is_array, is_symbol
@@ -15,6 +15,33 @@ if TYPE_CHECKING:
 REQUIRED: Any = inspect.Parameter.empty
 LARGEST = 2**63
 """Numbers from here on are past any tensor."""
+MEANT: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(
+        (
+            "out",
+            "channels",
+            "filters",
+            "n_filters",
+            "num_filters",
+            "oc",
+            "cout",
+            "out_ch",
+            "输出",
+            "输出通道",
+            "输出通道数",
+        ),
+        ("out_channels", "out_features", "num_features"),
+    ),
+    **dict.fromkeys(("in", "in_ch", "ic", "cin", "输入", "输入通道", "输入通道数"), ("in_channels", "in_features")),
+    **dict.fromkeys(("kernel", "ks", "filter", "filter_size", "size", "核", "卷积核", "核大小"), ("kernel_size",)),
+    **dict.fromkeys(("strides", "步长", "步幅"), ("stride",)),
+    **dict.fromkeys(("pad", "pads", "填充"), ("padding",)),
+    **dict.fromkeys(("rate", "atrous", "dilation_rate", "膨胀率", "空洞率", "扩张率"), ("dilation",)),
+    **dict.fromkeys(("group", "g", "组数", "分组"), ("groups", "num_groups")),
+    **dict.fromkeys(("r", "ratio", "squeeze"), ("reduction",)),
+    **dict.fromkeys(("t", "expand", "expand_ratio"), ("expansion",)),
+}
+"""What other libraries and languages call a setting, and what it may be here."""
 
 
 class Argument(NamedTuple):
@@ -35,6 +62,13 @@ def read_argument(parameter: inspect.Parameter) -> Argument:
     """Return what a parameter of a recipe takes, with its default."""
     takes, choices = _sorts(parameter.annotation)
     return Argument(name=parameter.name, takes=takes, default=parameter.default, choices=choices)
+
+
+def meant_argument(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean ...?` with the setting that a name means, or is near to; nothing where none is."""
+    there = list(known)
+    word = next((argument for argument in MEANT.get(name.lower(), ()) if argument in there), "")
+    return f"; did you mean {word!r}?" if word else nearest(name, there)
 
 
 def _sorts(annotation: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:

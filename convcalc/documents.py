@@ -49,4 +49,4 @@ def read_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise SpecError("this is no JSON") from None
+        raise SpecError("this is not JSON") from None

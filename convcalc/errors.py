@@ -28,6 +28,10 @@ class ShapeError(ConvcalcError):
         self.spot = spot
 
 
+class UnknownSizeError(ShapeError):
+    """What follows depends on a size that was not given."""
+
+
 class UnsupportedError(ConvcalcError):
     """This step cannot be read, run, or seen through."""
 

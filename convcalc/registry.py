@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar, Unpack, cast
 
-from convcalc.arguments import Argument, check_value, read_argument
+from convcalc.arguments import Argument, check_value, meant_argument, read_argument
 from convcalc.builder import Builder
-from convcalc.errors import ShapeError, SpecError, nearest
+from convcalc.errors import ShapeError, SpecError
 from convcalc.graph import Value
 from convcalc.sizes import equal, known, total
 from convcalc.units import plural
@@ -207,7 +207,9 @@ class Kind:
         for name, value in arguments.items():
             if name not in takes:
                 listed = ", ".join(takes) or "none"
-                raise SpecError(f"{self.name} has no argument {name!r}{nearest(name, takes)} (it takes {listed})")
+                raise SpecError(
+                    f"{self.name} has no argument {name!r}{meant_argument(name, takes)} (it takes {listed})"
+                )
             check_value(takes[name], value)
         for name, argument in takes.items():
             if argument.required and name not in arguments:

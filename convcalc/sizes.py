@@ -11,7 +11,7 @@ import math
 import operator
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
 
-from convcalc.errors import ShapeError
+from convcalc.errors import ShapeError, UnknownSizeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -46,7 +46,7 @@ class Unknown:
     __lt__ = __le__ = __gt__ = __ge__ = _absorb
 
     def __bool__(self) -> bool:
-        raise ShapeError("this needs the input's size: give it with -i")
+        raise UnknownSizeError("this needs the input's size: give it with -i")
 
     def __repr__(self) -> str:
         return "?"

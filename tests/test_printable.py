@@ -56,7 +56,7 @@ def test_whole_numbers_are_read_or_none(text: str, least: int, most: int) -> Non
 
 @pytest.mark.parametrize("text", ["", "[" * 100_000, "{" * 10, "nul", "9" * 5000, "\x00"])
 def test_what_is_no_json_is_refused(text: str) -> None:
-    with pytest.raises(SpecError, match="this is no JSON"):
+    with pytest.raises(SpecError, match="this is not JSON"):
         read_json(text)
 
 
@@ -69,14 +69,14 @@ CELLS = {
 
 @pytest.mark.parametrize("text", CELLS)
 def test_csv_cells_are_no_formulas(text: str) -> None:
-    answer = Answer("shape", {}, [Table((Column("a", "a"),), [{"a": text}])])
+    answer = Answer("x", {}, [Table((Column("a", "a"),), [{"a": text}])])
     assert to_csv(answer) == f"a\n{CELLS[text]}\n"
 
 
 def test_no_form_of_a_table_holds_a_raw_character_or_markup() -> None:
     bad = "<script>\x1b[31m|\u202e"
     table = Table((Column("a", bad), Column("b", "b", right=True)), [{"a": bad, "b": bad}], head=[bad], foot=[bad])
-    answer = Answer("shape", {"a": bad}, [table])
+    answer = Answer("x", {"a": bad}, [table])
     for text in (to_markdown(answer), to_html(answer), to_csv(answer), to_json(answer), str(renderable(answer))):
         assert "\x1b" not in text and "\u202e" not in text
     assert "<script>" not in to_markdown(answer) and "&lt;script&gt;" in to_markdown(answer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from convcalc.errors import ConvcalcError, nearest
@@ -80,6 +81,8 @@ OPTION_SYNONYMS: Final[dict[str, str]] = {
     **dict.fromkeys(("--limit", "--max", "--rows"), "--top N"),
     **dict.fromkeys(("--precision", "--half", "--fp16", "--bf16"), "--dtype fp16 or bf16"),
     **dict.fromkeys(("--verbose", "-v", "--all"), "--details or --depth N"),
+    "--max-macs": "--assert 'macs<600M'", "--max-params": "--assert 'params<5M'",
+    **dict.fromkeys(("--max-memory", "--budget-macs", "--fail-over"), "--assert CONDITION"),
     "-V": "--version",
 }  # fmt: skip
 """What people try, and what the option is here, where the command has it."""
@@ -117,9 +120,15 @@ def meant_command(word: str) -> str:
     with suppress(ConvcalcError):
         if model_words([word]) is not None:
             return f"; for a model: convcalc summary {word}"
-    hint = model_hint(word)
-    if hint:
-        return f"{hint}: convcalc summary ..." if ":" in hint else hint
+    if named := model_hint(word):
+        return f"{named}; convcalc summary reads it" if ":" in named else named
+    from convcalc.kinds import find
+
+    if Path(word).is_file():
+        return f"; for the layers in that file: convcalc summary @{word}"
+    with suppress(ConvcalcError):
+        find(word)
+        return f"; for a kind of layer: convcalc explain {word}"
     return akin(word, COMMANDS)
 
 

@@ -110,7 +110,7 @@ LAZY: Final = ("conv", "conv_transpose", "batch_norm", "instance_norm", "linear"
 def find(word: str) -> tuple[Kind, int | None]:
     """Return the kind a word names and the rank in its name (`conv2d`: 2), or None.
 
-    Raises SpecError for a name that is no kind, saying which are near, and for those of other libraries.
+    Raises SpecError for a name that is not a kind, saying which are near, and for those of other libraries.
     """
     if line := keras_example(word):
         raise SpecError(line)

@@ -21,7 +21,7 @@ def se(b: Builder, x: Value, *, reduction: Size = 16, squeeze_channels: Size | N
     Gains: accuracy for almost no MACs: 2C^2/r per image, whatever its size.
     Costs: 2C^2/r parameters; two dependent steps that wait for the whole map; a pass over the map to scale it.
     Split: none. Transform: squeeze and excite. Merge: multiplication.
-    Errors in texts: it is no self-attention and not heavy; r, ReLU and biases are often left out.
+    Errors in texts: it is not self-attention and not heavy; r, ReLU and biases are often left out.
     """
     return gate(b, x, squeezed(b, x.channels, reduction) if squeeze_channels is None else squeeze_channels, bias=bias)
 

@@ -78,7 +78,7 @@ def conv_transpose(
     Split: none. Transform: each input spreads a k x k patch. Merge: overlapping patches add.
     Index map: y[s i + d t - p] += w[t] x[i]; the same as stretching x by s - 1 zeros, padding d(k-1) - p (and a at
     the end), and a direct convolution of stride 1 with the flipped kernel (relationships 8 to 14 of the source).
-    Errors in texts: it restores the shape, not the values: it is no inverse (the matrix C is 4 x 16, so C'C cannot be
+    Errors in texts: it restores the shape, not the values: not an inverse (the matrix C is 4 x 16, so C'C cannot be
     the identity); stride n gives n times the size only if k - 2p + a = s; eight tools count its work by output
     positions.
     """

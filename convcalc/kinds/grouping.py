@@ -137,7 +137,7 @@ def shufflenet_unit_b(
     Gains: hw(2cm/g + 9m) MACs against hw(2cm + 9m^2) of a ResNet unit.
     Costs: little arithmetic per byte: shuffles and depthwise steps are bound by memory.
     Split: the channels, in groups. Transform: 1x1, shuffle, depthwise 3x3, 1x1. Merge: addition.
-    Errors in texts: the shuffle comes once, after the first 1x1, and is no random regrouping; the depthwise step
+    Errors in texts: the shuffle comes once, after the first 1x1, and is not a random regrouping; the depthwise step
     works on the m bottleneck channels.
     """
     inner = _quarter(b, x.channels, mid_channels)

@@ -21,7 +21,7 @@ SEQUENCE: dict[str, Any] = {"spatial": 1, "axis": -1, "layout": ("N", "L", "F")}
 
 
 def check_sequence(layer: str, *tensors: Value) -> None:
-    """Raise ShapeError where a tensor is no batch of sequences of features."""
+    """Raise ShapeError where a tensor is not a batch of sequences of features."""
     for tensor in tensors:
         if len(tensor.shape) != 3:
             have = show(tensor.shape[1:])

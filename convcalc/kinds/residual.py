@@ -148,7 +148,7 @@ def se_resnet_bottleneck(
     Gains: accuracy for 0.004 % more MACs (256 channels at 56x56).
     Costs: 12 % more parameters; two more dependent steps that wait for the whole map.
     Split: 1x1. Transform: 3x3, then a gate per channel. Merge: 1x1, and addition.
-    Errors in texts: the gate is no heavy self-attention: 2C^2/r MACs.
+    Errors in texts: the gate is not a heavy self-attention: 2C^2/r MACs.
     """
     outer: Size = x.channels if out_channels is None else out_channels
     y = _bottleneck(b, x, out_channels, stride, expansion, groups, base_width, 1, stride_at, form)

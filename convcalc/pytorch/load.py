@@ -154,7 +154,7 @@ def _file(words: ModelWords) -> ModuleType:
     name = path.stem if path.stem not in {*sys.modules, *sys.stdlib_module_names} else f"model_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise SpecError(f"{words.where} is no Python file", words.spot)
+        raise SpecError(f"{words.where} is not a Python file", words.spot)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     loader = spec.loader

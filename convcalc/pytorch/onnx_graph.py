@@ -53,9 +53,9 @@ def read_onnx(path: Path, inputs: Sequence[Tensor]) -> GraphFile:
     try:
         model = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # protobuf's own classes
-        raise SpecError(f"{path} is no ONNX file: {type(error).__name__}") from None
+        raise SpecError(f"{path} is not an ONNX file: {type(error).__name__}") from None
     if not model.graph.output:
-        raise SpecError(f"{path} is no ONNX file: it holds no graph")
+        raise SpecError(f"{path} is not an ONNX file: it holds no graph")
     stored = {tensor.name for tensor in model.graph.initializer}
     free = [value for value in model.graph.input if value.name not in stored]
     if inputs and len(inputs) != len(free):

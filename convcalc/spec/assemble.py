@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from convcalc.builder import Builder
-from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError, nearest
+from convcalc.errors import ShapeError, SpecError, Spot, UnknownSizeError, UnsupportedError, nearest
 from convcalc.ops import STORED
 from convcalc.shapes import show
 from convcalc.sizes import UNKNOWN, Shape, known
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 
 CHANNELS_LAST = "the last size looks like channels: --input-layout hwc reads it so"
+CHANNELS = ("out_channels", "mid_channels", "part")
+"""Arguments that say how many channels there are, and nothing of where they are read."""
 
 
 def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True, any_channels: bool = False) -> Subject:
@@ -82,11 +84,10 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True, any
 
 
 def _of_any_channels(layer: Layer) -> Layer:
-    """A layer whose output channels are Unknown where it needs them and does not state them."""
-    needed = layer.kind.arguments.get("out_channels")
-    if needed is None or not needed.required or "out_channels" in layer.arguments:
-        return layer
-    return layer._replace(arguments={**layer.arguments, "out_channels": UNKNOWN})
+    """A layer whose channels are Unknown where it needs them and does not state them."""
+    known = layer.kind.arguments
+    missing = [name for name in CHANNELS if name in known and known[name].required and name not in layer.arguments]
+    return layer._replace(arguments={**layer.arguments, **dict.fromkeys(missing, UNKNOWN)})
 
 
 def _called(kind: Kind, given: tuple[Tensor, ...]) -> list[str]:
@@ -258,6 +259,10 @@ def _located(layer: Layer, number: int, inputs: tuple[Value, ...], made_by: str)
     except (ShapeError, SpecError, UnsupportedError) as error:
         sizes = " and ".join(show(value.shape[1:]) for value in inputs if known(*value.shape[1:]))
         on = f" on {sizes}" if sizes else ""
+        unstated = [name for name, value in layer.arguments.items() if value is UNKNOWN]
+        if unstated and isinstance(error, UnknownSizeError):
+            needed = " and ".join([*unstated, *([] if sizes else ["the input's size (-i)"])])
+            error = ShapeError(f"what {layer.kind.name} is made of depends on its channels: give {needed}")
         message = f"layer {number} ({layer.text}){on} from {made_by}: {error}"
         if isinstance(error, UnsupportedError):
             raise UnsupportedError(message) from None

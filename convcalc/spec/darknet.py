@@ -55,7 +55,7 @@ def darknet_words(text: str, origin: str) -> str:
     """Return a darknet .cfg as words, one line per section. Raises SpecError and UnsupportedError by section."""
     sections = list(_sections(text, origin))
     if not sections or sections[0].name not in ("net", "network"):
-        raise SpecError(f"{origin} is no darknet .cfg: it begins with [net]")
+        raise SpecError(f"{origin} is not a darknet .cfg: it begins with [net]")
     net, *rest = sections
     sizes = [net.number(key, 0) for key in ("channels", "height", "width")]
     if min(sizes) < 1:

@@ -108,7 +108,7 @@ def _problem(problem: str, settings: dict[str, str], spot: Spot) -> str:
     descriptor = re.sub(r'_?n"[^"]*"$|_?n[^\d_"]\S*$', "", problem)
     pairs = _PAIRS.findall(descriptor)
     if not pairs or "".join(key + value for key, value in pairs) != descriptor.replace("_", ""):
-        raise SpecError(f"{problem} is no problem descriptor such as mb1ic3ih224oc64oh112kh7sh2ph3", spot)
+        raise SpecError(f"{problem} is not a problem descriptor such as mb1ic3ih224oc64oh112kh7sh2ph3", spot)
     numbers: Numbers = {key: int(value) for key, value in pairs}
     numbers["mb"] = batch or numbers.get("mb", BATCH)
     axes = [axis for axis in AXES if f"i{axis}" in numbers or f"k{axis}" in numbers or f"o{axis}" in numbers]

@@ -56,7 +56,9 @@ def _rows(rows: Sequence[Sequence[str]]) -> Rows:
     if len(set(widths)) > 1:
         raise SpecError(f"rows of a kernel are equally long, not {', '.join(map(str, widths))}")
     if len(rows) * widths[0] > MAX_KERNEL_VALUES:
-        raise SpecError(f"{len(rows) * widths[0]:,} values are no kernel (the limit is {MAX_KERNEL_VALUES:,})")
+        raise SpecError(
+            f"{len(rows) * widths[0]:,} values are too many for a kernel (the limit is {MAX_KERNEL_VALUES:,})"
+        )
     return tuple(tuple(_number(value) for value in row) for row in rows)
 
 
@@ -83,7 +85,7 @@ def _from_file(path: Path) -> Kernel:
 
         values = _array(path, size)
     except (OSError, ValueError, EOFError, OverflowError, TypeError) as error:
-        reason = getattr(error, "strerror", None) or f"it is no {path.suffix} file of numbers"
+        reason = getattr(error, "strerror", None) or f"it is not a {path.suffix} file of numbers"
         raise SpecError(f"{path} cannot be read: {reason}") from None
     if values.dtype.kind not in "iuf" or values.ndim not in (2, 3) or 0 in values.shape:
         shape = "x".join(map(str, values.shape))
@@ -91,7 +93,7 @@ def _from_file(path: Path) -> Kernel:
             f"{path} holds {shape or 'a single value'} of {values.dtype}: a kernel is kh x kw or C x kh x kw"
         )
     if values.size > MAX_KERNEL_VALUES:
-        raise SpecError(f"{values.size:,} values are no kernel (the limit is {MAX_KERNEL_VALUES:,})")
+        raise SpecError(f"{values.size:,} values are too many for a kernel (the limit is {MAX_KERNEL_VALUES:,})")
     if values.dtype.kind == "f" and not numpy.isfinite(values).all():
         raise SpecError(f"{path} holds values that are not finite")
     if values.ndim == 2 and values.dtype.kind != "f":

@@ -7,8 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from convcalc.arguments import meant_argument
 from convcalc.digits import whole
-from convcalc.errors import SpecError, Spot, nearest
+from convcalc.errors import SpecError, Spot
 from convcalc.kinds import find
 from convcalc.kinds.foreign import bare, translated
 from convcalc.limits import MAX_COPIES
@@ -68,7 +69,8 @@ def layers(tokens: Iterable[Token]) -> list[Layer | InputLine]:
             items[-1:] = [_with_setting(items, token)]
         else:
             _check_foreign(token, stream[place:])
-            items.append(_from_word(token))
+            before = items[-1] if items and isinstance(items[-1], Layer) else None
+            items.append(_from_word(token, before))
             sealed = ""
     return items
 
@@ -115,13 +117,22 @@ def _under(spot: Spot) -> Iterator[None]:
         raise SpecError(str(error), spot) from None
 
 
-def _from_word(token: Token) -> Layer:
+def _needed(layer: Layer) -> list[str]:
+    """The settings a layer cannot do without and has not got."""
+    return [
+        name for name, argument in layer.kind.arguments.items() if argument.required and name not in layer.arguments
+    ]
+
+
+def _from_word(token: Token, before: Layer | None) -> Layer:
     if token.text == "input":
         raise SpecError("an input line gives its sizes, such as input 3x224x224", token.spot)
     if token.text in RESERVED:
         raise SpecError(f"{token.text!r} is a key: write {token.text}=...", token.spot)
     if re.fullmatch(r"[\d.]+", token.text):
         named = "settings have names, conv2d c=64 k=7, or stand in a call, Conv2d(3, 64, 7)"
+        if before is not None and len(needed := _needed(before)) == 1:
+            named = f"settings have names, {before.text} {needed[0]}={token.text}"
         raise SpecError(f"{token.text!r} is not a layer: {named}", token.spot)
     if re.fullmatch(r"[\dx.,:+-]+", token.text):
         raise SpecError(f"{token.text!r} is not a layer; an input's size is given with -i {token.text}", token.spot)
@@ -237,7 +248,7 @@ def _argument_name(kind: Kind, key: str, spot: Spot) -> str:
     if SHORT.get(key) in known:
         return SHORT[key]
     listed = ", ".join(known)
-    raise SpecError(f"{kind.name} has no argument {key!r}{nearest(key, known)} (it takes {listed})", spot)
+    raise SpecError(f"{kind.name} has no argument {key!r}{meant_argument(key, known)} (it takes {listed})", spot)
 
 
 def _with_setting(items: list[Layer | InputLine], token: Token) -> Layer:

@@ -24,6 +24,12 @@ GRAPHS: Final = (".onnx", ".pt2", ".safetensors")
 """Files that are read without running code from them."""
 PICKLES: Final = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle")
 _MODEL = re.compile(r"(?P<where>[^=@()\s:]+):(?P<name>[A-Za-z_][\w.\-/]*)")
+_TORCHVISION = re.compile(
+    r"alexnet|googlenet|inception_v3|(wide_)?resnet\d+(_2)?|resnext\d+_\w+|vgg\d+(_bn)?|densenet\d+|squeezenet1_\d"
+    r"|mobilenet_v[23]\w*|shufflenet_v2_\w+|efficientnet_(b\d|v2_\w)|mnasnet\d_\d+|regnet_\w+|convnext_\w+|swin_\w+"
+    r"|vit_[bhl]_\d+|maxvit_t"
+)
+"""Networks that are known by these names, where the package that has them is not installed."""
 _KEY = re.compile(r"[A-Za-z_]\w*")
 _WORDS = {"true": True, "false": False, "none": None}
 
@@ -93,12 +99,16 @@ def model_hint(word: str) -> str:
     name = word.removesuffix("()").strip()
     if name.endswith(".py"):
         return _of_file(Path(name))
+    if name.startswith("torchvision.models."):
+        name = name.rpartition(".")[2]
     if re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", name):
         package, _, last = name.rpartition(".")
         if _installed(package.partition(".")[0]):
             return f"; a model is a word with a colon: {package}:{last}"
         return ""
     zoos = [zoo for zoo in ("torchvision", "timm") if _defines(zoo, name)] if re.fullmatch(r"\w{3,}", name) else []
+    if not zoos and _TORCHVISION.fullmatch(name):
+        return f"; the network is torchvision:{name} (pip install torchvision)"
     return f"; the network is {' or '.join(f'{zoo}:{name}' for zoo in zoos)}" if zoos else ""
 
 

@@ -32,5 +32,5 @@ def _numbers(text: str, what: str) -> Numbers:
             raise SpecError(f"{what} is a whole number below a billion, not {part!r} (per axis: 1x2)")
         numbers.append(tuple(map(int, part.split("x"))))
     if len(numbers) > MAX_RATES:
-        raise SpecError(f"{len(numbers):,} rates are no stack of layers (the limit is {MAX_RATES:,})")
+        raise SpecError(f"{len(numbers):,} rates are too many for a stack of layers (the limit is {MAX_RATES:,})")
     return numbers

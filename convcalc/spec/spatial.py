@@ -41,14 +41,14 @@ class SpatialStack(NamedTuple):
         stated = first.arguments.get(first.kind.channels or "in_channels")
         channels = stated if stated is not None and not self.sizes else channels
         tensor = Tensor((*batch, channels, *spatial), "the input", Spot("", 0, 0))
-        return assemble(self.block._replace(inputs=(tensor,))).graph
+        return assemble(self.block._replace(inputs=(tensor,)), any_channels=True).graph
 
 
 def spatial_stack(block: Block, layout: str) -> SpatialStack:
     """Return a block whose one input can be swept. Raises SpecError for several inputs, ShapeError for odd sizes."""
     if len(block.inputs) > 1:
         raise SpecError("solve sweeps one input, not several")
-    without = assemble(block._replace(inputs=()), needs_input=False)
+    without = assemble(block._replace(inputs=()), needs_input=False, any_channels=True)
     rank, steps = len(without.graph.inputs[0].shape) - 2, len(without.graph.nodes)
     if not block.inputs:
         return SpatialStack(block, rank, steps)

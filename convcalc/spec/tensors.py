@@ -28,7 +28,7 @@ def tensor(text: str, spot: Spot | None = None) -> Tensor:
     from convcalc.spec.lexer import normal
 
     spot = spot or Spot(f"-i {text}", 3, 3 + len(text))
-    name, equals, sizes = normal(text).rpartition("=")
+    name, equals, sizes = normal(text).removeprefix("=").rpartition("=")
     body, colon, dtype = sizes.rpartition(":")
     if colon and dtype in DTYPES:
         sizes = body

@@ -78,7 +78,7 @@ def _block(kind: str, values: dict[str, str], channels: str, spot: Spot) -> str:
     if Fraction(values.get("se", "0")):
         ratio = 1 / Fraction(values["se"])
         if ratio.denominator != 1:
-            raise UnsupportedError(f"{spot.line}: a gate of {values['se']} times the channels is no whole reduction")
+            raise UnsupportedError(f"{spot.line}: a gate of {values['se']} times the channels is not a whole reduction")
         gate = f" reduction={ratio.numerator}"
     if "noskip" in values:
         raise UnsupportedError(f"{spot.line}: a block without its sum has no words here")

@@ -189,4 +189,4 @@ def test_files_that_hold_no_kernel(capsys: pytest.CaptureFixture[str], tmp_path:
         assert message in capsys.readouterr().err
     path.write_text("nonsense")
     assert run(["separable", str(path)]) == 2
-    assert "it is no .npy file of numbers" in capsys.readouterr().err
+    assert "it is not a .npy file of numbers" in capsys.readouterr().err

@@ -136,7 +136,7 @@ BAD: list[tuple[list[str], str]] = [
     (["completion"], "missing argument 'shell'. Choose from: bash, zsh, fish, powershell"),
     # hdc-check
     (["hdc-check", "1,,2"], "a rate is a whole number below a billion, not ''"),
-    (["hdc-check", "a,b", "-k", "3"], "rates are whole numbers from 1, such as 1,2,5, not 'a,b'"),
+    (["hdc-check", "a,b", "-k", "3"], "rates are whole numbers from 1 with commas between, such as 1,2,5, not 'a,b'"),
     (["hdc-check"], "no rates given"),
     (["hdc-check", "0,1"], "a dilation rate must be at least 1, not 0"),
     (["hdc-check", "1,2.5"], "rates are whole numbers from 1"),

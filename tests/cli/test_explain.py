@@ -91,7 +91,7 @@ def test_formats(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_errors(capsys: pytest.CaptureFixture[str]) -> None:
     for argv, message in (
-        (["explain"], "no layers given"),
+        (["explain"], "explain takes a kind: explain involution"),
         (["explain", "gohst"], "did you mean 'ghost' or 'ghostnet'?"),
         (["explain", "conv", "relu"], "explain takes one kind, not 2"),
         (["explain", "ghost", "ratoi=2"], "did you mean 'ratio'?"),

@@ -207,7 +207,7 @@ def test_words_that_meant_a_model_are_answered_with_the_form_that_works(
     for argv, message in (
         ([net.name], f"name what is in it: {net.name}:Masked"),
         ([f"{net.name}:Net"], f"for a model: convcalc summary {net.name}:Net"),
-        (["json.decoder.Decoder"], "json.decoder:Decoder: convcalc summary"),
+        (["json.decoder.Decoder"], "json.decoder:Decoder; convcalc summary reads it"),
     ):
         assert run(argv) == 2
         assert message in capsys.readouterr().err

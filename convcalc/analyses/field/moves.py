@@ -167,7 +167,7 @@ def _rearranged(axis: int, op: ops.Rearrange) -> Move:
     spatial = [n for n, landing in enumerate(landings) if landing.axis > 1]
     moving = [n for n in spatial if factors[n] != 1]
     if len(moving) > 1:
-        raise UnsupportedError("the ways through this rearrangement are no product over axes")
+        raise UnsupportedError("the ways through this rearrangement are not a product over axes")
     if not spatial:
         return SUMMED
     lead = (moving or spatial)[0]

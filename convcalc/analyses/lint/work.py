@@ -25,7 +25,7 @@ WASTE = 0.5
 
 
 def channels(facts: Facts) -> Findings:
-    """Channels that are no multiple of 8, which vector units and tensor cores take at a time.
+    """Channels that are not a multiple of 8, which vector units and tensor cores take at a time.
 
     Kernels pad the channels up to the next multiple and compute zeros. The channels of the input and of the last
     layers (classes) are given by the task and are not judged, nor are depthwise layers.
@@ -45,7 +45,7 @@ def channels(facts: Facts) -> Findings:
             yield Finding(
                 "CC104",
                 (node.scope,),
-                f"{words} channels{per} are no multiple of {VECTOR}",
+                f"{words} channels{per} are not a multiple of {VECTOR}",
                 {**{f"channels_{name}": size for name, size in odd.items()}, "groups": count},
                 "round them: "
                 + ", ".join(f"{ceil_div(size, VECTOR) * VECTOR * count} {name}" for name, size in odd.items()),

@@ -42,7 +42,12 @@ def command(
 
     The formulas are derived: the recipe that answers every other command runs on symbols here.
     """
-    if model_words(kind or ()) is not None:
+    if not kind:
+        raise SpecError(
+            "explain takes a kind: explain involution, or with numbers, explain depthwise_separable -i 3x12x12 c=256"
+            " (convcalc kinds lists them)"
+        )
+    if model_words(kind) is not None:
         (model,) = read_subjects(kind, inputs, layout)
         text, sizes = layer_words(model, part)
         kind, inputs = [text], [sizes]

@@ -55,7 +55,8 @@ def command(
         tables = rate_tables(report, written(numbers), written(kernels), drawing)
         return emit(Answer("hdc-check", report.to_dict, tables, holds=report.holds()), form, out)
     if kernel is not None or re.match(r"[-+\d]", text):
-        raise SpecError(f"rates are whole numbers from 1, such as 1,2,5, not {text!r} (layers take no -k)")
+        own = "" if kernel is None else " (-k is the kernel of rates: layers say their own)"
+        raise SpecError(f"rates are whole numbers from 1 with commas between, such as 1,2,5, not {text!r}{own}")
     subjects = read_subjects(words, inputs or [], InputLayout.chw, needs_input=False, any_channels=True)
     report = hdc_check_layers([subject.graph for subject in subjects], suggest=suggest)
     tables, holds = layer_tables(report, drawing), report.holds(strict=strict)

@@ -27,7 +27,7 @@ def command(
 ) -> int:
     """Every kind of layer, or one kind's arguments, defaults, call form and source.
 
-    A word that is no kind's name is searched in names, other names (any language), families and sentences.
+    A word that is not a kind's name is searched in names, other names (any language), families and sentences.
     """
     return emit(_answer(kind), form, out)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
@@ -67,6 +68,9 @@ def command(
     A model is tried on some sizes.
     """
     searched = (kernel, stride, padding, dilation, max_kernel, max_stride, max_dilation, shown)
+    if spec and all(re.fullmatch(r"[\dx]+", word) for word in spec):
+        first, second = (*spec, "112")[:2]
+        raise SpecError(f"solve takes the two sizes as options: solve --in {first} --out {second}")
     if spec:
         if size_in is not None or transposed or any(value is not None for value in searched):
             raise SpecError("with layers solve takes -i, --out and --max-size; the other options search for a layer")
@@ -99,5 +103,5 @@ def _fits(
     stack = spatial_stack(block, layout.value)
     if stack.rank < 1:
         raise SpecError("solve needs an input with spatial axes")
-    build = (lambda: assemble(block, layout=layout.value)) if block.inputs else None
+    build = (lambda: assemble(block, layout=layout.value, any_channels=True)) if block.inputs else None
     return fit_inputs(stack, goal, limit, build)

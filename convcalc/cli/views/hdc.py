@@ -31,7 +31,7 @@ GROUP_NOTE = (
 SAWTOOTH: Final = {
     "one tooth": ("pass", "one rising sequence"),
     "repeats": ("pass", "one rising sequence, repeated"),
-    "no": ("FAIL", "the rates are no repeated rising sequence"),
+    "no": ("FAIL", "the rates are not a repeated rising sequence"),
 }
 """How the order of the rates is judged, by what the analysis calls it."""
 RECURRENCE: Final = (
@@ -277,7 +277,10 @@ def _parallel(group: ParallelReport, drawing: Drawing) -> Table:
     if rank > 1:
         union += f"; {_joint_text(group.reached, group.positions, rank)}"
     rows.append({"rule": "union of the branches", "verdict": "full" if group.full else "warning", "numbers": union})
-    foot = ["branches side by side are no stack: the union is a warning, and fails with --strict only", *_holes(first)]
+    foot = [
+        "branches side by side are not a stack: the union is a warning, and fails with --strict only",
+        *_holes(first),
+    ]
     counts = group.path_counts() if drawing.picture else None
     picture = None if counts is None else Picture([term[-2:] for term in counts], MAP_TITLE, drawing.ascii_only)
     return Table(columns=COLUMNS, rows=rows, head=[title], foot=foot, picture=picture, name=title)

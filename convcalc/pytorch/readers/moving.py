@@ -191,7 +191,7 @@ def permute(b: Builder, input: Value, *dims: Any) -> Value:
     order = list(dims[0]) if len(dims) == 1 and isinstance(dims[0], (list, tuple)) else list(dims)
     places = tuple(axis_in(axis, len(input.shape)) for axis in order)
     if sorted(places) != list(range(len(input.shape))):
-        raise ShapeError(f"{order} is no order of {len(input.shape)} axes")
+        raise ShapeError(f"{order} is not an order of {len(input.shape)} axes")
     if places == tuple(range(len(places))):
         return input
     return b.permute(input, tuple((size,) for size in input.shape), places, tuple(1 for _ in places))
