@@ -15,7 +15,7 @@ import torch
 from hypothesis import HealthCheck, settings
 from jsonschema import Draft202012Validator
 
-from convcalc.cli.views.schemas import schema, schema_names
+from convcalc.cli.schemas import schema, schema_names
 from convcalc.profiling.environment import environment, recorded
 from convcalc.profiling.machine import cores
 from convcalc.profiling.plan import Plan

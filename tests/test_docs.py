@@ -21,8 +21,8 @@ from rich.cells import cell_len
 from convcalc.analyses.counts.stack_layers import LAYER_KEYS
 from convcalc.cli.app import COMMANDS, run
 from convcalc.cli.help_text import EXAMPLES as HELP_EXAMPLES
+from convcalc.cli.schemas import keys, schema, schema_names
 from convcalc.cli.views.pages import page_text
-from convcalc.cli.views.schemas import keys, schema, schema_names
 from convcalc.kinds import all_kinds
 from convcalc.profiling import store
 from convcalc.profiling.fields import columns

@@ -58,7 +58,7 @@ def complete_kinds(incomplete: str) -> list[str]:
 
 def complete_documents(incomplete: str) -> list[str]:
     """Return the commands with a document whose names begin so."""
-    from convcalc.cli.views.schemas import schema_names
+    from convcalc.cli.schemas import schema_names
 
     return _beginning(incomplete, schema_names())
 

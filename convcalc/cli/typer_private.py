@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     Context: TypeAlias = _Context
 
+MANY_DIGITS = r"\d{5,}"
+
 
 class Command(TyperCommand):
     """A command whose words may begin with a minus: only one that a letter or a minus follows is an option's.
@@ -39,7 +41,7 @@ class Command(TyperCommand):
                 title = "Arguments"
             elif grouped:
                 title = option_group(parameter.opts)
-            groups[title].append(parameter.get_help_record(ctx) or ("", ""))
+            groups[title].append(_plainly(*(parameter.get_help_record(ctx) or ("", ""))))
         for title, records in groups.items():
             if records:
                 with formatter.section(title):
@@ -65,6 +67,12 @@ class Command(TyperCommand):
 
         parser._process_opts = process  # type: ignore[assignment, method-assign]
         return parser
+
+
+def _plainly(names: str, text: str) -> tuple[str, str]:
+    """A line of help without the names of Python's types, and without limits that nobody meets."""
+    names = re.sub(r"<(int|float)( range)?>", "N", names)
+    return names, re.sub(r" *\[\]", "", re.sub(rf"(\d+<=)?x<={MANY_DIGITS}(; )?", "", text))
 
 
 def completion_script(shell: str, program: str, variable: str) -> str:

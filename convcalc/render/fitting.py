@@ -181,11 +181,15 @@ def _parts(table: Table, widths: Sequence[int], least: Sequence[int], width: int
         if _room([least[n] for n in (*groups[-1], number)], width) < 0 and len(groups[-1]) > 1:
             groups.append([n for n, column in enumerate(table.columns) if column.key in table.lead] or [0])
         groups[-1].append(number)
-    parts = []
+    parts: list[Table] = []
     for group in groups:
         part = table._replace(
             columns=[table.columns[n] for n in group], head=[], foot=[], lines=(), picture=None, verdict=None
         )
+        if table.total is not None and parts and part.columns[0].key not in table.total:
+            part = part._replace(
+                total={**table.total, part.columns[0].key: "total"}
+            )  # elsewhere it is under the layers
         parts.append(_shortened(part, [widths[n] for n in group], [least[n] for n in group], width))
     first = parts[0]._replace(head=table.head, verdict=table.verdict)
     rest = [part._replace(head=[""]) for part in parts[1:]]

@@ -46,7 +46,7 @@ def test_positions_that_are_never_written(capsys: pytest.CaptureFixture[str]) ->
 def test_the_picture(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["checkerboard", "conv_transpose", "c=1", "k=3", "s=2", "-i", "1x3x3"]) == 1
     text = capsys.readouterr().out
-    assert "1 1 2 1 2 1 1\n1 1 2 1 2 1 1\n2 2 4 2 4 2 2\n" in text and "ways, from 1 to 4" in text
+    assert "1 1 2 1 2 1 1\n1 1 2 1 2 1 1\n2 2 4 2 4 2 2\n" in text and "contributions, from 1 to 4" in text
     words = ["conv_transpose", "c=1", "k=6", "s=2", "conv_transpose", "c=1", "k=5", "s=2", "-i", "1x9x9"]
     assert run(["checkerboard", *words, "--ascii"]) == 1
     picture = [line for line in capsys.readouterr().out.splitlines() if set(line) <= set(" .:-=+*#%@") and line.strip()]

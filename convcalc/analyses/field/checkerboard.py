@@ -102,7 +102,7 @@ def verdict(overlap: Overlap) -> str:
         return "uniform"
     if overlap.ratio is None:
         return "uneven: some are never written"
-    return f"uneven: some outputs get {overlap.ratio} times as many contributions as others"
+    return f"uneven: some get {overlap.ratio} times as many contributions as others"
 
 
 def overlap_axes(overlap: Overlap) -> list[dict[str, Any]]:

@@ -23,15 +23,15 @@ def _from_border(counts: tuple[int, ...]) -> str:
 AXES = (
     Column("axis", "axis"),
     Column(
-        "pattern", "repeats", lambda counts: " ".join(map(short, counts)) if len(counts) <= MAX_PERIOD else "no pattern"
+        "pattern", "period", lambda counts: " ".join(map(short, counts)) if len(counts) <= MAX_PERIOD else "no pattern"
     ),
-    Column("counts", "from the border", _from_border),
-    Column("never", "never", lambda places: str(len(places)) if places else "-", right=True),
+    Column("counts", "counts from the edge", _from_border),
+    Column("never", "never written", lambda places: str(len(places)) if places else "-", right=True),
 )
 REMEDIES = (
     Column("layer", "remedy"),
     Column("output", "output", lambda sizes: show(sizes[1:])),
-    Column("verdict", "overlap"),
+    Column("verdict", "written"),
     Column("params", "params", count, right=True),
     Column("macs", "MACs", count, right=True),
 )
@@ -57,8 +57,8 @@ def command(
     report = checkerboard(subject, even_layers(subject.block.layers[0], subject) if single else [])
     forward, gradient = report.forward, report.gradient
     tables = [
-        _table(forward, f"{subject.reading}; ways to each output: {verdict(forward)}", _picture(forward, ascii_only)),
-        _table(gradient, f"ways from each input (the gradient): {verdict(gradient)}", None),
+        _table(forward, f"{subject.reading}; {verdict(forward)}", _picture(forward, ascii_only)),
+        _table(gradient, f"back, in the gradient: {verdict(gradient)}", None),
     ]
     if report.remedies:
         rows = [remedy._asdict() for remedy in report.remedies]
@@ -80,5 +80,5 @@ def _picture(overlap: Overlap, ascii_only: bool) -> Picture | None:
     limits = (MAP_HEIGHT, MAP_WIDTH)[-rank:]
     corner = [min(size, limit) for size, limit in zip(overlap.sizes, limits, strict=True)]
     sizes, cut = " x ".join(map(str, overlap.sizes)), " x ".join(map(str, corner))
-    title = "ways" if cut == sizes else f"ways (the first {cut} of {sizes})"
+    title = "contributions" if cut == sizes else f"contributions (the first {cut} of {sizes})"
     return Picture(terms=overlap.ways.corner(corner), title=title, ascii_only=ascii_only)

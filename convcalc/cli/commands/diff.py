@@ -21,6 +21,7 @@ from convcalc.documents import envelope, plain, read_json
 from convcalc.errors import SpecError
 from convcalc.limits import MAX_SAVE_BYTES
 from convcalc.profiling.intervals import AMBIGUOUS, FASTER, SAME, SLOWER
+from convcalc.profiling.row import shape_text
 from convcalc.profiling.run_diff import diff_runs
 from convcalc.profiling.status import FAILED
 from convcalc.render.table import Annotation, Answer, Column, Table
@@ -38,6 +39,7 @@ File = Annotated[
 COLUMNS = (
     Column("name", "#"),
     Column("spec", "layer"),
+    Column("input", "input"),
     Column("variant", "setup"),
     Column("before_s", "before", optional_seconds, right=True),
     Column("after_s", "after", optional_seconds, right=True),
@@ -79,7 +81,10 @@ def command(
     if asserts or inputs:
         raise SpecError("--assert and -i go with two summaries, specs or models, not with saved runs")
     diff = diff_runs(before, after, force=force)
-    rows = [{**row.to_dict(index), "shown": ratio_text(row.ratio)} for index, row in enumerate(diff.rows)]
+    rows = [
+        {**row.to_dict(index), "input": shape_text(row.before), "shown": ratio_text(row.ratio)}
+        for index, row in enumerate(diff.rows)
+    ]
     counts = [
         f"{sum(row.verdict == word for row in diff.rows)} {word}" for word in (FASTER, SLOWER, SAME, AMBIGUOUS, FAILED)
     ]
@@ -90,7 +95,8 @@ def command(
         *(f"forced: {text}" for text in diff.differences[:MAX_ROWS_NAMED]),
     ]
     several = len({row["variant"] for row in rows}) > 1
-    columns = [column for column in COLUMNS if several or column.key != "variant"]
+    needless = {*([] if several else ["variant"]), *([] if len({row["input"] for row in rows}) > 1 else ["input"])}
+    columns = [column for column in COLUMNS if column.key not in needless]
     table = Table(columns, rows, foot=foot)
     slower = [row for row in diff.rows if row.verdict in (SLOWER, FAILED)]
     notes = [Annotation("error", f"{row.before.title}: {row.verdict}", "convcalc diff") for row in slower]

@@ -38,7 +38,7 @@ def command(
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
-    """Rate lists that reach a field without holes, with the fewest layers, and the sawtooth forms.
+    """Rate lists that reach a field without holes, with the fewest layers, and rising sequences that repeat.
 
     Any order of a list reaches the same inputs. Unevenness is the deviation of the ways per input over their mean:
     the smaller, the more alike the inputs count; the evenest come first.

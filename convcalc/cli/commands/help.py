@@ -10,8 +10,8 @@ import typer
 
 from convcalc.cli.completions import complete_documents
 from convcalc.cli.options import AsFormat, Format, Out, emit, write_text
+from convcalc.cli.schemas import keys, schema, schema_names
 from convcalc.cli.views.pages import page_lines, page_text
-from convcalc.cli.views.schemas import keys, schema, schema_names
 from convcalc.documents import json_text
 from convcalc.errors import SpecError, nearest
 from convcalc.limits import LIMITS

@@ -66,7 +66,7 @@ def _lines(report: MatrixReport) -> list[str]:
         f" {exactly(matrix.weights)} distinct weights where a dense layer would hold {exactly(report.dense_weights)}",
     ]
     if matrix.rank is not None:
-        lines.append(f"rank {matrix.rank} for weights in general position")
+        lines.append(f"rank {matrix.rank} for almost all weights")
     lines.append(f"{'it' if report.transposed else 'its transpose'} is the matrix of: {report.transpose_is}")
     if report.has_bias:
         lines.append("the bias is added besides: it is not a part of the matrix")

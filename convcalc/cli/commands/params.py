@@ -9,7 +9,7 @@ from convcalc.analyses.layer_answers import PARTS, ParamsReport, params_json
 from convcalc.cli.assertions import Asserts, count_figures, with_assertions
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
 from convcalc.cli.subjects import hints, place_of, read_subjects
-from convcalc.cli.views.counts import at_least_line, folded_line, total_label
+from convcalc.cli.views.counts import at_least_line, folded_line, total_label, trainable_text
 from convcalc.errors import SpecError
 from convcalc.render.table import Answer, Column, Table
 from convcalc.sizes import known
@@ -42,7 +42,7 @@ def command(
         total={"layer": total_label(report), "params": report.params.total, **params_json(report.params)},
         head=[subjects[0].reading if len(report.blocks) == 1 else several],
         foot=[
-            f"{exactly(report.params.total)} parameters, {exactly(report.params.trainable)} of them trainable",
+            f"{exactly(report.params.total)} parameters ({trainable_text(report.params)})",
             *at_least_line(report.at_least, "the weights"),
             *dict.fromkeys(note for subject in subjects for note in subject.block.notes),
             *folded_line(report),

@@ -14,7 +14,7 @@ from convcalc.errors import SpecError
 from convcalc.limits import MAX_IMAGE_SIDE, MAX_KERNEL_VALUES
 from convcalc.render.table import Answer, Column, Table
 from convcalc.spec.kernels import read_kernel
-from convcalc.units import figures, percent, plural
+from convcalc.units import percent, plural, times_text
 
 MAX_SHOWN: Final = 9
 
@@ -125,8 +125,7 @@ def _approximations(separability: Separability) -> list[str]:
 
 
 def _pays(ratio: Fraction, what: str) -> str:
-    end = "it pays" if ratio < 1 else "it does not pay" if ratio > 1 else "it costs the same"
-    return f"{what}: {figures(float(ratio))} of the work, {end}"
+    return f"{what}: {times_text(float(ratio))}"
 
 
 def _flattening_table(title: str, flattening: Flattening) -> Table:

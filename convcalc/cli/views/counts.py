@@ -10,6 +10,7 @@ from convcalc.sizes import known
 from convcalc.units import exactly
 
 if TYPE_CHECKING:
+    from convcalc.analyses.counts.params import Params
     from convcalc.analyses.counts.report import CountReport
     from convcalc.graph import Value
 
@@ -36,3 +37,8 @@ def folded_line(report: CountReport) -> list[str]:
 def total_label(report: CountReport) -> str:
     """Return what the last row is called."""
     return "at least" if report.at_least else "total"
+
+
+def trainable_text(params: Params) -> str:
+    """Return how many of the learned numbers are trained."""
+    return "all trainable" if params.trainable == params.total else f"{exactly(params.trainable)} trainable"

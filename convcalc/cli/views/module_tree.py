@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from convcalc.analyses.counts.modules import FP32
 from convcalc.analyses.counts.traffic import intensity
 from convcalc.analyses.module_tree import Line
-from convcalc.cli.views.counts import at_least_line, shape_text, total_label
+from convcalc.cli.views.counts import at_least_line, shape_text, total_label, trainable_text
 from convcalc.cli.views.receptive_field import joined, size_text
 from convcalc.errors import SpecError, nearest
 from convcalc.render.table import Column, Shown, Table, shown
@@ -182,9 +182,8 @@ def _top_time(tree: ModuleTree) -> float | None:
 def _feet(report: SummaryReport) -> list[str]:
     counts = report.counts
     params = counts.params
-    trained = "all trainable" if params.trainable == params.total else f"{exactly(params.trainable)} trainable"
     return [
-        f"{exactly(params.total)} parameters ({trained}), {size_of(FP32 * params.total)} in fp32,"
+        f"{exactly(params.total)} parameters ({trainable_text(params)}), {size_of(FP32 * params.total)} in fp32,"
         f" buffers {size_of(report.buffer_bytes)}",
         f"{exactly(counts.macs)} MACs = {exactly(counts.flops)} FLOPs (2 x MACs)",
         *at_least_line(counts.at_least, "all"),

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from convcalc.errors import SpecError, nearest
 
-FOLDER: Final = Path(__file__).parents[2] / "schemas"
+FOLDER: Final = Path(__file__).parents[1] / "schemas"
 COMMON: Final = "common"
 SHARED = re.compile(r"common\.json(#/\$defs/(\w+))")
 
