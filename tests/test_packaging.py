@@ -86,3 +86,19 @@ def test_an_sdist_makes_the_same_wheel(wheel_and_sdist: tuple[Path, Path], tmp_p
     again = built(source, "wheel", tmp_path / "dist")
     with zipfile.ZipFile(wheel) as first, zipfile.ZipFile(again) as second:
         assert sorted(first.namelist()) == sorted(second.namelist())
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["wheel", "sdist"])
+def test_pip_installs_it_and_its_program_runs_elsewhere(
+    place: int, wheel_and_sdist: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Into a folder of its own, whose program finds what is in that folder, not the checkout."""
+    target = tmp_path / "installed"
+    options = ["-q", "--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", "install", *options, "--target", str(target), str(wheel_and_sdist[place])]
+    subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    environment = {**os.environ, "PYTHONPATH": str(target), "COLUMNS": "200"}
+    for argv, words in ((["summary", "@resnet_stem"], "349,224,960 MACs"), (["about"], str(target))):
+        program = [sys.executable, str(target / "bin" / "convcalc"), *argv]
+        done = subprocess.run(program, capture_output=True, text=True, cwd=tmp_path, env=environment, check=True)
+        assert words in done.stdout

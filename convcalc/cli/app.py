@@ -22,6 +22,7 @@ from typer.core import TyperGroup
 from convcalc.cli.command_names import COMMANDS, GROUPS, RENAMED, SWITCHED, meant_command
 from convcalc.cli.error_messages import argument_spot, report_error
 from convcalc.cli.exits import ANSWERED, COMPLETE, INTERRUPTED
+from convcalc.cli.messages import say
 from convcalc.cli.typer_private import Command
 from convcalc.errors import SpecError
 from convcalc.limits import MAX_COUNT_DIGITS
@@ -115,7 +116,7 @@ def run(argv: Sequence[str]) -> int:
         start_completion()
     words, hints = _renamed(_without_debug(argv))
     for hint in hints:
-        print(f"convcalc: {hint}", file=sys.stderr)
+        say(hint)
     try:
         result = app(args=words, prog_name="convcalc", standalone_mode=False, obj=argv)
         sys.stdout.flush()

@@ -10,8 +10,8 @@ import typer
 
 from convcalc.cli.command_names import meant_option
 from convcalc.cli.exits import BUG, MISUSED, UNAVAILABLE
+from convcalc.cli.messages import INDENT, columns_of, say, width_of
 from convcalc.errors import ConvcalcError, ShapeError, SpecError, Spot, UnavailableError
-from convcalc.printable import message_line
 
 CARET_WIDTH = 100
 DEPENDENCIES = ("torch", "numpy", "fvcore", "sympy")
@@ -82,16 +82,16 @@ def _say(message: str, spot: Spot | None = None) -> None:
 
 def _print(message: str, spot: Spot | None) -> None:
     where = f"{spot.origin}: " if spot and spot.origin else ""
-    print(f"convcalc: {message_line(where + message)}", file=sys.stderr)
+    say(where + message)
     if spot and spot.line.strip() and "\n" not in spot.line:
-        start = max(0, min(spot.start, spot.end - 1) - CARET_WIDTH // 2) if len(spot.line) > CARET_WIDTH else 0
-        piece = "".join(letter if letter.isprintable() else " " for letter in spot.line[start : start + CARET_WIDTH])
+        most = min(CARET_WIDTH, (width_of(sys.stderr) or CARET_WIDTH) - len(INDENT))
+        start = max(0, min(spot.start, spot.end - 1) - most // 2) if columns_of(spot.line) > most else 0
+        piece = ""
+        for letter in spot.line[start : start + most]:
+            shown = letter if letter.isprintable() else " "
+            if columns_of(piece + shown) > most:
+                break
+            piece += shown
         before, marked = piece[: spot.start - start], piece[spot.start - start : spot.end - start]
-        print(f"  {piece}\n  {' ' * _columns(before)}{'^' * max(1, _columns(marked))}", file=sys.stderr)
-
-
-def _columns(text: str) -> int:
-    """How many columns of a terminal a text takes: two for each wide letter."""
-    from unicodedata import combining, east_asian_width
-
-    return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+        marks = " " * columns_of(before) + "^" * max(1, columns_of(marked))
+        print(f"{INDENT}{piece}\n{INDENT}{marks}", file=sys.stderr)

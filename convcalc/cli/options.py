@@ -15,10 +15,10 @@ import typer
 
 from convcalc.cli.completions import complete_devices, complete_layers
 from convcalc.cli.exits import INTERRUPTED, TERMINATED, Terminated
+from convcalc.cli.messages import say
 from convcalc.errors import ConvcalcError, SpecError
 from convcalc.files import replacing
 from convcalc.limits import MAX_DEPTH
-from convcalc.printable import message_line
 from convcalc.render.html import to_html
 from convcalc.render.table import Answer, to_csv, to_github, to_json, to_jsonl, to_markdown
 
@@ -115,7 +115,7 @@ def emit(answer: Answer, form: Format, out: str | None) -> int:
         with opened(out) as stream:
             _write(answer, form, stream)
     for hint in answer.hints:
-        print(f"convcalc: {message_line(hint)}", file=sys.stderr)
+        say(hint)
     return 0 if answer.holds else 1
 
 

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 from convcalc.cli.app import run
 from convcalc.cli.command_names import COMMANDS
+from convcalc.cli.messages import width_of
 
 MODEL = "examples/models/densenet.py:DenseNet"
 ARGV = {
@@ -41,7 +42,7 @@ def test_every_command_is_looked_at() -> None:
     assert set(ARGV) | MEASURED == set(COMMANDS)
 
 
-@pytest.mark.parametrize("columns", [80, 100, 120])
+@pytest.mark.parametrize("columns", [80, 100, 120, 200])
 @pytest.mark.parametrize("command", sorted(set(ARGV) - ASIDE))
 def test_no_line_is_too_long_and_no_word_cut(
     command: str, columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -108,3 +109,51 @@ def test_ratios_are_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert "8.4 times fewer" in text and "the same" in text
     text = shown(capsys, "alt", "conv2d c=128 k=3 p=1", "-i", "64x56x56")
     assert "40 times fewer" in text
+
+
+ERRORS = (
+    ["shape", "conv2d", "out=64", "k=3", "-i", "3x8x8"],
+    ["shape", "卷积", "输出通道=64", "k=3", "-i", "3x8x8"],
+    ["shape", *["relu"] * 60, "Conv2d(3, 64, 3, strides=2)", "-i", "3x8x8"],
+    ["hdc-check", "1-2-5"],
+    ["explain"],
+    ["sumary"],
+    ["profile", "--fromat", "x"],
+)
+
+
+@pytest.mark.parametrize("argv", ERRORS, ids=lambda argv: " ".join(argv)[:20])
+def test_a_message_is_folded_in_a_terminal_and_one_line_in_a_pipe(
+    argv: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(argv) == 2
+    (line, *_) = piped = capsys.readouterr().err.splitlines()
+    assert len(piped) in (1, 3)
+    monkeypatch.setattr("convcalc.cli.messages.width_of", lambda stream: 80)
+    monkeypatch.setattr("convcalc.cli.error_messages.width_of", lambda stream: 80)
+    assert run(argv) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if cell_len(line) > 80] == []
+    carets = 2 if len(piped) == 3 else 0
+    said = lines[: len(lines) - carets]
+    assert " ".join(part.strip() for part in said) == line and all(part.startswith("  ") for part in said[1:])
+    if carets:
+        text, marks = lines[-2:]
+        assert set(marks) == {" ", "^"} and cell_len(marks) <= cell_len(text)
+
+
+def test_a_terminal_has_the_width_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    pty = pytest.importorskip("pty")
+    import fcntl
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    with open(theirs, "w") as stream, open(ours):  # noqa: PTH123  a number, not a path
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 61, 0, 0))
+        monkeypatch.delenv("COLUMNS", raising=False)
+        assert width_of(stream) == 61
+        monkeypatch.setenv("COLUMNS", "90")
+        assert width_of(stream) == 90
+    with Path("/dev/null").open("w") as pipe:
+        assert width_of(pipe) is None

@@ -69,7 +69,7 @@ def bias_before_norm(facts: Facts) -> Findings:
             yield Finding(
                 "CC106",
                 (node.scope,),
-                f"a bias of {count} goes straight into a {name}, which takes it away",
+                f"its bias ({count} numbers) has no effect: the {name} behind it subtracts it",
                 {"bias": count if known(count) else None},
                 "bias=false",
             )

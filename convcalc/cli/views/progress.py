@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from convcalc.cli.messages import say
 from convcalc.printable import printable
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class BarLines:
 
     def announce(self, text: str) -> None:
         """Print a line."""
-        print(printable(f"convcalc: {text}"), file=sys.stderr, flush=True)
+        say(text)
 
 
 @contextmanager
