@@ -81,7 +81,7 @@ def test_annotations_for_a_pull_request(capsys: pytest.CaptureFixture[str], tmp_
     file.write_text("input 3x32x32\nconv2d c=64 k=3\nbatch_norm\n")
     assert run(["lint", f"@{file}", "-f", "github"]) == 1
     out = capsys.readouterr().out
-    assert f"::warning file={file},line=2,title=convcalc CC106::0 (conv2d c=64 k=3): a bias of 64" in out
+    assert f"::warning file={file},line=2,title=convcalc CC106::0 (conv2d c=64 k=3): its bias (64" in out
     assert run(["macs", f"@{file}", "-f", "github", "--assert", "macs<1M"]) == 1
     assert capsys.readouterr().out.startswith(
         f"::error file={file},title=convcalc --assert::macs is 1,555,200, not <1M"
