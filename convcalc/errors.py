@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,11 +21,15 @@ class SpecError(ConvcalcError):
 
 
 class ShapeError(ConvcalcError):
-    """The sizes do not fit together; `spot` is filled in where the layer's words are known."""
+    """The sizes do not fit together; `spot` is filled in where the layer's words are known.
 
-    def __init__(self, message: str, spot: Spot | None = None) -> None:
+    `rule` is what is broken without its numbers, where that is known.
+    """
+
+    def __init__(self, message: str, spot: Spot | None = None, rule: str = "") -> None:
         super().__init__(message)
         self.spot = spot
+        self.rule = rule
 
 
 class UnknownSizeError(ShapeError):
@@ -34,6 +38,14 @@ class UnknownSizeError(ShapeError):
 
 class UnsupportedError(ConvcalcError):
     """This step cannot be read, run, or seen through."""
+
+
+class MixedRowsError(UnsupportedError):
+    """A recipe branches otherwise for some rows of a sweep than for others; `rows` says for which it holds."""
+
+    def __init__(self, message: str, rows: Any) -> None:
+        super().__init__(message)
+        self.rows = rows
 
 
 class LimitError(ConvcalcError):

@@ -26,6 +26,10 @@ MAX_MESSAGE_WORD: Final = 200
 MAX_MESSAGE_CHARACTERS: Final = 2_000
 MAX_SIZE: Final = 2**40
 """Of one axis of an input."""
+MAX_RANGE_VALUE: Final = 2**31 - 1
+"""Of a number in a range, so that products of two fit in 64 bits."""
+MAX_RANGE_VALUES: Final = 10**8
+"""Of one range."""
 MAX_RATES: Final = 10_000
 """Of one stack of dilated layers."""
 MAX_NAMED_KERNEL: Final = 129

@@ -11,7 +11,7 @@ import math
 import operator
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
 
-from convcalc.errors import ShapeError, UnknownSizeError
+from convcalc.errors import LimitError, ShapeError, UnknownSizeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -245,7 +245,7 @@ def _checked(sizes: Iterable[Size], start: int, operation: Callable[[Any, Any], 
         if is_array(result):
             shadow = operation(shadow, cast("Any", size).astype(float) if is_array(size) else float(size))
             if (abs(shadow) >= INT64).any():
-                raise ShapeError("a total in this sweep does not fit in 64 bits: use smaller ranges")
+                raise LimitError("a total in this sweep does not fit in 64 bits: use smaller ranges")
         elif isinstance(result, int):
             shadow = result
     return cast("Size", result)

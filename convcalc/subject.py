@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 
 class Tensor(NamedTuple):
-    """An input as written: its sizes, and a name and dtype where given."""
+    """An input as written: its sizes, and a name and dtype where given; `shapes` are those of several alternatives."""
 
     sizes: Shape
     text: str
     spot: Spot
     name: str = ""
     dtype: str = ""
+    shapes: tuple[Shape, ...] = ()
 
 
 class Layer(NamedTuple):

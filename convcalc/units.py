@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 SI = ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"))
-ITEMSIZES = {"fp64": 8, "fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
+ITEMSIZES = {"fp64": 8, "fp32": 4, "bf16": 2, "fp16": 2, "fp8": 1, "int8": 1}
 """Bytes of one element of each dtype."""
 LITTLE = 0.1
 """What differs by less is told in percent."""

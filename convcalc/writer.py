@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from convcalc import ops
-from convcalc.errors import LimitError, ShapeError, UnsupportedError
+from convcalc.errors import LimitError, MixedRowsError, ShapeError, UnsupportedError
 from convcalc.folding import folded
 from convcalc.graph import Constraint, Graph, Node, Path, Scope, Value
 from convcalc.limits import MAX_STEPS, MAX_SYMBOLIC_STEPS
@@ -99,11 +100,12 @@ class Writer:
         if holds is True or not known(cast("Size", holds)):
             return
         if is_array(holds) or _open(holds):
-            before = self._constraints.get(message)
+            rule = rule_of(message, numbers)
+            before = self._constraints.get(rule)
             both = holds if before is None else before.holds & cast("Any", holds)
-            self._constraints[message] = Constraint(message, both)
+            self._constraints[rule] = Constraint(rule, both)
         elif not holds:
-            raise ShapeError(message.format(**numbers))
+            raise ShapeError(message.format(**numbers), rule=rule_of(message, numbers))
 
     def decide(self, holds: bool) -> bool:
         """Branch on a size: the only way a recipe may. Raises UnsupportedError where rows or symbols differ."""
@@ -111,7 +113,7 @@ class Writer:
             rows = cast("Any", holds)
             if rows.all() or not rows.any():
                 return bool(rows.all())
-            raise UnsupportedError("this sweep crosses a case distinction: sweep each side by itself")
+            raise MixedRowsError("this sweep crosses a case distinction: sweep each side by itself", rows)
         if _open(holds) and self._assume is not None:
             return self._assume(holds)
         if _open(holds):
@@ -162,6 +164,18 @@ class Writer:
             name=op.name, have=show(lent.output.shape), need=show(op.shape),
         )  # fmt: skip
         return lent.output
+
+
+def rule_of(message: str, numbers: dict[str, object]) -> str:
+    """Return a message with its words filled in, and its numbers left out.
+
+    >>> rule_of("{name} ({size}) must be divisible by {by} ({n})", {"name": "in_channels", "by": "groups", "n": 3})
+    'in_channels must be divisible by groups'
+    """
+    for name, word in numbers.items():
+        if isinstance(word, str):
+            message = message.replace(f"{{{name}}}", word)
+    return re.sub(r"…(\s*…)+", "…", re.sub(r"\{\w+\}", "…", re.sub(r" \(\{\w+\}\)", "", message))).strip()
 
 
 def _open(holds: object) -> bool:

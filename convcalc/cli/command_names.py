@@ -23,6 +23,8 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
         "checkerboard": "How unevenly transposed layers write their outputs, and what to do.",
         "solve": "Which layer turns size A into B, and which inputs fit a stack.",
         "lint": "What an expert would say about the layers, with a remedy for each.",
+        "sweep": "Every combination of ranges of settings and sizes, and the best of them.",
+        "fit": "The largest settings, or batch, that a budget allows.",
         "compare": "Several layers side by side, with ratios to the first.",
         "alt": "What the literature offers in a convolution's place, with the ratio of the work.",
         "separable": "Can a kernel be split into a column and a row, and does it pay?",

@@ -21,6 +21,16 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "solve": ("--in 224 --out 112", "--in 56 --out 112 --transposed", "conv2d c=8 k=3 s=2 max_pool k=2 --out 31"),
     "lint": ("@unet", "@resnet_stem --object 8", "--rule CC101"),
+    "sweep": (
+        "conv2d c=8:64:8 k=3,5 p=same -i 3x32x32 --keep 'macs < 5M'",
+        '"conv2d c=8:64:8 k=3" "ghost c=8:64:8" -i 8x9x9 --pareto macs',
+        "depthwise_separable c=32:512:32 k=3,5,7 -i 32x56x56 -o rows.csv",
+    ),
+    "fit": (
+        "conv2d k=3 -i 64x56x56 --vary c=8:2048:8 --max macs=300M",
+        "@resnet_stem --vary batch=1:512 --max peak_memory=1GiB",
+        "ghost -i 8x9x9 --vary c=8:64:8 --vary k=3,5 --max params=2K",
+    ),
     "compare": (
         '"conv2d c=128 k=3 p=1" "ghost c=128 k=3" -i 64x56x56', "@resnet_stem @tcn -o compare.md",
         '"conv2d c=32 k=3 p=1" "octave c=32" -i 16x32x32 --timed',

@@ -191,7 +191,7 @@ def to_csv(answer: Answer) -> str:
             header = keys
         for row in table.rows:
             values = {"table": table.name, "block": number, **row, **row.get("each", {})}
-            writer.writerow([_harmless(_flat(plain(values.get(key, "")))) for key in keys])
+            writer.writerow([harmless(_flat(plain(values.get(key, "")))) for key in keys])
     return out.getvalue()
 
 
@@ -213,7 +213,7 @@ def to_github(answer: Answer) -> str:
     return "".join(lines)
 
 
-def _harmless(value: Any) -> Any:
+def harmless(value: Any) -> Any:
     """Text that no spreadsheet takes for a formula: behind a ' where it begins like one and is no number."""
     if not isinstance(value, str):
         return value

@@ -6,10 +6,11 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from convcalc.builder import Builder
-from convcalc.errors import ShapeError, SpecError, Spot, UnknownSizeError, UnsupportedError, nearest
+from convcalc.errors import MixedRowsError, ShapeError, SpecError, Spot, UnknownSizeError, UnsupportedError, nearest
 from convcalc.ops import STORED
 from convcalc.shapes import show
 from convcalc.sizes import UNKNOWN, Shape, known
+from convcalc.spec.ranges import refuse_several
 from convcalc.spec.ranks import named_axes, spatial_rank
 from convcalc.spec.tensors import batched, laid_out, looks_channels_last
 from convcalc.subject import Subject, Tensor
@@ -37,6 +38,7 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True, any
     """
     if not block.layers:
         return Subject(Builder().graph(), block, "no layer of this text is known", block.hint)
+    refuse_several(block)
     block = block._replace(layers=_sharing(block.layers))
     if any_channels:
         block = block._replace(layers=tuple(map(_of_any_channels, block.layers)))
@@ -73,7 +75,10 @@ def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True, any
     try:
         outputs, names = _write(b, block.layers, values, values_read)
     except (ShapeError, SpecError) as error:
-        raise type(error)(f"{error}; {CHANNELS_LAST}" if channels_last else str(error), error.spot) from None
+        hinted = type(error)(f"{error}; {CHANNELS_LAST}" if channels_last else str(error), error.spot)
+        if isinstance(hinted, ShapeError) and isinstance(error, ShapeError):
+            hinted.rule = error.rule
+        raise hinted from None
     graph = b.graph(*outputs)
     hints = [block.hint, *graph.notes]
     if channels_last:
@@ -256,7 +261,10 @@ def _located(layer: Layer, number: int, inputs: tuple[Value, ...], made_by: str)
     """Say under which layer, on what, an error happened."""
     try:
         yield
+    except MixedRowsError:
+        raise
     except (ShapeError, SpecError, UnsupportedError) as error:
+        rule = getattr(error, "rule", "") or str(error)
         sizes = " and ".join(show(value.shape[1:]) for value in inputs if known(*value.shape[1:]))
         on = f" on {sizes}" if sizes else ""
         unstated = [name for name, value in layer.arguments.items() if value is UNKNOWN]
@@ -266,7 +274,10 @@ def _located(layer: Layer, number: int, inputs: tuple[Value, ...], made_by: str)
         message = f"layer {number} ({layer.text}){on} from {made_by}: {error}"
         if isinstance(error, UnsupportedError):
             raise UnsupportedError(message) from None
-        raise type(error)(message, layer.spot) from None
+        located = type(error)(message, layer.spot)
+        if isinstance(located, ShapeError):
+            located.rule = rule
+        raise located from None
 
 
 def deployed(subject: Subject) -> Graph | None:

@@ -7,7 +7,7 @@ import operator
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeGuard
 
-from convcalc.arguments import LARGEST
+from convcalc.arguments import LARGEST, describe
 from convcalc.errors import SpecError, Spot, UnsupportedError
 from convcalc.sizes import PerAxis
 from convcalc.spec.values import WORDS
@@ -195,7 +195,9 @@ def convert(argument: Argument, value: Any, spot: Spot) -> Any:
         if value.text.lower() in WORDS and value.text not in argument.choices:
             return WORDS[value.text.lower()]
         if takes & {"size", "sizes"} and value.text[:1].isupper():
-            raise UnsupportedError(f"{argument.name}={value.text}: a symbol makes a formula, which is not built yet")
+            raise UnsupportedError(
+                f"{argument.name} takes {describe(argument)}, not the symbol {value.text}: explain has its formulas"
+            )
         return value.text
     if isinstance(value, tuple):
         parts = tuple(convert(argument, part, spot) if isinstance(part, Name) else part for part in value)

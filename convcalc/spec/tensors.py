@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from convcalc.digits import whole
 from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError
 from convcalc.limits import MAX_SIZE
 from convcalc.shapes import show
+from convcalc.spec.ranges import RANGE, Alternatives, alternatives
 from convcalc.subject import Tensor
 from convcalc.units import plural
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from convcalc.sizes import Shape
 
 DTYPES = ("float32", "float16", "bfloat16", "float64", "int64", "int32", "bool")
-_SYMBOLIC = re.compile(r"[A-Z][A-Za-z0-9_]*|\d+:\d+(:\w+)?|\?")
+_SYMBOLIC = re.compile(r"[A-Z][A-Za-z0-9_]*|\?")
 
 
 LEAST_IMAGE = 8
@@ -36,13 +37,19 @@ def tensor(text: str, spot: Spot | None = None) -> Tensor:
         raise SpecError(f"{dtype!r} is not a dtype (one of {', '.join(DTYPES)})", spot)
     else:
         dtype = ""
-    if "," in sizes and "x" in sizes:
-        raise UnsupportedError(f"-i {text}: alternatives are a sweep, which is not built yet")
-    sizes = _joined(sizes)
+    shapes = [part.strip() for part in sizes.split(",")] if "," in sizes and "x" in sizes.strip("()[] ") else []
+    shapes = shapes if all("x" in part for part in shapes) else []
+    if not shapes:
+        sizes = _joined(sizes)
     if equals and not re.fullmatch(r"[A-Za-z_]\w*", name):
         raise SpecError(f"{name!r} is not a name for an input", spot)
     if name == "last":
         raise SpecError("'last' means the layer before: choose another name", spot)
+    if shapes:
+        each = [tuple(_size(part, text, spot) for part in shape.split("x")) for shape in shapes]
+        if len(set(map(len, each))) > 1 or any(isinstance(size, Alternatives) for shape in each for size in shape):
+            raise SpecError("alternatives of an input have as many sizes each, and no ranges inside", spot)
+        return Tensor(each[0], text, spot, name, dtype, tuple(each))
     return Tensor(tuple(_size(part, text, spot) for part in sizes.split("x")), text, spot, name, dtype)
 
 
@@ -62,8 +69,10 @@ def _size(part: str, text: str, spot: Spot) -> int:
         if size == 0:
             raise ShapeError("an input size must be at least 1, not 0", spot)
         return size
+    if RANGE.fullmatch(part):
+        return cast("int", alternatives(part, str, spot))
     if _SYMBOLIC.fullmatch(part):
-        raise UnsupportedError(f"-i {text}: ranges and symbols make sweeps and formulas, which are not built yet")
+        raise UnsupportedError(f"-i {text}: a size is a number, not the symbol {part}: explain has formulas")
     if part.startswith("-"):
         raise ShapeError(f"an input size must be at least 1, not {part}", spot)
     raise SpecError(f"an input is sizes joined by x, such as 3x224x224, not {text!r}", spot)

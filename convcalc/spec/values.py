@@ -1,7 +1,6 @@
 """`from_word`: from the text of one value to a number, one number per axis, a pair per side, a word.
 
-Alternatives (`1,3,5`), ranges (`32:512:32`) and symbols (`C_in`) are recognised and refused by name: they are
-sweeps and formulas.
+Alternatives (`1,3,5`) and ranges (`32:512:32`) are several values, for those who answer for each.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from convcalc.arguments import Argument, check_value, describe
 from convcalc.errors import SpecError, Spot, UnsupportedError
 from convcalc.limits import MAX_DIGITS
 from convcalc.sizes import Pair, PerAxis
+from convcalc.spec.ranges import RANGE, Alternatives, alternatives
 
 _INT = re.compile(r"[+-]?\d+")
 _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _PAIR = re.compile(r"(-?\d+)\+(-?\d+)")
 _SYMBOL = re.compile(r"[A-Z][A-Za-z0-9_]*")
-_RANGE = re.compile(r"\d+:\d+(:(\d+|pow2))?")
 WORDS = {"true": True, "yes": True, "false": False, "no": False, "none": None}
 PER_AXIS = frozenset({"sizes", "output sizes", "padding", "pairs", "sides", "factors"})
 SIZED = frozenset({"size", "sizes", "output sizes", "padding", "pairs", "sides", "factors", "int", "tuple"})
@@ -32,8 +31,10 @@ def from_word(argument: Argument, text: str, spot: Spot) -> Any:
 
 def checked(argument: Argument, value: Any, spot: Spot) -> Any:
     """Return the value if its argument takes it. Raises SpecError under this spot."""
+    several = value.values if isinstance(value, Alternatives) else [value]
     try:
-        check_value(argument, value)
+        for each in several[:: max(len(several) - 1, 1)] if isinstance(several, range) else several:
+            check_value(argument, each)
     except SpecError as error:
         raise SpecError(str(error), spot) from None
     return value
@@ -42,15 +43,16 @@ def checked(argument: Argument, value: Any, spot: Spot) -> Any:
 def _read(argument: Argument, text: str, spot: Spot) -> Any:
     takes = set(argument.takes)
     bare = text.strip("()[]") if text[:1] in "([" else text
+    if "tuple" in takes and "/" in bare:
+        return alternatives(bare, lambda part: _read(argument, part, spot), spot, "/")
     if "," in bare:
         if "tuple" in takes:
             return tuple(number(part.strip(), argument, spot) for part in bare.split(",") if part.strip())
         if text != bare:
             return PerAxis(number(part.strip(), argument, spot) for part in bare.split(",") if part.strip())
-        per_axis = " (per axis is written 3x5)" if takes & PER_AXIS else ""
-        raise UnsupportedError(f"{argument.name}={text}: several values are a sweep, which is not built yet{per_axis}")
-    if takes & SIZED and _RANGE.fullmatch(bare):
-        raise UnsupportedError(f"{argument.name}={text}: a range is a sweep, which is not built yet")
+        return alternatives(bare, lambda part: _read(argument, part, spot), spot)
+    if takes & SIZED and RANGE.fullmatch(bare):
+        return alternatives(bare, str, spot)
     low = bare.strip("'\"").lower()
     if "bool" in takes and low in ("0", "1"):
         return low == "1"
@@ -84,5 +86,7 @@ def number(text: str, argument: Argument, spot: Spot) -> Any:
     if _FLOAT.fullmatch(text) and {"float", "factors"} & set(argument.takes):
         return float(text)
     if _SYMBOL.fullmatch(text) and {"size", "sizes", "output sizes"} & set(argument.takes):
-        raise UnsupportedError(f"{argument.name}={text}: a symbol makes a formula, which is not built yet")
+        raise UnsupportedError(
+            f"{argument.name} takes {describe(argument)}, not the symbol {text}: explain has its formulas"
+        )
     raise SpecError(f"{argument.name} takes {describe(argument)}, not {text!r}", spot)

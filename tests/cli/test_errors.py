@@ -72,7 +72,10 @@ BAD: list[tuple[list[str], str]] = [
     (["shape", *I3, "conv2d", "c=4", "k=3x3x3"], "kernel_size (3, 3, 3) has 3 numbers, but the input has 2"),
     (["shape", "-i", "3x0x8", *C], "an input size must be at least 1, not 0"),
     (["shape", "-i", "3,,8", *C], "an input is sizes joined by x, such as 3x224x224, not '3,,8'"),
-    (["shape", "-i", "3x8x8,3x9x9", *C], "alternatives are a sweep, which is not built yet"),
+    (
+        ["summary", "-i", "3x8x8,3x9x9", *C],
+        "-i 3x8x8,3x9x9 is several values: shape, params, macs, rf, memory and sweep",
+    ),
     (["shape", "-i", "3xax8", *C], "an input is sizes joined by x, such as 3x224x224, not '3xax8'"),
     (["shape", "-i", "1x2x3x4x5x6", "relu"], "an input of 6 sizes cannot be read"),
     (["shape", "-i", "3x8x8:float31", *C], "'float31' is not a dtype"),
@@ -86,12 +89,15 @@ BAD: list[tuple[list[str], str]] = [
     (["shape", *I3, "add"], "this joins two or more branches: name them with from=a,b"),
     (["shape", *I3, *C, "as=a", "add", "from=input,a"], "1x3x8x8 and 1x4x6x6 differ"),
     (["shape", *I3, "-i", "3x8x8", *C], "conv takes 1 input, but 2 arrive: choose with from="),
-    # not built yet, by name
-    (["shape", *I3, "conv2d", "c=4", "k=3,5"], "several values are a sweep, which is not built yet"),
-    (["shape", *I3, "conv2d", "c=32:512:32", "k=3"], "a range is a sweep, which is not built yet"),
-    (["shape", *I3, "conv2d", "c=C_out", "k=3"], "a symbol makes a formula, which is not built yet"),
-    (["shape", *I3, "Conv2d(3, M, 3)"], "a symbol makes a formula, which is not built yet"),
-    (["shape", "-i", "CxHxW", "conv2d", "c=4", "k=3"], "ranges and symbols make sweeps and formulas"),
+    # several values, and symbols
+    (["summary", *I3, "conv2d", "c=4", "k=3,5"], "kernel_size=3,5 is several values"),
+    (["summary", *I3, "conv2d", "c=32:512:32", "k=3"], "out_channels=32:512:32 is several values"),
+    (
+        ["shape", *I3, "conv2d", "c=C_out", "k=3"],
+        "out_channels takes a whole number, not the symbol C_out: explain has its formulas",
+    ),
+    (["shape", *I3, "Conv2d(3, M, 3)"], "out_channels takes a whole number, not the symbol M"),
+    (["shape", "-i", "CxHxW", "conv2d", "c=4", "k=3"], "a size is a number, not the symbol C"),
     # names of others
     (["shape", *I3, "Conv2D(64, 7)"], "Conv2D is Keras's name: write Conv2d"),
     (["shape", *I3, "DeformConv2d(3, 4, 3)"], "use the kind `deformable`"),
@@ -122,7 +128,7 @@ BAD: list[tuple[list[str], str]] = [
     (["shape", *I3, "CELU(0)"], "alpha must not be 0"),
     (["shape", *I3, "Hardtanh(3, -2)"], "max_val (-2) must be greater than min_val (3)"),
     (["shape", "-i", "8x1x1", "instance_norm"], "statistics need more than 1 value"),
-    (["shape", "-i", "3x32:64:8x8", "relu"], "ranges and symbols make sweeps"),
+    (["summary", "-i", "3x32:64:8x8", "relu"], "32:64:8 is several values"),
     (["shape", "-i", "last=3x8x8", "relu"], "'last' means the layer before"),
     (["shape", *I3, "relu", "input"], "an input line gives its sizes"),
     (["shape", *I3, "keras.layers.Conv2D(3, 4)"], "Conv2D is Keras's name: write Conv2d"),

@@ -26,6 +26,11 @@ ARGV = {
     "verify": ["-i", "8x14x14", "Conv2d(8, 16, 3, padding='same')", "BatchNorm2d(16)"],
     "reconcile": [MODEL, "-i", "3x32x32", "--to", "fvcore,thop"], "about": [], "completion": ["bash"],
     "convert": ["examples/detector.cfg"],
+    "sweep": ["conv2d", "c=8:64:8", "k=3,5", "p=same", "-i", "3x32x32", "--keep", "macs < 2M"],
+    "fit": [
+        "conv2d", "p=same", "-i", "64x56x56", "--vary", "out_channels=8:512:8", "--vary", "kernel_size=3,5,7",
+        "--max", "macs=300M",
+    ],
 }  # fmt: skip
 """Words that give each command much to show; those that measure are in tests of their own."""
 MEASURED = {"profile", "diff", "machine"}

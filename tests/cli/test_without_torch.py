@@ -12,6 +12,7 @@ from tests.cli.test_width import ARGV
 
 ROOT = Path(__file__).parents[2]
 NEEDING = {"verify": "torch", "reconcile": "torch", "explain": "sympy", "separable": "numpy", "matrix": "numpy"}
+NEEDING |= {"sweep": "numpy", "fit": "numpy"}
 """Commands that need a package, and which; of the others none imports it."""
 HIDDEN = """
 import sys

@@ -121,6 +121,7 @@ def _page(name: str) -> Answer:
 PAGES: Final[dict[str, Callable[[], Answer]]] = {
     "tour": partial(_page, "tour"), "spec": _spec, "models": partial(_page, "models"),
     "counting": partial(_page, "counting"), "profiling": partial(_page, "profiling"),
+    "sweeps": partial(_page, "sweeps"),
     "formats": partial(_page, "formats"), "json": _json, "exit-codes": partial(_page, "exit-codes"),
     "from-python": partial(_page, "from-python"), "limits": _limits,
 }  # fmt: skip

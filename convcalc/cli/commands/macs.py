@@ -26,6 +26,7 @@ from convcalc.cli.options import (
 )
 from convcalc.cli.subjects import place_of, read_subjects
 from convcalc.cli.views.counts import at_least_line, folded_line, shape_text, total_label
+from convcalc.cli.views.sweeps import swept
 from convcalc.render.table import Answer, Column, Table
 from convcalc.sizes import Size
 from convcalc.spec.assemble import deployed
@@ -64,6 +65,9 @@ def command(
     out: Out = None,
 ) -> int:
     """Multiply-adds per layer and in total; FLOPs = 2 x MACs. Other work is counted apart, by name."""
+    rows_of_ranges = swept(spec, inputs, layout.value, ("macs", "flops", "other"), form, out)
+    if rows_of_ranges is not None:
+        return rows_of_ranges
     subjects = read_subjects(spec, inputs, layout, trains=train)
     counts = count_layers(subjects, depth, [deployed(subject) for subject in subjects])
     report = macs_report(counts, useful=useful, backward=backward)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,20 +10,12 @@ from convcalc.analyses.counts.memory_report import memory_report
 from convcalc.analyses.counts.report import count
 from convcalc.cli.assertions import Asserts, count_figures, with_assertions
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
+from convcalc.cli.ranges import Dtype
 from convcalc.cli.subjects import place_of, read_subjects
 from convcalc.cli.views.memory import memory_table
+from convcalc.cli.views.sweeps import swept
 from convcalc.render.table import Answer
 from convcalc.units import ITEMSIZES
-
-
-class Dtype(StrEnum):
-    """Element types of parameters and activations."""
-
-    fp64 = "fp64"
-    fp32 = "fp32"
-    bf16 = "bf16"
-    fp16 = "fp16"
-    int8 = "int8"
 
 
 def command(
@@ -43,6 +34,11 @@ def command(
     Per layer: what it makes, what is alive while it runs in inference, what is kept for its backward. Kernels' own
     workspaces come on top.
     """
+    rows_of_ranges = swept(
+        spec, inputs, layout.value, ("params", "peak_memory", "training_memory"), form, out, dtype.value
+    )
+    if rows_of_ranges is not None:
+        return rows_of_ranges
     counts = count(read_subjects(spec, inputs, layout, trains=train), depth)
     report = memory_report(counts, dtype.value, ITEMSIZES[dtype.value], trains=dtype is not Dtype.int8)
     tables = [memory_table(block) for block in report.blocks]

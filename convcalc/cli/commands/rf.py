@@ -13,6 +13,7 @@ from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, L
 from convcalc.cli.subjects import place_of, read_subjects
 from convcalc.cli.values import position
 from convcalc.cli.views.receptive_field import field_feet, field_rows
+from convcalc.cli.views.sweeps import swept
 from convcalc.render.table import Answer, Column, Table
 
 COLUMNS = (
@@ -48,6 +49,9 @@ def command(
     Where the field differs by phase (after a transposed or resized layer) the least and the greatest are given.
     Needs no -i unless branches of different strides meet.
     """
+    rows_of_ranges = swept(spec, inputs, layout.value, ("rf", "jump"), form, out)
+    if rows_of_ranges is not None:
+        return rows_of_ranges
     place = None if unit is None else position(unit, "--unit")
     counts = count(read_subjects(spec, inputs, layout, needs_input=False, trains=train, any_channels=True), depth)
     report = receptive_field(counts, place, paths=paths)

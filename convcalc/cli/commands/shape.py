@@ -7,6 +7,7 @@ from convcalc.cli.assertions import Asserts, count_figures, with_assertions
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
 from convcalc.cli.subjects import place_of, read_subjects
 from convcalc.cli.views.counts import shape_text
+from convcalc.cli.views.sweeps import swept
 from convcalc.render.table import Answer, Column, Table
 
 COLUMNS = (Column("name", "#"), Column("layer", "layer"), Column("output", "output"))
@@ -23,6 +24,9 @@ def command(
     out: Out = None,
 ) -> int:
     """Output shape after each layer and at the end."""
+    rows_of_ranges = swept(spec, inputs, layout.value, (), form, out)
+    if rows_of_ranges is not None:
+        return rows_of_ranges
     report = count(read_subjects(spec, inputs, layout, trains=train), depth)
     tables = []
     for block in report.blocks:

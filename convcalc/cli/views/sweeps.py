@@ -1,0 +1,203 @@
+"""`swept`, `write_sweep`: rows as they come: a table of the first, CSV and JSON lines of all, a Parquet file."""
+
+from __future__ import annotations
+
+import csv
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convcalc.cli.messages import say
+from convcalc.cli.options import SUFFIXES, Format, check_output, emit, immediate_interrupts, opened
+from convcalc.cli.ranges import ranged_blocks
+from convcalc.cli.views.progress import bar
+from convcalc.documents import envelope, json_text
+from convcalc.errors import LimitError, UnavailableError
+from convcalc.render.table import Answer, Column, Table, harmless
+from convcalc.units import ITEMSIZES, count, plural, size_of
+
+if TYPE_CHECKING:
+    from convcalc.sweeps.rows import Rows
+    from convcalc.sweeps.tables import SpecSweep
+
+MOST_SHOWN = 1_000
+"""Rows of a table."""
+MOST_HELD = 1_000_000
+"""Rows of a JSON document."""
+SLOW_S = 1.0
+PERCENT = 100
+BYTES = ("peak_memory", "training_memory")
+
+
+def swept(
+    spec: Sequence[str] | None,
+    inputs: Sequence[str] | None,
+    layout: str,
+    columns: Sequence[str],
+    form: Format,
+    out: str | None,
+    dtype: str = "fp32",
+) -> int | None:
+    """Answer layers that have ranges with a row for each combination; None where they have none, or are a model."""
+    ranged = ranged_blocks(spec, inputs)
+    if not ranged:
+        return None
+    check_output(out)
+    with immediate_interrupts():
+        from convcalc.sweeps.selection import Selection
+        from convcalc.sweeps.tables import sweep_specs
+    sweep = sweep_specs(ranged, None, columns, set())
+    sweep.layout, sweep.dtype, sweep.itemsize = layout, dtype, ITEMSIZES[dtype]
+    with watched(sweep.rows) as done:
+        return write_sweep(sweep.selected(Selection(), done), sweep, form, out)
+
+
+def write_sweep(
+    batches: Iterator[Rows], sweep: SpecSweep, form: Format, out: str | None, command: str = "sweep"
+) -> int:
+    """Write rows where and as they are asked for; what was dropped is said on stderr, by reason."""
+    check_output(out)
+    columns, dropped = sweep.columns, sweep.dropped
+    suffix = Path(out).suffix.lower() if out else ""
+    if form is Format.table:
+        form = SUFFIXES.get(suffix, form)
+    if suffix == ".parquet":
+        written = _parquet(batches, str(out))
+    elif form in (Format.csv, Format.jsonl):
+        written = _stream(batches, columns, form, out, command)
+    else:
+        return _document(batches, sweep, form, out, command)
+    say_dropped(dropped)
+    if out is not None:
+        say(f"{plural(written, 'row')} in {out}")
+    return 0
+
+
+def say_dropped(dropped: dict[str, int]) -> None:
+    """Say how many combinations were no configuration, and why."""
+    for line in dropped_lines(dropped):
+        say(line)
+
+
+def dropped_lines(dropped: dict[str, int]) -> list[str]:
+    """Return a line for each reason, the most frequent first."""
+    most_first = sorted(dropped.items(), key=lambda item: -item[1])
+    return [f"{plural(rows, 'row')} dropped: {reason}" for reason, rows in most_first]
+
+
+def _stream(batches: Iterator[Rows], columns: tuple[str, ...], form: Format, out: str | None, command: str) -> int:
+    written = 0
+    with opened(out) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        if form is Format.csv:
+            writer.writerow(columns)
+        for rows in batches:
+            if form is Format.csv:
+                writer.writerows([[_cell(value) for value in row.values()] for row in rows.records(text=True)])
+            else:
+                stream.writelines(json_text(envelope(command, row)) + "\n" for row in rows.records(text=False))
+            written += rows.count
+    return written
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else harmless(value)
+
+
+def _document(batches: Iterator[Rows], sweep: SpecSweep, form: Format, out: str | None, command: str) -> int:
+    """A table, or a JSON document, of as many rows as there may be."""
+    columns, dropped = sweep.columns, sweep.dropped
+    shown: list[dict[str, Any]] = []
+    texts: list[dict[str, Any]] = []
+    total = 0
+    most = MOST_HELD if form is Format.json else MOST_SHOWN
+    for rows in batches:
+        if form is Format.json and total + rows.count > MOST_HELD:
+            raise LimitError(
+                f"more than {MOST_HELD:,} rows are not one document: -f jsonl or csv write them as they come"
+            )
+        if len(texts) < most and rows.count:
+            some = rows.take(range(min(rows.count, most - len(texts)))) if rows.count > most - len(texts) else rows
+            texts += some.records(text=True)
+            shown += some.records(text=False) if form is Format.json else []
+        total += rows.count
+    foot = [f"{plural(total, 'row')}"]
+    if total > len(texts):
+        foot = [f"the first {len(texts):,} of {total:,} rows (-f csv or -o FILE.csv has all)"]
+    elsewhere = "--columns chooses, -f csv has all"
+    table = Table([_column(name, texts) for name in columns], texts, foot=foot)
+    table = table._replace(
+        droppable=tuple(name for name in ("trainable", "weights", "biases", "norm") if name in columns)
+    )
+    table = table._replace(elsewhere=elsewhere)
+    document = {"columns": list(columns), "count": total, "dropped": dict(dropped), "rows": shown}
+    return emit(Answer(command, document, [table], hints=dropped_lines(dropped)), form, out)
+
+
+def _column(name: str, rows: list[dict[str, Any]]) -> Column:
+    numbers = any(isinstance(row[name], (int, float)) and not isinstance(row[name], bool) for row in rows)
+    if name in BYTES:
+        return Column(name, name.replace("_", " "), lambda value: "-" if value is None else size_of(value), right=True)
+    if name in ("params", "trainable", "weights", "biases", "norm", "macs", "flops", "other"):
+        return Column(name, {"macs": "MACs", "flops": "FLOPs"}.get(name, name), count, right=True)
+    if name in ("rf", "jump"):
+        return Column(
+            name, {"rf": "field"}.get(name, name), lambda value: "all" if value is None else str(value), right=True
+        )
+    return Column(name, name, _shown, right=numbers)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) and value >= 10**5 else str(value)
+
+
+def _parquet(batches: Iterable[Rows], out: str) -> int:
+    """Write a Parquet file a batch at a time. Raises UnavailableError without pyarrow."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise UnavailableError("pyarrow is not installed here, and Parquet needs it: pip install pyarrow") from None
+    written, writer = 0, None
+    try:
+        for rows in batches:
+            if not rows.count:
+                continue
+            table = pyarrow.Table.from_pylist(list(rows.records(text=True)))
+            if writer is None:
+                writer = parquet.ParquetWriter(out, table.schema)
+            writer.write_table(table.cast(writer.schema))
+            written += rows.count
+    finally:
+        if writer is not None:
+            writer.close()
+    return written
+
+
+@contextmanager
+def watched(total: int) -> Iterator[Callable[[int], None]]:
+    """What is told how many combinations are done; a bar is drawn once that has taken a second."""
+    start, seen, shown = time.monotonic(), 0, 0
+    with ExitStack() as stack:
+        progress = None
+
+        def done(rows: int) -> None:
+            nonlocal progress, seen, shown
+            seen += rows
+            if progress is None and time.monotonic() - start > SLOW_S:
+                progress = stack.enter_context(bar())
+                progress.begin(PERCENT)
+                progress.show(f"{total:,} combinations")
+            while progress is not None and shown < PERCENT * seen // max(total, 1):
+                progress.advance()
+                shown += 1
+
+        yield done
+    sys.stderr.flush()
