@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from convcalc.errors import ConvcalcError, SpecError
 from convcalc.spec.model_words import model_words
-from convcalc.spec.ranges import has_alternatives
+from convcalc.spec.ranges import Alternatives, has_alternatives
 from convcalc.spec.source import blocks, read_text
+from convcalc.spec.values import PER_AXIS
 
 if TYPE_CHECKING:
     from convcalc.subject import Block
@@ -69,3 +70,16 @@ def ranged_blocks(spec: Sequence[str] | None, inputs: Sequence[str] | None) -> d
         if any(map(has_alternatives, blocks(words, inputs or ()))):
             return sweep_blocks(words, inputs)
     return {}
+
+
+def range_hints(named: dict[str, Block]) -> list[str]:
+    """Return what the reader of `k=3,5` may have meant: a list is of configurations, sizes of axes are joined by x."""
+    hints = []
+    for block in named.values():
+        for layer in block.layers:
+            for name, value in layer.arguments.items():
+                takes = {*layer.kind.arguments[name].takes}
+                if isinstance(value, Alternatives) and takes & PER_AXIS and re.fullmatch(r"\d+(,\d+){1,2}", value.text):
+                    per_axis = value.text.replace(",", "x")
+                    hints.append(f"{name}={value.text} is {len(value.values)} configurations (per axis: {per_axis})")
+    return list(dict.fromkeys(hints))

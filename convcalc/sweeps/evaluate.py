@@ -177,7 +177,7 @@ class Sweep:
                 continue
             rest = iter(those[0])
             chosen = [at if axis in apart else int(next(rest)) for axis, at in enumerate(place)]
-            rf[place], jump[place] = _field(assemble(_single(box, chosen).block(), layout=self.layout).graph)
+            rf[place], jump[place] = field_of(assemble(_single(box, chosen).block(), layout=self.layout).graph)
         return rf, jump
 
     def _bytes(self, box: Box, places: Any) -> dict[str, Any]:
@@ -211,8 +211,8 @@ def _single(box: Box, chosen: list[int]) -> Box:
     return type(box)(box.grid, spans)
 
 
-def _field(graph: Graph) -> tuple[float, float]:
-    """The least field of any axis of the last output in any input, infinite where all is seen, and the largest jump."""
+def field_of(graph: Graph) -> tuple[float, float]:
+    """Return the last output's least field of any axis in any input (infinite: all is seen), and its largest jump."""
     value = graph.outputs[-1]
     by_value = fields_of(graph)[value.index]
     sizes: list[float] = []

@@ -66,6 +66,13 @@ def known_columns(grids: dict[str, Grid], counted: Sequence[str] = COLUMNS) -> l
     return list(dict.fromkeys([*first, *settings, "input", "output", *counted]))
 
 
+def check_columns(columns: Sequence[str] | None, known: Sequence[str]) -> None:
+    """Raise SpecError for a column that is not there."""
+    for name in columns or ():
+        if name not in known:
+            raise SpecError(f"there is no column {name!r}{nearest(name, known)} (there are {', '.join(known)})")
+
+
 def sweep_specs(
     blocks: dict[str, Block], columns: Sequence[str] | None, usual: Sequence[str], looked_at: set[str]
 ) -> SpecSweep:
@@ -75,9 +82,7 @@ def sweep_specs(
     """
     grids = {name: grid_of(block) for name, block in blocks.items()}
     known = known_columns(grids)
-    for name in columns or ():
-        if name not in known:
-            raise SpecError(f"there is no column {name!r}{nearest(name, known)} (there are {', '.join(known)})")
+    check_columns(columns, known)
     sizes = {name for grid in grids.values() for name in grid.sizes}
     counted = [name for name in COLUMNS if name in usual or name in looked_at]
     chosen = list(columns or [name for name in known_columns(grids, counted) if name not in sizes])

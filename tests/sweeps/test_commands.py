@@ -65,6 +65,7 @@ def test_what_is_no_configuration_is_counted_by_reason(capsys: pytest.CaptureFix
     printed = capsys.readouterr()
     # of 24: in_channels 6 by 4 groups, then 8 and 16 channels by 3 groups, and of the other 14 those with k=9
     assert printed.err.splitlines() == [
+        "convcalc: kernel_size=3,9 is 2 configurations (per axis: 3x9)",
         "convcalc: 7 rows dropped: the kernel reaches over … positions, but the input has …",
         "convcalc: 6 rows dropped: in_channels must be divisible by groups",
         "convcalc: 4 rows dropped: out_channels must be divisible by groups",
@@ -118,6 +119,50 @@ def test_the_largest_batch_under_a_memory_budget(capsys: pytest.CaptureFixture[s
         assert run(["memory", "@resnet_stem", "-i", f"{batch}x3x224x224", "-f", "json"]) == 0
         total = json.loads(capsys.readouterr().out)["inference"]["total"]
         assert (total <= 100 * 2**20) == fits
+
+
+MODEL = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, width=1.0, depth=2):
+        super().__init__()
+        channels = int(32 * width)
+        later = (nn.Conv2d(channels, channels, 3, stride=2) for _ in range(depth))
+        self.layers = nn.Sequential(nn.Conv2d(3, channels, 3, padding=1), *later)
+
+    def forward(self, x):
+        return self.layers(x)
+"""
+
+
+def test_a_model_is_built_for_every_combination(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net_of_widths.py").write_text(MODEL)
+    words = ["net_of_widths.py:Net", "width=0.5,1", "depth=1:3", "-i", "3x4x4,3x32x32"]
+    assert run(["sweep", *words, "--columns", "width,depth,input,output,params,macs,rf", "-f", "jsonl"]) == 0
+    printed = capsys.readouterr()
+    swept = [json.loads(line) for line in printed.out.splitlines()]
+    assert len(swept) == 2 * 3 * 2 - 4 and "dropped" in printed.err  # 4x4 is 1x1 after one layer
+    for row in swept:
+        given = ["net_of_widths.py:Net", f"width={row['width']}", f"depth={row['depth']}"]
+        sizes = "x".join(map(str, row["input"]))
+        assert run(["summary", *given, "-i", sizes, "-f", "json"]) == 0
+        single = json.loads(capsys.readouterr().out)
+        assert (row["params"], row["macs"], row["output"]) == (single["params"], single["macs"], single["output"])
+    assert run(["sweep", *words, "--pareto", "macs", "-f", "csv"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_rates_of_several_lists(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["hdc-check", "1,2,5/2,4,8", "-f", "json"]) == 1
+    first, second = json.loads(capsys.readouterr().out)["lists"]
+    assert first["exact"]["full"] and not second["exact"]["full"] and second["exact"]["reached"] == 15
+    assert run(["hdc-check", "1,2,5/1,2,3"]) == 0
+    assert "2 of 2 lists leave no hole" in capsys.readouterr().out
 
 
 def test_json_and_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

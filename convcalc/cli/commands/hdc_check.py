@@ -11,6 +11,7 @@ from convcalc.analyses.hdc.report import hdc_check, hdc_check_layers
 from convcalc.cli.options import Ascii, AsFormat, Drawn, Format, InputLayout, Inputs, Out, emit
 from convcalc.cli.subjects import hints, read_subjects
 from convcalc.cli.views.hdc import Drawing, layer_tables, rate_tables, written
+from convcalc.cli.views.hdc_lists import lists_document, lists_table
 from convcalc.errors import SpecError
 from convcalc.render.table import Answer
 from convcalc.spec.lexer import normal
@@ -47,6 +48,15 @@ def command(
     if not words:
         raise SpecError("no rates given: name them, nearest the input first, such as hdc-check 1,2,5 -k 3")
     drawing = Drawing(picture and form in (Format.table, Format.markdown), ascii_only)
+    lists = [part.strip() for part in text.split("/")]
+    if len(lists) > 1 and all(map(looks_like_rates, lists)):
+        if inputs or strict:
+            raise SpecError("rates take no -i and no --strict: those go with layers")
+        pairs = [parse_rates(part, "3" if kernel is None else kernel) for part in lists]
+        reports = [hdc_check(*numbers, suggest=suggest) for numbers in pairs]
+        table = lists_table([written(numbers) for numbers, _ in pairs], reports)
+        holds = all(report.holds() for report in reports)
+        return emit(Answer("hdc-check", lambda: lists_document(reports), [table], holds=holds), form, out)
     if looks_like_rates(text):
         if inputs or strict:
             raise SpecError("rates take no -i and no --strict: those go with layers")

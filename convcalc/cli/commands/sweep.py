@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from convcalc.cli.completions import complete_layers
+from convcalc.cli.messages import say
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, check_output, immediate_interrupts
-from convcalc.cli.ranges import Dtype, sweep_blocks
+from convcalc.cli.ranges import Dtype, range_hints, sweep_blocks
+from convcalc.spec.model_words import ModelWords, model_words
+from convcalc.spec.tensors import tensor
 from convcalc.units import ITEMSIZES
 
 
@@ -51,6 +54,10 @@ def command(
     configuration is dropped and counted by reason. CSV and JSON lines are written as they come, however many rows.
     """
     check_output(out)
+    chosen = [name.strip() for name in columns.split(",")] if columns else None
+    options: dict[str, Any] = {"keep": keep, "sort": sort, "top": top, "pareto": pareto}
+    if (words := model_words(spec or ())) is not None:
+        return _models(words, list(spec or ()), inputs or [], chosen, options, dtype, form, out)
     blocks = sweep_blocks(spec, inputs)
     with immediate_interrupts():
         from convcalc.cli.views.sweeps import watched, write_sweep
@@ -59,9 +66,33 @@ def command(
         from convcalc.sweeps.tables import USUAL, known_columns, sweep_specs
 
     known = known_columns({name: grid_of(block) for name, block in blocks.items()})
-    selection = read_selection(known, keep=keep, sort=sort, top=top, pareto=pareto)
-    chosen = [name.strip() for name in columns.split(",")] if columns else None
+    selection = read_selection(known, **options)
     sweep = sweep_specs(blocks, chosen, USUAL, selection.columns)
     sweep.layout, sweep.dtype, sweep.itemsize = layout.value, dtype.value, ITEMSIZES[dtype.value]
+    for hint in range_hints(blocks):
+        say(hint)
+    with watched(sweep.rows) as done:
+        return write_sweep(sweep.selected(selection, done), sweep, form, out)
+
+
+def _models(
+    words: ModelWords, texts: list[str], inputs: list[str], chosen: list[str] | None, options: dict[str, Any],
+    dtype: Dtype, form: Format, out: str | None,
+) -> int:  # fmt: skip
+    """A row for each combination of a model's arguments and inputs."""
+    given = [tensor(text) for text in inputs]
+    with immediate_interrupts():
+        from convcalc.cli.views.sweeps import watched, write_sweep
+        from convcalc.pytorch.load import load
+        from convcalc.sweeps.models import ModelSweep, input_alternatives, model_axes
+        from convcalc.sweeps.selection import read_selection
+        from convcalc.sweeps.tables import USUAL, check_columns
+
+    each = texts[0].split() if len(texts) == 1 else texts
+    sweep = ModelSweep(words, model_axes(words, each[1:]), input_alternatives(given), load)
+    selection = read_selection(sweep.every, **options)
+    check_columns(chosen, sweep.every)
+    usual = [name for name in sweep.every if name in (*sweep.arguments, "input", "output", *USUAL, *selection.columns)]
+    sweep.columns, sweep.dtype, sweep.itemsize = tuple(chosen or usual), dtype.value, ITEMSIZES[dtype.value]
     with watched(sweep.rows) as done:
         return write_sweep(sweep.selected(selection, done), sweep, form, out)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from convcalc.cli.messages import say
 from convcalc.cli.options import SUFFIXES, Format, check_output, emit, immediate_interrupts, opened
-from convcalc.cli.ranges import ranged_blocks
+from convcalc.cli.ranges import range_hints, ranged_blocks
 from convcalc.cli.views.progress import bar
 from convcalc.documents import envelope, json_text
 from convcalc.errors import LimitError, UnavailableError
@@ -20,6 +20,7 @@ from convcalc.render.table import Answer, Column, Table, harmless
 from convcalc.units import ITEMSIZES, count, plural, size_of
 
 if TYPE_CHECKING:
+    from convcalc.sweeps.models import ModelSweep
     from convcalc.sweeps.rows import Rows
     from convcalc.sweeps.tables import SpecSweep
 
@@ -51,12 +52,14 @@ def swept(
         from convcalc.sweeps.tables import sweep_specs
     sweep = sweep_specs(ranged, None, columns, set())
     sweep.layout, sweep.dtype, sweep.itemsize = layout, dtype, ITEMSIZES[dtype]
+    for hint in range_hints(ranged):
+        say(hint)
     with watched(sweep.rows) as done:
         return write_sweep(sweep.selected(Selection(), done), sweep, form, out)
 
 
 def write_sweep(
-    batches: Iterator[Rows], sweep: SpecSweep, form: Format, out: str | None, command: str = "sweep"
+    batches: Iterator[Rows], sweep: SpecSweep | ModelSweep, form: Format, out: str | None, command: str = "sweep"
 ) -> int:
     """Write rows where and as they are asked for; what was dropped is said on stderr, by reason."""
     check_output(out)
@@ -109,7 +112,9 @@ def _cell(value: Any) -> Any:
     return "" if value is None else harmless(value)
 
 
-def _document(batches: Iterator[Rows], sweep: SpecSweep, form: Format, out: str | None, command: str) -> int:
+def _document(
+    batches: Iterator[Rows], sweep: SpecSweep | ModelSweep, form: Format, out: str | None, command: str
+) -> int:
     """A table, or a JSON document, of as many rows as there may be."""
     columns, dropped = sweep.columns, sweep.dropped
     shown: list[dict[str, Any]] = []
