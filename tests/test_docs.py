@@ -56,6 +56,7 @@ def in_the_checkout(monkeypatch: pytest.MonkeyPatch, in_process: list[Plan]) -> 
 SAID = re.compile(
     r"convcalc: measured this machine's peak speeds in|convcalc: this takes about|\[[#.]{20}\] \d+/\d+"
     r"|convcalc: the roofs are doubtful|convcalc: \d+ threads? on \d+ cores?"
+    r"|convcalc: \w+=[\d,]+ is \d configurations \(per axis"
 )
 """What a run that measures may say on stderr."""
 

@@ -130,7 +130,7 @@ def profile(
         for job in jobs(stacks, depth, setup)
     ]
     run = Run()
-    rows = _measure([job for job, _ in work], run, limits, store, progress)
+    rows = measure_jobs([job for job, _ in work], run, limits, store, progress)
     if run.interruption is not None and not rows:
         raise run.interruption
     judged = {number: doubted(row, run.roofs(row.identity.setup)) for number, row in rows.items()}
@@ -140,10 +140,10 @@ def profile(
     return ProfileReport(explained, run, limits, asked, store.failure)
 
 
-def _measure(
+def measure_jobs(
     work: Sequence[Job], run: Run, limits: Limits, store: RowStore, progress: Progress | None
 ) -> dict[int, Row]:
-    """Time what is not in the store yet; the rows by the number of their job."""
+    """Time what a store does not hold yet, and return the rows by the number of their job."""
     saved = {number: row for number, job in enumerate(work) if (row := store.find(job, cold=limits.cold)) is not None}
     missing = {id(job): number for number, job in enumerate(work) if number not in saved}
     rows: dict[int, Row] = {}

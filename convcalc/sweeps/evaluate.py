@@ -35,6 +35,8 @@ FIELD = ("rf", "jump")
 BYTES = ("peak_memory", "training_memory")
 COLUMNS = (*COUNTED, *FIELD, *BYTES)
 """What a row may say, beside its settings, input and output; in base units. The last four are worked out row by row."""
+PLACE = "place"
+"""Which combination of the grid a row is: no column of a table."""
 ENDLESS = float("inf")
 ARRAY = "["
 """What a message with an array in it has."""
@@ -144,6 +146,8 @@ class Sweep:
         shapes = [tuple(map(taken, value.shape)) for value in outputs]
         columns["output"] = ShapeColumn(shapes, ("",) * len(outputs), len(places), hidden=int(single))
         columns |= {name: taken(value) for name, value in self._counts(subject).items()}
+        if PLACE in self.columns:
+            columns[PLACE] = box.places(places)
         if {*FIELD} & {*self.columns}:
             rf, jump = self._fields(box, graph, valid)
             columns |= {"rf": taken(rf), "jump": taken(jump)}

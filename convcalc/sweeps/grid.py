@@ -63,6 +63,11 @@ class Grid:
         """The columns of sizes of inputs, which `input` has as well."""
         return {axis.column for axis in self.axes if axis.size is not None}
 
+    def row(self, place: int) -> Box:
+        """Return one row, by its number, as a box."""
+        where = numpy.unravel_index(place, [len(axis) for axis in self.axes]) if self.axes else ()
+        return Box(self, tuple((int(at), int(at) + 1) for at in where))
+
     def looping(self, columns: frozenset[str]) -> Grid:
         """Return the same grid with more axes that have one value in a box, those first."""
         axes = tuple(replace(axis, looped=axis.looped or axis.column in columns) for axis in self.axes)
@@ -105,6 +110,12 @@ class Box:
     def rows(self) -> int:
         """How many rows it has."""
         return prod(self.shape)
+
+    def places(self, flat: Any) -> Any:
+        """Return the numbers that some of its rows have in the whole grid."""
+        local = numpy.unravel_index(flat, self.shape)
+        whole = [at + start for at, (start, _) in zip(local, self.spans, strict=True)]
+        return numpy.ravel_multi_index(whole, [len(axis) for axis in self.grid.axes]) if whole else flat
 
     def halves(self, place: int) -> tuple[Box, Box]:
         """Return its two halves along one axis."""

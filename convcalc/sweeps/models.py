@@ -102,7 +102,7 @@ class ModelSweep:
 
 
 def model_axes(words: ModelWords, texts: Sequence[str]) -> dict[str, Sequence[Any]]:
-    """Return the arguments that have several values: `width=0.5,0.75,1`, `layers=18:50:2`; a list in brackets is one."""
+    """Return the arguments with several values: `width=0.5,0.75,1`, `layers=18:50:2`; brackets hold one value."""
     axes: dict[str, Sequence[Any]] = {}
     for text in texts:
         key, equals, value = text.partition("=")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING
 
 from convcalc.errors import SpecError, nearest
+from convcalc.sweeps.cluster import Cluster, Task
 from convcalc.sweeps.evaluate import COLUMNS, Sweep
 from convcalc.sweeps.grid import Grid, grid_of
 from convcalc.sweeps.rows import Rows, alike
@@ -15,9 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from convcalc.subject import Block
+    from convcalc.sweeps.grid import Box
     from convcalc.sweeps.selection import Selection
 
 SPEC = "spec"
+MOST_FAR = 2**16
+"""Rows of a box that another machine works on."""
 USUAL = ("params", "macs", "other")
 
 
@@ -32,6 +37,7 @@ class SpecSweep:
     dtype: str = "fp32"
     itemsize: int = 4
     dropped: Counter[str] = field(default_factory=Counter)
+    cluster: Cluster | None = None
 
     @property
     def rows(self) -> int:
@@ -41,12 +47,30 @@ class SpecSweep:
     def batches(self, done: Callable[[int], None] = lambda rows: None) -> Iterator[Rows]:
         """Yield the valid rows a batch at a time; `done` is told how many combinations each box had."""
         several = len(self.grids) > 1
+        if self.cluster is not None:
+            yield from self._from_cluster(self.cluster, done)
+            return
         for name, grid in self.grids.items():
             sweep = Sweep(grid, self.wanted, self.layout, self.dtype, self.itemsize, dropped=self.dropped)
             for box in grid.boxes():
                 for rows in sweep.rows(box):
                     yield alike(rows, self.every, {SPEC: name} if several else {})
                 done(box.rows)
+
+    def task(self, name: str, box: Box) -> Task:
+        """Return one box of a spec as a task for a worker."""
+        written = self.grids[name].written
+        return Task(written, box.spans, self.wanted, self.layout, self.dtype, self.itemsize)
+
+    def _from_cluster(self, cluster: Cluster, done: Callable[[int], None]) -> Iterator[Rows]:
+        """The same rows, worked out elsewhere, in the same order."""
+        several = len(self.grids) > 1
+        for name, grid in self.grids.items():
+            boxes = list(grid.boxes(MOST_FAR))
+            for task, batches in cluster.batches([self.task(name, box) for box in boxes], self.dropped):
+                for rows in batches:
+                    yield alike(rows, self.every, {SPEC: name} if several else {})
+                done(prod(stop - start for start, stop in task.spans))
 
     def selected(self, selection: Selection, done: Callable[[int], None] = lambda rows: None) -> Iterator[Rows]:
         """Yield what a selection keeps, with the columns that are written."""

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from convcalc.cli.completions import complete_layers
 from convcalc.cli.messages import say
-from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, check_output, immediate_interrupts
+from convcalc.cli.options import (
+    AsFormat,
+    DeviceName,
+    Format,
+    InputLayout,
+    Inputs,
+    Layout,
+    Out,
+    check_output,
+    immediate_interrupts,
+)
 from convcalc.cli.ranges import Dtype, range_hints, sweep_blocks
+from convcalc.errors import SpecError, nearest
 from convcalc.spec.model_words import ModelWords, model_words
 from convcalc.spec.tensors import tensor
 from convcalc.units import ITEMSIZES
+
+if TYPE_CHECKING:
+    from convcalc.sweeps.cluster import Cluster
+
+ENGINES = ("process", "dask")
 
 
 def command(
@@ -44,7 +61,29 @@ def command(
     columns: Annotated[
         str | None, typer.Option("--columns", metavar="LIST", help="Which columns, such as out_channels,macs,rf.")
     ] = None,
-    dtype: Annotated[Dtype, typer.Option("--dtype", help="Element type of what memory counts.")] = Dtype.fp32,
+    dtype: Annotated[Dtype, typer.Option("--dtype", help="Element type of memory and times.")] = Dtype.fp32,
+    timed: Annotated[bool, typer.Option("--profile", help="Time each row that is kept, as profile does.")] = False,
+    predict: Annotated[
+        bool, typer.Option("--model-of-time", help="With --profile: how well MACs, bytes and the roofline predict it.")
+    ] = False,
+    device: DeviceName = "auto",
+    thread_count: Annotated[
+        str, typer.Option("--threads", metavar="N", help="CPU threads; all is every core.")
+    ] = "all",
+    budget: Annotated[
+        str | None,
+        typer.Option("--budget", metavar="SECONDS", help="At most this long for all measuring [0.8s a row]."),
+    ] = None,
+    save: Annotated[
+        str | None, typer.Option("--save", metavar="FILE", help="Append each timed row to FILE when it is done.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Skip the rows that --save's file has.")] = False,
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="NAME", help="process (this one), or dask: the workers of a cluster.")
+    ] = "process",
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Of dask: tcp://HOST:8786.")
+    ] = None,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -71,8 +110,30 @@ def command(
     sweep.layout, sweep.dtype, sweep.itemsize = layout.value, dtype.value, ITEMSIZES[dtype.value]
     for hint in range_hints(blocks):
         say(hint)
-    with watched(sweep.rows) as done:
-        return write_sweep(sweep.selected(selection, done), sweep, form, out)
+    if not timed and any((predict, budget, save, resume)):
+        raise SpecError("--model-of-time, --budget, --save and --resume go with --profile")
+    with _cluster(engine, scheduler) as sweep.cluster:
+        if timed:
+            check_output(save)
+            where, kept = (device, dtype.value, thread_count), (budget, save)
+            return _timed(sweep, selection, where, kept, (resume, predict), form, out)
+        with watched(sweep.rows) as done:
+            return write_sweep(sweep.selected(selection, done), sweep, form, out)
+
+
+def _cluster(engine: str, scheduler: str | None) -> AbstractContextManager[Cluster | None]:
+    """The workers of a scheduler, or nobody. Raises SpecError for an engine that is not there."""
+    if engine not in ENGINES:
+        raise SpecError(f"--engine is one of {', '.join(ENGINES)}, not {engine!r}{nearest(engine, ENGINES)}")
+    if engine == "process":
+        if scheduler is not None:
+            raise SpecError("--scheduler goes with --engine dask")
+        return nullcontext()
+    if scheduler is None:
+        raise SpecError("--engine dask needs the address of its scheduler: --scheduler tcp://HOST:8786")
+    from convcalc.sweeps.cluster import Cluster
+
+    return Cluster(scheduler)
 
 
 def _models(
@@ -96,3 +157,23 @@ def _models(
     sweep.columns, sweep.dtype, sweep.itemsize = tuple(chosen or usual), dtype.value, ITEMSIZES[dtype.value]
     with watched(sweep.rows) as done:
         return write_sweep(sweep.selected(selection, done), sweep, form, out)
+
+
+def _timed(
+    sweep: Any, selection: Any, where: tuple[str, str, str], kept: tuple[str | None, str | None],
+    flags: tuple[bool, bool], form: Format, out: str | None,
+) -> int:  # fmt: skip
+    """Time what is kept."""
+    from convcalc.cli.variants import duration, setups, threads
+    from convcalc.cli.views.timed_sweeps import Timing, time_sweep
+
+    device, dtype, count = where
+    budget, save = kept
+    resume, predict = flags
+    if resume and not save:
+        raise SpecError("--resume goes on with a file: name it with --save")
+    (setup, *more) = setups(device, dtype, "nchw", "eager", "forward", threads(count))
+    if more:
+        raise SpecError("sweep --profile takes one number of --threads")
+    seconds = duration(budget, "--budget") if budget else None
+    return time_sweep(sweep, selection, Timing(setup, seconds, save, resume, predict), form, out)

@@ -135,7 +135,7 @@ def _document(
     if total > len(texts):
         foot = [f"the first {len(texts):,} of {total:,} rows (-f csv or -o FILE.csv has all)"]
     elsewhere = "--columns chooses, -f csv has all"
-    table = Table([_column(name, texts) for name in columns], texts, foot=foot)
+    table = Table([column_of(name, texts) for name in columns], texts, foot=foot)
     table = table._replace(
         droppable=tuple(name for name in ("trainable", "weights", "biases", "norm") if name in columns)
     )
@@ -144,7 +144,8 @@ def _document(
     return emit(Answer(command, document, [table], hints=dropped_lines(dropped)), form, out)
 
 
-def _column(name: str, rows: list[dict[str, Any]]) -> Column:
+def column_of(name: str, rows: list[dict[str, Any]]) -> Column:
+    """Return a column of a table as its name and its values ask for."""
     numbers = any(isinstance(row[name], (int, float)) and not isinstance(row[name], bool) for row in rows)
     if name in BYTES:
         return Column(name, name.replace("_", " "), lambda value: "-" if value is None else size_of(value), right=True)
