@@ -157,6 +157,29 @@ def test_a_model_is_built_for_every_combination(
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
+def test_two_columns_are_drawn_with_their_front(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    line = ["sweep", "conv2d", "c=8:64:8", "k=3:5:2", "p=same", "-i", "3x32x32", "--columns", "params"]
+    assert run([*line, "--draw", "macs,out_channels:max"]) == 0
+    drawn = capsys.readouterr().out.splitlines()
+    picture = drawn[drawn.index("out_channels") :]
+    assert sum(text.count("o") for text in picture[1:17]) == 8  # k=3 is the cheapest of each width
+    assert sum(text.count("·") for text in picture[1:17]) == 8 and all(len(text) <= 80 for text in picture)
+    assert run([*line, "--draw", "macs,out_channels", "--plot", str(tmp_path / "x.svg")]) == 0
+    text = (tmp_path / "x.svg").read_text()
+    assert "out_channels" in text and "16 configurations" in text
+    for wrong, message in (
+        (["--draw", "macs"], "--draw takes two columns"),
+        (["--draw", "macs,x"], "there is no column 'x'"),
+        (["--plot", "x.svg"], "name them with --draw"),
+        (["--draw", "macs,params", "--plot", "x.jpg"], "--plot takes a file that ends in"),
+    ):
+        assert run([*line, *wrong]) == 2
+        assert message in capsys.readouterr().err
+
+
 def test_rates_of_several_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["hdc-check", "1,2,5/2,4,8", "-f", "json"]) == 1
     first, second = json.loads(capsys.readouterr().out)["lists"]

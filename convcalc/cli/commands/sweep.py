@@ -78,6 +78,15 @@ def command(
         str | None, typer.Option("--save", metavar="FILE", help="Append each timed row to FILE when it is done.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Skip the rows that --save's file has.")] = False,
+    draw: Annotated[
+        str | None,
+        typer.Option(
+            "--draw", metavar="X,Y", help="Draw two columns of the rows below them, the front of both marked."
+        ),
+    ] = None,
+    plot: Annotated[
+        str | None, typer.Option("--plot", metavar="FILE", help="Draw them into FILE.svg, .png or .pdf.")
+    ] = None,
     engine: Annotated[
         str, typer.Option("--engine", metavar="NAME", help="process (this one), or dask: the workers of a cluster.")
     ] = "process",
@@ -99,14 +108,17 @@ def command(
         return _models(words, list(spec or ()), inputs or [], chosen, options, dtype, form, out)
     blocks = sweep_blocks(spec, inputs)
     with immediate_interrupts():
-        from convcalc.cli.views.sweeps import watched, write_sweep
+        from convcalc.cli.views.sweeps import read_drawing, watched, write_sweep
         from convcalc.sweeps.grid import grid_of
         from convcalc.sweeps.selection import read_selection
         from convcalc.sweeps.tables import USUAL, known_columns, sweep_specs
 
     known = known_columns({name: grid_of(block) for name, block in blocks.items()})
     selection = read_selection(known, **options)
-    sweep = sweep_specs(blocks, chosen, USUAL, selection.columns)
+    drawn = [name.partition(":")[0].strip() for name in draw.split(",")] if draw else []
+    series = ["spec"] if draw and len(blocks) > 1 else []
+    chosen = None if chosen is None else list(dict.fromkeys([*series, *chosen, *drawn]))
+    sweep = sweep_specs(blocks, chosen, USUAL, selection.columns | {*drawn})
     sweep.layout, sweep.dtype, sweep.itemsize = layout.value, dtype.value, ITEMSIZES[dtype.value]
     for hint in range_hints(blocks):
         say(hint)
@@ -117,8 +129,9 @@ def command(
             check_output(save)
             where, kept = (device, dtype.value, thread_count), (budget, save)
             return _timed(sweep, selection, where, kept, (resume, predict), form, out)
+        drawing = read_drawing(draw, plot, known) if draw or plot else None
         with watched(sweep.rows) as done:
-            return write_sweep(sweep.selected(selection, done), sweep, form, out)
+            return write_sweep(sweep.selected(selection, done), sweep, form, out, drawing=drawing)
 
 
 def _cluster(engine: str, scheduler: str | None) -> AbstractContextManager[Cluster | None]:

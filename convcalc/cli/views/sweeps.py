@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from convcalc.cli.options import SUFFIXES, Format, check_output, emit, immediate
 from convcalc.cli.ranges import range_hints, ranged_blocks
 from convcalc.cli.views.progress import bar
 from convcalc.documents import envelope, json_text
-from convcalc.errors import LimitError, UnavailableError
+from convcalc.errors import LimitError, SpecError, UnavailableError
 from convcalc.render.table import Answer, Column, Table, harmless
 from convcalc.units import ITEMSIZES, count, plural, size_of
 
@@ -59,8 +60,9 @@ def swept(
 
 
 def write_sweep(
-    batches: Iterator[Rows], sweep: SpecSweep | ModelSweep, form: Format, out: str | None, command: str = "sweep"
-) -> int:
+    batches: Iterator[Rows], sweep: SpecSweep | ModelSweep, form: Format, out: str | None, command: str = "sweep",
+    drawing: Drawing | None = None,
+) -> int:  # fmt: skip
     """Write rows where and as they are asked for; what was dropped is said on stderr, by reason."""
     check_output(out)
     columns, dropped = sweep.columns, sweep.dropped
@@ -72,7 +74,7 @@ def write_sweep(
     elif form in (Format.csv, Format.jsonl):
         written = _stream(batches, columns, form, out, command)
     else:
-        return _document(batches, sweep, form, out, command)
+        return _document(batches, sweep, form, out, command, drawing)
     say_dropped(dropped)
     if out is not None:
         say(f"{plural(written, 'row')} in {out}")
@@ -113,8 +115,9 @@ def _cell(value: Any) -> Any:
 
 
 def _document(
-    batches: Iterator[Rows], sweep: SpecSweep | ModelSweep, form: Format, out: str | None, command: str
-) -> int:
+    batches: Iterator[Rows], sweep: SpecSweep | ModelSweep, form: Format, out: str | None, command: str,
+    drawing: Drawing | None,
+) -> int:  # fmt: skip
     """A table, or a JSON document, of as many rows as there may be."""
     columns, dropped = sweep.columns, sweep.dropped
     shown: list[dict[str, Any]] = []
@@ -140,8 +143,60 @@ def _document(
         droppable=tuple(name for name in ("trainable", "weights", "biases", "norm") if name in columns)
     )
     table = table._replace(elsewhere=elsewhere)
+    if drawing is not None and texts:
+        table = _drawn(table, texts, drawing)
     document = {"columns": list(columns), "count": total, "dropped": dict(dropped), "rows": shown}
     return emit(Answer(command, document, [table], hints=dropped_lines(dropped)), form, out)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Two columns that are drawn, and whether more of each is better; into a file where one is named."""
+
+    across: tuple[str, bool]
+    up: tuple[str, bool]
+    file: str | None = None
+
+
+def read_drawing(columns: str | None, file: str | None, known: Sequence[str]) -> Drawing:
+    """Return what is drawn: `macs,params`, `macs,rf:max`. Raises SpecError for other than two columns with numbers."""
+    from convcalc.render.roofline import check
+    from convcalc.sweeps.selection import objective
+
+    if columns is None:
+        raise SpecError("--plot draws two columns: name them with --draw, such as --draw macs,params")
+    pair = [objective(text, known, "--draw", most=False) for text in columns.split(",")]
+    if len(pair) != 2:
+        raise SpecError(f"--draw takes two columns, such as macs,params, not {columns!r}")
+    if file is not None:
+        check_output(file)
+        check(file)
+    (across, up) = ((each.column, each.most) for each in pair)
+    return Drawing(across, up, file)
+
+
+def _drawn(table: Table, rows: list[dict[str, Any]], drawing: Drawing) -> Table:
+    """A table with the rows as points below it, the best of both columns marked."""
+    import numpy
+
+    from convcalc.render.scatter import Scatter, save_scatter, scatter_lines
+    from convcalc.sweeps.selection import front
+
+    (across, more_across), (up, more_up) = drawing.across, drawing.up
+    places = [
+        n for n, row in enumerate(rows) if isinstance(row[across], (int, float)) and isinstance(row[up], (int, float))
+    ]
+    if not places:
+        raise SpecError(f"no row has numbers for both {across} and {up}")
+    points = [(float(rows[place][across]), float(rows[place][up])) for place in places]
+    signs = numpy.asarray([-1 if more_across else 1, -1 if more_up else 1])
+    best = frozenset(front(numpy.asarray(points) * signs).tolist())
+    series = [str(rows[place]["spec"]) for place in places] if "spec" in rows[0] else []
+    scatter = Scatter(across, up, points, best, series)
+    if drawing.file is not None:
+        save_scatter(drawing.file, scatter, f"{len(points):,} configurations")
+        return table
+    return table._replace(lines=scatter_lines(scatter))
 
 
 def column_of(name: str, rows: list[dict[str, Any]]) -> Column:
