@@ -30,6 +30,8 @@ MAX_RANGE_VALUE: Final = 2**31 - 1
 """Of a number in a range, so that products of two fit in 64 bits."""
 MAX_RANGE_VALUES: Final = 10**8
 """Of one range."""
+MAX_COMBINATIONS: Final = 10**10
+"""Of the ranges of one sweep."""
 MAX_RATES: Final = 10_000
 """Of one stack of dilated layers."""
 MAX_NAMED_KERNEL: Final = 129

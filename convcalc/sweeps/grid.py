@@ -10,6 +10,8 @@ from typing import Any, cast
 
 import numpy
 
+from convcalc.errors import LimitError
+from convcalc.limits import MAX_COMBINATIONS
 from convcalc.sizes import AXIS_NAMES
 from convcalc.spec.ranges import Alternatives
 from convcalc.spec.ranks import spatial_rank
@@ -133,12 +135,7 @@ class Box:
     def flat(self, place: int) -> Any:
         """Return the value of one axis for each row, as an array."""
         start, stop = self.spans[place]
-        values = self.grid.axes[place].values[start:stop]
-        array = numpy.empty(len(values), dtype=object)
-        if all(type(value) is int for value in values):
-            array = numpy.asarray(values, dtype=numpy.int64)
-        else:
-            array[:] = list(values)
+        array = _array(self.grid.axes[place].values[start:stop])
         shaped = array.reshape([-1 if axis == place else 1 for axis in range(len(self.spans))])
         return numpy.broadcast_to(shaped, self.shape).ravel()
 
@@ -149,7 +146,7 @@ class Box:
         if len(values) == 1:
             return values[0]
         shape = [-1 if axis == place else 1 for axis in range(len(self.spans))]
-        return numpy.asarray(values, dtype=numpy.int64).reshape(shape)
+        return _array(values).reshape(shape)
 
     def block(self) -> Block:
         """Return the block with these values, arrays of which broadcast against one another."""
@@ -170,8 +167,19 @@ class Box:
         return self.grid.written._replace(layers=tuple(layers), inputs=tuple(tensors))
 
 
+def _array(values: Sequence[Any]) -> Any:
+    """Values as an array: of whole numbers, or of objects."""
+    if isinstance(values, range):
+        return numpy.arange(values.start, values.stop, values.step, dtype=numpy.int64)
+    if all(type(value) is int for value in values):
+        return numpy.asarray(values, dtype=numpy.int64)
+    array = numpy.empty(len(values), dtype=object)
+    array[:] = list(values)
+    return array
+
+
 def grid_of(block: Block) -> Grid:
-    """Return the grid of a block's alternatives; one row where it has none."""
+    """Return the grid of a block's alternatives; one row where it has none. Raises LimitError past what is swept."""
     rank, _ = spatial_rank(block.layers, block.inputs)
     axes = [axis for place, given in enumerate(block.inputs) for axis in _input_axes(place, given, rank)]
     names: dict[str, int] = {}
@@ -180,7 +188,10 @@ def grid_of(block: Block) -> Grid:
             names[name] = names.get(name, 0) + isinstance(value, Alternatives)
     for place, layer in enumerate(block.layers):
         axes += _setting_axes(place, layer, names)
-    return Grid(block, tuple(axes)).looping(frozenset())
+    grid = Grid(block, tuple(axes)).looping(frozenset())
+    if grid.rows > MAX_COMBINATIONS:
+        raise LimitError(f"these ranges have {grid.rows:,} combinations (the limit is {MAX_COMBINATIONS:,})")
+    return grid
 
 
 def _input_axes(place: int, given: Tensor, rank: int | None) -> list[Axis]:

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from convcalc.analyses.counts.macs import macs, other
 from convcalc.analyses.counts.params import params
 from convcalc.errors import ConvcalcError, ShapeError, SpecError, Spot, UnsupportedError
+from convcalc.graph import Graph
 from convcalc.kinds import all_kinds
 from convcalc.sizes import total
 from convcalc.spec.assemble import assemble
 from convcalc.spec.ranges import Alternatives
 from convcalc.subject import Block, Layer, Tensor
-from convcalc.sweeps.evaluate import Sweep
+from convcalc.sweeps.evaluate import Sweep, field_of
 from convcalc.sweeps.grid import grid_of
 from tests.strategies import cases
 
@@ -49,6 +50,22 @@ def chosen(block: Block) -> Iterator[Block]:
         yield block._replace(layers=(layer._replace(arguments=arguments),), inputs=inputs)
 
 
+def _sees(graph: Graph) -> bool:
+    """Whether fields can be given."""
+    try:
+        field_of(graph)
+    except UnsupportedError:
+        return False
+    return True
+
+
+def _field(graph: Graph) -> tuple[Any, Any]:
+    """The field and the jump as a row has them: whole numbers, None where they have no end."""
+    return tuple(
+        None if value == float("inf") else int(value) if value == int(value) else value for value in field_of(graph)
+    )
+
+
 @pytest.mark.parametrize("name", KINDS)
 @given(data=st.data())
 def test_a_sweep_answers_as_its_rows_do(name: str, data: st.DataObject) -> None:
@@ -71,12 +88,14 @@ def test_a_sweep_answers_as_its_rows_do(name: str, data: st.DataObject) -> None:
             assert not subject.hidden
             expected.append((
                 list(graph.outputs[0].shape), params(graph).total, macs(graph), total(other(graph).values()),
+                *(_field(graph) if _sees(graph) else ()),
             ))  # fmt: skip
         except ShapeError:
             refused += 1
         except (SpecError, UnsupportedError):
             assume(False)
-    sweep = Sweep(grid_of(block), COLUMNS[:3])
+    sees = expected and _sees(graph)
+    sweep = Sweep(grid_of(block), COLUMNS if sees else COLUMNS[:3])
     try:
         rows = [record for batch in sweep.rows() for record in batch.records(text=False)]
     except ConvcalcError:
@@ -84,7 +103,14 @@ def test_a_sweep_answers_as_its_rows_do(name: str, data: st.DataObject) -> None:
     assert sum(sweep.dropped.values()) == refused
     several = len(graph.outputs) > 1 if expected else False
     found = [
-        (row["output"][0] if several else row["output"], row["params"], row["macs"], row["other"] or 0) for row in rows
+        (
+            row["output"][0] if several else row["output"],
+            row["params"],
+            row["macs"],
+            row["other"] or 0,
+            *((row["rf"], row["jump"]) if sees else ()),
+        )
+        for row in rows
     ]
     if "adaptive" in name:  # whose work, of windows of unlike sizes, depends on each size
         found, expected = [row[:3] for row in found], [row[:3] for row in expected]  # type: ignore[misc]
