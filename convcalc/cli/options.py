@@ -87,6 +87,11 @@ PeakFlops: TypeAlias = Annotated[
 PeakBandwidth: TypeAlias = Annotated[
     str | None, typer.Option("--peak-bw", metavar="N", help="Memory roof by hand, bytes/s, such as 3.35T.")
 ]
+At: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--at", metavar="NUMBERS", help="Of formulas (-i CxHxW c=M): numbers for letters, C=64,H=56."),
+]
+Latex: TypeAlias = Annotated[bool, typer.Option("--latex", help="Write formulas as LaTeX.")]
 Ascii: TypeAlias = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters only.")]
 Drawn: TypeAlias = Annotated[bool, typer.Option("--picture/--no-picture", help="Draw the map below the table.")]
 

@@ -10,6 +10,7 @@ from convcalc.errors import MixedRowsError, ShapeError, SpecError, Spot, Unknown
 from convcalc.ops import STORED
 from convcalc.shapes import show
 from convcalc.sizes import UNKNOWN, Shape, known
+from convcalc.spec.letters import refuse_symbols
 from convcalc.spec.ranges import refuse_several
 from convcalc.spec.ranks import named_axes, spatial_rank
 from convcalc.spec.tensors import batched, laid_out, looks_channels_last
@@ -19,7 +20,7 @@ from convcalc.units import plural
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from convcalc.graph import Graph, Node, Value
+    from convcalc.graph import Node, Value
     from convcalc.registry import Kind
     from convcalc.subject import Block, Layer
 
@@ -29,23 +30,32 @@ CHANNELS = ("out_channels", "mid_channels", "part")
 """Arguments that say how many channels there are, and nothing of where they are read."""
 
 
-def assemble(block: Block, *, layout: str = "chw", needs_input: bool = True, any_channels: bool = False) -> Subject:
+def assemble(
+    block: Block,
+    *,
+    layout: str = "chw",
+    needs_input: bool = True,
+    any_channels: bool = False,
+    builder: Builder | None = None,
+) -> Subject:
     """Write a block's layers one after another and return the stack.
 
     Without an input its sizes are Unknown but for the channels the first layer states; with `any_channels` so are
-    output channels that a layer needs and does not state. Raises SpecError and ShapeError with the layer's name and
-    place.
+    output channels that a layer needs and does not state. Symbols are for who hands in the `builder`. Raises
+    SpecError and ShapeError with the layer's name and place.
     """
     if not block.layers:
         return Subject(Builder().graph(), block, "no layer of this text is known", block.hint)
     refuse_several(block)
+    if builder is None:
+        refuse_symbols(block)
     block = block._replace(layers=_sharing(block.layers))
     if any_channels:
         block = block._replace(layers=tuple(map(_of_any_channels, block.layers)))
     if not block.inputs and needs_input:
         raise SpecError("the input's size is missing: give it with -i, such as -i 3x224x224 (or an `input` line)")
     rank, decided_by = spatial_rank(block.layers, block.inputs)
-    b = Builder()
+    b = builder or Builder()
     values: dict[str, tuple[Value, ...]] = {}
     readings = []
     first = block.layers[0].kind
@@ -278,20 +288,3 @@ def _located(layer: Layer, number: int, inputs: tuple[Value, ...], made_by: str)
         if isinstance(located, ShapeError):
             located.rule = rule
         raise located from None
-
-
-def deployed(subject: Subject) -> Graph | None:
-    """Return the graph with norms and branches folded, or None where no layer can be folded (or all are)."""
-    layers = tuple(_deployed(layer) for layer in subject.block.layers)
-    if any(layer.same for layer in layers):  # weights that are folded are no longer those of the other layer
-        return None
-    if layers == subject.block.layers:
-        return None
-    return assemble(subject.block._replace(layers=layers), needs_input=False).graph
-
-
-def _deployed(layer: Layer) -> Layer:
-    takes = layer.kind.arguments.get("form")
-    if takes is None or "folded" not in takes.choices:
-        return layer
-    return layer._replace(arguments={**layer.arguments, "form": "folded"})

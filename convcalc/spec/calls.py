@@ -7,9 +7,10 @@ import operator
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeGuard
 
-from convcalc.arguments import LARGEST, describe
-from convcalc.errors import SpecError, Spot, UnsupportedError
+from convcalc.arguments import LARGEST
+from convcalc.errors import SpecError, Spot
 from convcalc.sizes import PerAxis
+from convcalc.spec.letters import size_symbol
 from convcalc.spec.values import WORDS
 
 if TYPE_CHECKING:
@@ -194,10 +195,8 @@ def convert(argument: Argument, value: Any, spot: Spot) -> Any:
     if isinstance(value, Name):
         if value.text.lower() in WORDS and value.text not in argument.choices:
             return WORDS[value.text.lower()]
-        if takes & {"size", "sizes"} and value.text[:1].isupper():
-            raise UnsupportedError(
-                f"{argument.name} takes {describe(argument)}, not the symbol {value.text}: explain has its formulas"
-            )
+        if takes & {"size", "sizes"} and value.text[:1].isupper() and value.text.isidentifier():
+            return size_symbol(value.text)
         return value.text
     if isinstance(value, tuple):
         parts = tuple(convert(argument, part, spot) if isinstance(part, Name) else part for part in value)

@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING, cast
 
 from convcalc.digits import whole
-from convcalc.errors import ShapeError, SpecError, Spot, UnsupportedError
+from convcalc.errors import ShapeError, SpecError, Spot
 from convcalc.limits import MAX_SIZE
 from convcalc.shapes import show
+from convcalc.spec.letters import size_symbol
 from convcalc.spec.ranges import RANGE, Alternatives, alternatives
 from convcalc.subject import Tensor
 from convcalc.units import plural
@@ -72,7 +73,9 @@ def _size(part: str, text: str, spot: Spot) -> int:
     if RANGE.fullmatch(part):
         return cast("int", alternatives(part, str, spot))
     if _SYMBOLIC.fullmatch(part):
-        raise UnsupportedError(f"-i {text}: a size is a number, not the symbol {part}: explain has formulas")
+        if part == "?":
+            raise SpecError("a size is a number, or a letter that stands for one, such as 3xHxW, not ?", spot)
+        return cast("int", size_symbol(part))
     if part.startswith("-"):
         raise ShapeError(f"an input size must be at least 1, not {part}", spot)
     raise SpecError(f"an input is sizes joined by x, such as 3x224x224, not {text!r}", spot)

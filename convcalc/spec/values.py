@@ -9,9 +9,10 @@ import re
 from typing import Any
 
 from convcalc.arguments import Argument, check_value, describe
-from convcalc.errors import SpecError, Spot, UnsupportedError
+from convcalc.errors import SpecError, Spot
 from convcalc.limits import MAX_DIGITS
 from convcalc.sizes import Pair, PerAxis
+from convcalc.spec.letters import size_symbol
 from convcalc.spec.ranges import RANGE, Alternatives, alternatives
 
 _INT = re.compile(r"[+-]?\d+")
@@ -85,8 +86,6 @@ def number(text: str, argument: Argument, spot: Spot) -> Any:
         return int(text)
     if _FLOAT.fullmatch(text) and {"float", "factors"} & set(argument.takes):
         return float(text)
-    if _SYMBOL.fullmatch(text) and {"size", "sizes", "output sizes"} & set(argument.takes):
-        raise UnsupportedError(
-            f"{argument.name} takes {describe(argument)}, not the symbol {text}: explain has its formulas"
-        )
+    if _SYMBOL.fullmatch(text) and {"size", "sizes", "output sizes", "padding"} & set(argument.takes):
+        return size_symbol(text)
     raise SpecError(f"{argument.name} takes {describe(argument)}, not {text!r}", spot)

@@ -96,8 +96,8 @@ BAD: list[tuple[list[str], str]] = [
         ["shape", *I3, "conv2d", "c=C_out", "k=3"],
         "out_channels takes a whole number, not the symbol C_out: explain has its formulas",
     ),
-    (["shape", *I3, "Conv2d(3, M, 3)"], "out_channels takes a whole number, not the symbol M"),
-    (["shape", "-i", "CxHxW", "conv2d", "c=4", "k=3"], "a size is a number, not the symbol C"),
+    (["memory", *I3, "Conv2d(3, M, 3)"], "M: shape, params, macs, rf and compare answer with formulas"),
+    (["summary", "-i", "CxHxW", "conv2d", "c=4", "k=3"], "C, H, W: shape, params, macs, rf and compare answer"),
     # names of others
     (["shape", *I3, "Conv2D(64, 7)"], "Conv2D is Keras's name: write Conv2d"),
     (["shape", *I3, "DeformConv2d(3, 4, 3)"], "use the kind `deformable`"),

@@ -10,7 +10,8 @@ from convcalc.analyses.counts.macs import macs
 from convcalc.analyses.counts.params import params
 from convcalc.errors import ConvcalcError
 from convcalc.pytorch.module import GraphModule
-from convcalc.spec.assemble import assemble, deployed
+from convcalc.spec.assemble import assemble
+from convcalc.spec.deployed import deployed
 from convcalc.spec.source import blocks
 from convcalc.subject import Subject
 

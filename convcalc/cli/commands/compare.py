@@ -8,9 +8,10 @@ import typer
 
 from convcalc.analyses.comparison import compare
 from convcalc.cli.completions import complete_layers
-from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Out, emit
+from convcalc.cli.options import AsFormat, At, Format, InputLayout, Inputs, Latex, Layout, Out, emit
 from convcalc.cli.subjects import check_runnable, hints, quoted, whole_subject
 from convcalc.cli.variants import duration
+from convcalc.cli.views.stack_formulas import compared_formulas
 from convcalc.cli.views.stacks import COLUMNS, TIMES, stack_rows, time_failures, time_keys, time_stacks, timed_on
 from convcalc.errors import SpecError
 from convcalc.profiling.row import Row
@@ -34,6 +35,8 @@ def command(
     layout: Layout = InputLayout.chw,
     timed: Timed = False,
     time: Seconds = None,
+    at: At = None,
+    latex: Latex = False,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -45,6 +48,10 @@ def command(
         written = quoted(specs or ())
         shown = " ".join(written if len(written) > 1 else ('"conv2d c=64 k=3"', '"ghost c=64"'))
         raise SpecError(f"compare takes two specs or more, each in quotes: compare {shown}")
+    if not (timed or time):
+        formulas = compared_formulas(specs or (), inputs, layout.value, form, out, numbers=at, latex=latex)
+        if formulas is not None:
+            return formulas
     subjects = [(spec, whole_subject(spec, inputs, layout, command="compare")) for spec in specs or ()]
     rows: list[Row] = []
     where: dict[str, Any] = {}

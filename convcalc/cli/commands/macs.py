@@ -13,11 +13,13 @@ from convcalc.cli.assertions import Asserts, count_figures, with_assertions
 from convcalc.cli.conventions import by_convention
 from convcalc.cli.options import (
     AsFormat,
+    At,
     Convention,
     Depth,
     Format,
     InputLayout,
     Inputs,
+    Latex,
     Layout,
     Out,
     Spec,
@@ -26,10 +28,11 @@ from convcalc.cli.options import (
 )
 from convcalc.cli.subjects import place_of, read_subjects
 from convcalc.cli.views.counts import at_least_line, folded_line, shape_text, total_label
+from convcalc.cli.views.stack_formulas import formulas_of
 from convcalc.cli.views.sweeps import swept
 from convcalc.render.table import Answer, Column, Table
 from convcalc.sizes import Size
-from convcalc.spec.assemble import deployed
+from convcalc.spec.deployed import deployed
 from convcalc.units import count, exactly, percent, share
 
 FIRST = (
@@ -61,10 +64,17 @@ def command(
     ] = False,
     convention: Convention = None,
     asserts: Asserts = None,
+    at: At = None,
+    latex: Latex = False,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
     """Multiply-adds per layer and in total; FLOPs = 2 x MACs. Other work is counted apart, by name."""
+    formulas = formulas_of(
+        "macs", spec, inputs, layout.value, ("macs", "flops", "other"), form, out, numbers=at, latex=latex
+    )
+    if formulas is not None:
+        return formulas
     rows_of_ranges = swept(spec, inputs, layout.value, ("macs", "flops", "other"), form, out)
     if rows_of_ranges is not None:
         return rows_of_ranges

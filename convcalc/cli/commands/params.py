@@ -7,14 +7,15 @@ from typing import Any
 from convcalc.analyses.counts.report import CountedRow, CountReport, count
 from convcalc.analyses.layer_answers import PARTS, ParamsReport, params_json
 from convcalc.cli.assertions import Asserts, count_figures, with_assertions
-from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, emit
+from convcalc.cli.options import AsFormat, At, Depth, Format, InputLayout, Inputs, Latex, Layout, Out, Spec, emit
 from convcalc.cli.subjects import hints, place_of, read_subjects
 from convcalc.cli.views.counts import at_least_line, folded_line, total_label, trainable_text
+from convcalc.cli.views.stack_formulas import formulas_of
 from convcalc.cli.views.sweeps import swept
 from convcalc.errors import SpecError
 from convcalc.render.table import Answer, Column, Table
 from convcalc.sizes import known
-from convcalc.spec.assemble import deployed
+from convcalc.spec.deployed import deployed
 from convcalc.units import count as count_text
 from convcalc.units import exactly, percent, share
 
@@ -25,10 +26,25 @@ def command(
     layout: Layout = InputLayout.chw,
     depth: Depth = 1,
     asserts: Asserts = None,
+    at: At = None,
+    latex: Latex = False,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
     """Weights, biases and norm parameters per layer; needs no -i where the channels are stated."""
+    formulas = formulas_of(
+        "params",
+        spec,
+        inputs,
+        layout.value,
+        ("params", "weights", "biases", "norm"),
+        form,
+        out,
+        numbers=at,
+        latex=latex,
+    )
+    if formulas is not None:
+        return formulas
     rows_of_ranges = swept(spec, inputs, layout.value, ("params", "trainable", "weights", "biases", "norm"), form, out)
     if rows_of_ranges is not None:
         return rows_of_ranges

@@ -9,10 +9,11 @@ import typer
 from convcalc.analyses.counts.report import count
 from convcalc.analyses.field.report import receptive_field
 from convcalc.cli.assertions import Asserts, count_figures, field_figures, with_assertions
-from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
+from convcalc.cli.options import AsFormat, At, Depth, Format, InputLayout, Inputs, Latex, Layout, Out, Spec, Train, emit
 from convcalc.cli.subjects import place_of, read_subjects
 from convcalc.cli.values import position
 from convcalc.cli.views.receptive_field import field_feet, field_rows
+from convcalc.cli.views.stack_formulas import FIELD, formulas_of
 from convcalc.cli.views.sweeps import swept
 from convcalc.render.table import Answer, Column, Table
 
@@ -41,6 +42,8 @@ def command(
         bool, typer.Option("--paths", help="Count the ways through the layers: 2^n for n residual blocks.")
     ] = False,
     asserts: Asserts = None,
+    at: At = None,
+    latex: Latex = False,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
@@ -49,6 +52,9 @@ def command(
     Where the field differs by phase (after a transposed or resized layer) the least and the greatest are given.
     Needs no -i unless branches of different strides meet.
     """
+    formulas = formulas_of("rf", spec, inputs, layout.value, FIELD, form, out, numbers=at, latex=latex)
+    if formulas is not None:
+        return formulas
     rows_of_ranges = swept(spec, inputs, layout.value, ("rf", "jump"), form, out)
     if rows_of_ranges is not None:
         return rows_of_ranges

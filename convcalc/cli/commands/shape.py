@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from convcalc.analyses.counts.report import count
 from convcalc.cli.assertions import Asserts, count_figures, with_assertions
-from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
+from convcalc.cli.options import AsFormat, At, Depth, Format, InputLayout, Inputs, Latex, Layout, Out, Spec, Train, emit
 from convcalc.cli.subjects import place_of, read_subjects
 from convcalc.cli.views.counts import shape_text
+from convcalc.cli.views.stack_formulas import formulas_of
 from convcalc.cli.views.sweeps import swept
 from convcalc.render.table import Answer, Column, Table
 
@@ -20,10 +21,15 @@ def command(
     train: Train = False,
     depth: Depth = 1,
     asserts: Asserts = None,
+    at: At = None,
+    latex: Latex = False,
     form: AsFormat = Format.table,
     out: Out = None,
 ) -> int:
     """Output shape after each layer and at the end."""
+    formulas = formulas_of("shape", spec, inputs, layout.value, (), form, out, numbers=at, latex=latex)
+    if formulas is not None:
+        return formulas
     rows_of_ranges = swept(spec, inputs, layout.value, (), form, out)
     if rows_of_ranges is not None:
         return rows_of_ranges
