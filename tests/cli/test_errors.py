@@ -93,8 +93,8 @@ BAD: list[tuple[list[str], str]] = [
     (["summary", *I3, "conv2d", "c=4", "k=3,5"], "kernel_size=3,5 is several values"),
     (["summary", *I3, "conv2d", "c=32:512:32", "k=3"], "out_channels=32:512:32 is several values"),
     (
-        ["shape", *I3, "conv2d", "c=C_out", "k=3"],
-        "out_channels takes a whole number, not the symbol C_out: explain has its formulas",
+        ["summary", *I3, "conv2d", "c=C_out", "k=3"],
+        "C_out: shape, params, macs, rf and compare answer with formulas",
     ),
     (["memory", *I3, "Conv2d(3, M, 3)"], "M: shape, params, macs, rf and compare answer with formulas"),
     (["summary", "-i", "CxHxW", "conv2d", "c=4", "k=3"], "C, H, W: shape, params, macs, rf and compare answer"),
