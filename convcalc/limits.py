@@ -32,6 +32,14 @@ MAX_RANGE_VALUES: Final = 10**8
 """Of one range."""
 MAX_COMBINATIONS: Final = 10**10
 """Of the ranges of one sweep."""
+MAX_SORTED_ROWS: Final = 5_000_000
+"""Of a sweep that is sorted whole."""
+MAX_DOCUMENT_ROWS: Final = 1_000_000
+"""Of a sweep in one JSON document; lines have no limit."""
+MAX_TIMED_ROWS: Final = 100_000
+"""Of a sweep that is timed."""
+MAX_MODEL_INPUTS: Final = 100_000
+"""Of a model in a sweep."""
 MAX_RATES: Final = 10_000
 """Of one stack of dilated layers."""
 MAX_NAMED_KERNEL: Final = 129
@@ -110,6 +118,15 @@ LIMITS: Final[dict[str, dict[str, int]]] = {
         "steps of all layers": MAX_STEPS,
         "depth of parts (--depth)": MAX_DEPTH,
         "steps of a layer whose formulas are derived (explain)": MAX_SYMBOLIC_STEPS,
+    },
+    "ranges (sweep)": {
+        "number in a range": MAX_RANGE_VALUE,
+        "values of a range": MAX_RANGE_VALUES,
+        "combinations": MAX_COMBINATIONS,
+        "rows that are sorted without --top": MAX_SORTED_ROWS,
+        "rows of a JSON document": MAX_DOCUMENT_ROWS,
+        "rows that are timed": MAX_TIMED_ROWS,
+        "inputs of a model": MAX_MODEL_INPUTS,
     },
     "receptive fields (rf)": {
         "outputs whose fields are written out one by one": MAX_PHASES,

@@ -122,12 +122,12 @@ def meant_command(word: str) -> str:
     with suppress(ConvcalcError):
         if model_words([word]) is not None:
             return f"; for a model: convcalc summary {word}"
-    if named := model_hint(word):
-        return f"{named}; convcalc summary reads it" if ":" in named else named
     from convcalc.kinds import find
 
-    if Path(word).is_file():
+    if Path(word).is_file() and not word.endswith(".py"):
         return f"; for the layers in that file: convcalc summary @{word}"
+    if named := model_hint(word):
+        return f"{named}; convcalc summary reads it" if ":" in named else named
     with suppress(ConvcalcError):
         find(word)
         return f"; for a kind of layer: convcalc explain {word}"

@@ -22,13 +22,17 @@ SERIES = "abcdefghijklmnopqrstuvwxyz"
 
 
 class Scatter(NamedTuple):
-    """Points of two columns, which of them are best, and to which series each belongs (empty: all to one)."""
+    """Points of two columns, which of them are best, and to which series each belongs (empty: all to one).
+
+    The points of a series of `curves` are joined.
+    """
 
     across: str
     up: str
     points: Sequence[tuple[float, float]]
     best: frozenset[int] = frozenset()
     series: Sequence[str] = ()
+    curves: bool = False
 
 
 def scatter_lines(scatter: Scatter) -> list[str]:
@@ -77,7 +81,11 @@ def save_scatter(path: str, scatter: Scatter, title: str) -> None:
         names = list(dict.fromkeys(scatter.series)) or [""]
         for name in names:
             some = [p for n, p in enumerate(scatter.points) if not scatter.series or scatter.series[n] == name]
-            plane.scatter([x for x, _ in some], [y for _, y in some], s=18, alpha=0.7, label=name or None)
+            if scatter.curves:
+                some.sort()
+                plane.plot([x for x, _ in some], [y for _, y in some], ".-", linewidth=1.2, label=name or None)
+            else:
+                plane.scatter([x for x, _ in some], [y for _, y in some], s=18, alpha=0.7, label=name or None)
         best = sorted(scatter.points[place] for place in scatter.best)
         if best:
             plane.plot([x for x, _ in best], [y for _, y in best], "o-", color="#222222", markersize=5, label="front")

@@ -6,6 +6,7 @@ worker: workers offer one of the resource `convcalc` (`dask worker ... --nthread
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, deque
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ class Cluster:
             from distributed import Client
         except ImportError:
             raise UnavailableError("dask.distributed is not installed here: pip install 'dask[distributed]'") from None
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it cannot do is said here, in a line
         try:
             self.client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
         except (OSError, TimeoutError, ValueError) as error:
@@ -98,7 +100,11 @@ class Cluster:
     @property
     def workers(self) -> dict[str, Any]:
         """The workers there are, and what each offers."""
-        found: dict[str, Any] = self.client.scheduler_info(n_workers=-1)["workers"]
+        try:
+            information = self.client.scheduler_info(n_workers=-1)
+        except TypeError:  # before 2025.4 it has them all
+            information = self.client.scheduler_info()
+        found: dict[str, Any] = information["workers"]
         if not found:
             raise UnavailableError(f"the scheduler at {self.scheduler} has no workers: start some with dask worker")
         return found

@@ -9,6 +9,7 @@ import numpy
 
 from convcalc.analyses.counts.stack_layers import STACK
 from convcalc.errors import LimitError
+from convcalc.limits import MAX_TIMED_ROWS
 from convcalc.profiling.plan import Job, Setup
 from convcalc.profiling.report import measure_jobs
 from convcalc.profiling.results import doubted
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from convcalc.sweeps.rows import Rows
     from convcalc.sweeps.tables import SpecSweep
 
-MOST_TIMED = 100_000
-"""Configurations of one run."""
 TIMES = ("median_s", "interval_low_s", "interval_high_s", "status")
 """What a timed row has besides; seconds."""
 
@@ -72,8 +71,10 @@ def measure_rows(
 
     Raises LimitError for more rows than are timed in a run, UnavailableError without the device.
     """
-    if rows.count > MOST_TIMED:
-        raise LimitError(f"{rows.count:,} rows are more than are timed ({MOST_TIMED:,}): --keep or --top says which")
+    if rows.count > MAX_TIMED_ROWS:
+        raise LimitError(
+            f"{rows.count:,} rows are more than are timed ({MAX_TIMED_ROWS:,}): --keep or --top says which"
+        )
     run = Run()
     timed = measure_jobs(list(_jobs(sweep, rows, setup)), run, limits, store, progress)
     return run, {number: doubted(row, run.roofs(row.identity.setup)) for number, row in timed.items()}

@@ -15,6 +15,7 @@ import numpy
 from convcalc.analyses.counts.memory_report import memory_report
 from convcalc.analyses.counts.report import count
 from convcalc.errors import ShapeError, SpecError, UnsupportedError
+from convcalc.limits import MAX_MODEL_INPUTS
 from convcalc.sizes import total
 from convcalc.spec.model_words import ModelWords
 from convcalc.spec.ranges import RANGE, Alternatives, read_range
@@ -40,6 +41,11 @@ class ModelSweep:
     dtype: str = "fp32"
     itemsize: int = 4
     dropped: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def settings(self) -> list[str]:
+        """The arguments that vary, as columns."""
+        return list(self.arguments)
 
     @property
     def rows(self) -> int:
@@ -125,14 +131,10 @@ def input_alternatives(given: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], ...
         sizes: list[Sequence[Any]] = [
             size.values if isinstance(size, Alternatives) else [size] for size in tensor.sizes
         ]
-        if prod(map(len, sizes)) > MOST_INPUTS:
-            raise SpecError(f"a model is traced on at most {MOST_INPUTS:,} inputs", tensor.spot)
+        if prod(map(len, sizes)) > MAX_MODEL_INPUTS:
+            raise SpecError(f"a model is traced on at most {MAX_MODEL_INPUTS:,} inputs", tensor.spot)
         each.append([tensor._replace(sizes=shape) for shape in product(*sizes)])
     return tuple(product(*each))
-
-
-MOST_INPUTS = 100_000
-"""Of one model in a sweep."""
 
 
 def _field_or_nothing(subject: Subject) -> tuple[float, float]:

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from convcalc.errors import LimitError, SpecError, nearest
+from convcalc.limits import MAX_SORTED_ROWS
 from convcalc.sweeps.expressions import Expression, expression
 from convcalc.sweeps.rows import Rows, ShapeColumn, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-MOST_SORTED = 5_000_000
-"""Rows that are held in memory at once, to be sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +97,9 @@ class Selection:
             held = joined([held, batch])
             if self.top is not None:
                 held = held.take(_order(held, order)[: self.top])
-            elif held.count > MOST_SORTED:
+            elif held.count > MAX_SORTED_ROWS:
                 raise LimitError(
-                    f"more than {MOST_SORTED:,} rows are not sorted: --top N keeps the first, --keep fewer"
+                    f"more than {MAX_SORTED_ROWS:,} rows are not sorted: --top N keeps the first, --keep fewer"
                 )
         if held.count:
             yield held.take(_order(held, order))

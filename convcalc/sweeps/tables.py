@@ -40,6 +40,11 @@ class SpecSweep:
     cluster: Cluster | None = None
 
     @property
+    def settings(self) -> list[str]:
+        """The settings and sizes that vary, as columns."""
+        return list(dict.fromkeys(name for grid in self.grids.values() for name in grid.settings))
+
+    @property
     def rows(self) -> int:
         """How many combinations there are."""
         return sum(grid.rows for grid in self.grids.values())

@@ -167,6 +167,9 @@ def test_two_columns_are_drawn_with_their_front(
     picture = drawn[drawn.index("out_channels") :]
     assert sum(text.count("o") for text in picture[1:17]) == 8  # k=3 is the cheapest of each width
     assert sum(text.count("·") for text in picture[1:17]) == 8 and all(len(text) <= 80 for text in picture)
+    assert run([*line, "--draw", "out_channels,macs"]) == 0
+    curves = capsys.readouterr().out.splitlines()
+    assert curves[-2:] == ["  a  kernel_size=3", "  b  kernel_size=5"] or "  b  kernel_size=5" in curves
     assert run([*line, "--draw", "macs,out_channels", "--plot", str(tmp_path / "x.svg")]) == 0
     text = (tmp_path / "x.svg").read_text()
     assert "out_channels" in text and "16 configurations" in text
@@ -202,6 +205,24 @@ def test_a_parquet_file_holds_the_rows(capsys: pytest.CaptureFixture[str], tmp_p
     assert run(["sweep", *GRID, "-o", str(tmp_path / "rows.parquet")]) == 0
     table = parquet.read_table(tmp_path / "rows.parquet").to_pylist()
     assert len(table) == 48 and table[0]["macs"] == rows(capsys, "sweep", *GRID)[0]["macs"]
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("macs", ["--useful"]), ("macs", ["--backward"]), ("macs", ["--convention", "fvcore"]),
+        ("rf", ["--unit", "1,1"]), ("rf", ["--paths"]), ("shape", ["--depth", "2"]),
+        ("memory", ["--assert", "params<3"]), ("params", ["--depth", "2"]),
+    ],
+)  # fmt: skip
+def test_what_is_of_one_configuration_is_refused_beside_ranges(
+    command: str, option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([command, *GRID, *option]) == 2
+    assert f"{option[0]} goes with single numbers, not with ranges" in capsys.readouterr().err
+    if command != "memory":
+        assert run([command, "conv2d", "c=M", "k=3", "-i", "CxHxW", *option]) == 2
+        assert f"{option[0]} goes with single numbers, not with letters" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,7 @@ from convcalc.cli.options import (
 )
 from convcalc.cli.subjects import place_of, read_subjects
 from convcalc.cli.views.counts import at_least_line, folded_line, shape_text, total_label
-from convcalc.cli.views.stack_formulas import formulas_of
-from convcalc.cli.views.sweeps import swept
+from convcalc.cli.views.general import general_answer
 from convcalc.render.table import Answer, Column, Table
 from convcalc.sizes import Size
 from convcalc.spec.deployed import deployed
@@ -70,14 +69,28 @@ def command(
     out: Out = None,
 ) -> int:
     """Multiply-adds per layer and in total; FLOPs = 2 x MACs. Other work is counted apart, by name."""
-    formulas = formulas_of(
-        "macs", spec, inputs, layout.value, ("macs", "flops", "other"), form, out, numbers=at, latex=latex
+    code = general_answer(
+        "macs",
+        spec,
+        inputs,
+        layout.value,
+        form,
+        out,
+        columns=("macs", "flops", "other"),
+        counts=("macs", "flops", "other"),
+        numbers=at,
+        latex=latex,
+        single={
+            "--train": train,
+            "--depth": depth > 1,
+            "--assert": asserts,
+            "--useful": useful,
+            "--backward": backward,
+            "--convention": convention,
+        },
     )
-    if formulas is not None:
-        return formulas
-    rows_of_ranges = swept(spec, inputs, layout.value, ("macs", "flops", "other"), form, out)
-    if rows_of_ranges is not None:
-        return rows_of_ranges
+    if code is not None:
+        return code
     subjects = read_subjects(spec, inputs, layout, trains=train)
     counts = count_layers(subjects, depth, [deployed(subject) for subject in subjects])
     report = macs_report(counts, useful=useful, backward=backward)

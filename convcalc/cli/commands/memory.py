@@ -12,8 +12,8 @@ from convcalc.cli.assertions import Asserts, count_figures, with_assertions
 from convcalc.cli.options import AsFormat, Depth, Format, InputLayout, Inputs, Layout, Out, Spec, Train, emit
 from convcalc.cli.ranges import Dtype
 from convcalc.cli.subjects import place_of, read_subjects
+from convcalc.cli.views.general import general_answer
 from convcalc.cli.views.memory import memory_table
-from convcalc.cli.views.sweeps import swept
 from convcalc.render.table import Answer
 from convcalc.units import ITEMSIZES
 
@@ -34,11 +34,19 @@ def command(
     Per layer: what it makes, what is alive while it runs in inference, what is kept for its backward. Kernels' own
     workspaces come on top.
     """
-    rows_of_ranges = swept(
-        spec, inputs, layout.value, ("params", "peak_memory", "training_memory"), form, out, dtype.value
+    code = general_answer(
+        "memory",
+        spec,
+        inputs,
+        layout.value,
+        form,
+        out,
+        columns=("params", "peak_memory", "training_memory"),
+        dtype=dtype.value,
+        single={"--train": train, "--depth": depth > 1, "--assert": asserts},
     )
-    if rows_of_ranges is not None:
-        return rows_of_ranges
+    if code is not None:
+        return code
     counts = count(read_subjects(spec, inputs, layout, trains=train), depth)
     report = memory_report(counts, dtype.value, ITEMSIZES[dtype.value], trains=dtype is not Dtype.int8)
     tables = [memory_table(block) for block in report.blocks]

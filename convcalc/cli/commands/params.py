@@ -10,8 +10,7 @@ from convcalc.cli.assertions import Asserts, count_figures, with_assertions
 from convcalc.cli.options import AsFormat, At, Depth, Format, InputLayout, Inputs, Latex, Layout, Out, Spec, emit
 from convcalc.cli.subjects import hints, place_of, read_subjects
 from convcalc.cli.views.counts import at_least_line, folded_line, total_label, trainable_text
-from convcalc.cli.views.stack_formulas import formulas_of
-from convcalc.cli.views.sweeps import swept
+from convcalc.cli.views.general import general_answer
 from convcalc.errors import SpecError
 from convcalc.render.table import Answer, Column, Table
 from convcalc.sizes import known
@@ -32,22 +31,21 @@ def command(
     out: Out = None,
 ) -> int:
     """Weights, biases and norm parameters per layer; needs no -i where the channels are stated."""
-    formulas = formulas_of(
+    code = general_answer(
         "params",
         spec,
         inputs,
         layout.value,
-        ("params", "weights", "biases", "norm"),
         form,
         out,
+        columns=("params", "trainable", "weights", "biases", "norm"),
+        counts=("params", "weights", "biases", "norm"),
         numbers=at,
         latex=latex,
+        single={"--depth": depth > 1, "--assert": asserts},
     )
-    if formulas is not None:
-        return formulas
-    rows_of_ranges = swept(spec, inputs, layout.value, ("params", "trainable", "weights", "biases", "norm"), form, out)
-    if rows_of_ranges is not None:
-        return rows_of_ranges
+    if code is not None:
+        return code
     subjects = read_subjects(spec, inputs, layout, needs_input=False, printed=True)
     report = count(subjects, depth, [deployed(subject) for subject in subjects])
     _check_known(report)

@@ -12,9 +12,9 @@ from convcalc.cli.assertions import Asserts, count_figures, field_figures, with_
 from convcalc.cli.options import AsFormat, At, Depth, Format, InputLayout, Inputs, Latex, Layout, Out, Spec, Train, emit
 from convcalc.cli.subjects import place_of, read_subjects
 from convcalc.cli.values import position
+from convcalc.cli.views.general import general_answer
 from convcalc.cli.views.receptive_field import field_feet, field_rows
-from convcalc.cli.views.stack_formulas import FIELD, formulas_of
-from convcalc.cli.views.sweeps import swept
+from convcalc.cli.views.stack_formulas import FIELD
 from convcalc.render.table import Answer, Column, Table
 
 COLUMNS = (
@@ -52,12 +52,21 @@ def command(
     Where the field differs by phase (after a transposed or resized layer) the least and the greatest are given.
     Needs no -i unless branches of different strides meet.
     """
-    formulas = formulas_of("rf", spec, inputs, layout.value, FIELD, form, out, numbers=at, latex=latex)
-    if formulas is not None:
-        return formulas
-    rows_of_ranges = swept(spec, inputs, layout.value, ("rf", "jump"), form, out)
-    if rows_of_ranges is not None:
-        return rows_of_ranges
+    code = general_answer(
+        "rf",
+        spec,
+        inputs,
+        layout.value,
+        form,
+        out,
+        columns=("rf", "jump"),
+        counts=FIELD,
+        numbers=at,
+        latex=latex,
+        single={"--train": train, "--depth": depth > 1, "--assert": asserts, "--unit": unit, "--paths": paths},
+    )
+    if code is not None:
+        return code
     place = None if unit is None else position(unit, "--unit")
     counts = count(read_subjects(spec, inputs, layout, needs_input=False, trains=train, any_channels=True), depth)
     report = receptive_field(counts, place, paths=paths)

@@ -7,8 +7,7 @@ from convcalc.cli.assertions import Asserts, count_figures, with_assertions
 from convcalc.cli.options import AsFormat, At, Depth, Format, InputLayout, Inputs, Latex, Layout, Out, Spec, Train, emit
 from convcalc.cli.subjects import place_of, read_subjects
 from convcalc.cli.views.counts import shape_text
-from convcalc.cli.views.stack_formulas import formulas_of
-from convcalc.cli.views.sweeps import swept
+from convcalc.cli.views.general import general_answer
 from convcalc.render.table import Answer, Column, Table
 
 COLUMNS = (Column("name", "#"), Column("layer", "layer"), Column("output", "output"))
@@ -27,12 +26,21 @@ def command(
     out: Out = None,
 ) -> int:
     """Output shape after each layer and at the end."""
-    formulas = formulas_of("shape", spec, inputs, layout.value, (), form, out, numbers=at, latex=latex)
-    if formulas is not None:
-        return formulas
-    rows_of_ranges = swept(spec, inputs, layout.value, (), form, out)
-    if rows_of_ranges is not None:
-        return rows_of_ranges
+    code = general_answer(
+        "shape",
+        spec,
+        inputs,
+        layout.value,
+        form,
+        out,
+        columns=(),
+        counts=(),
+        numbers=at,
+        latex=latex,
+        single={"--train": train, "--depth": depth > 1, "--assert": asserts},
+    )
+    if code is not None:
+        return code
     report = count(read_subjects(spec, inputs, layout, trains=train), depth)
     tables = []
     for block in report.blocks:

@@ -116,8 +116,10 @@ def command(
     known = known_columns({name: grid_of(block) for name, block in blocks.items()})
     selection = read_selection(known, **options)
     drawn = [name.partition(":")[0].strip() for name in draw.split(",")] if draw else []
-    series = ["spec"] if draw and len(blocks) > 1 else []
-    chosen = None if chosen is None else list(dict.fromkeys([*series, *chosen, *drawn]))
+    settings = known[: known.index("input")]
+    if chosen is not None and drawn:  # a curve over a setting is of the others' values
+        apart = settings if drawn[0] in settings else [name for name in settings if name == "spec"]
+        chosen = list(dict.fromkeys([*apart, *chosen, *drawn]))
     sweep = sweep_specs(blocks, chosen, USUAL, selection.columns | {*drawn})
     sweep.layout, sweep.dtype, sweep.itemsize = layout.value, dtype.value, ITEMSIZES[dtype.value]
     for hint in range_hints(blocks):

@@ -26,15 +26,10 @@ _MAYBE = re.compile(r"[=x(,\s]\s*[A-Z]\w*\s*($|[x,)\s])|^[A-Z]\w*x")
 
 
 def formulas_of(
-    command: str, spec: Sequence[str] | None, inputs: Sequence[str] | None, layout: str, counts: Sequence[str],
-    form: Format, out: str | None, *, numbers: str | None, latex: bool,
-) -> int | None:  # fmt: skip
-    """Answer layers with letters in them with formulas; None where they have none. Raises SpecError for --at alone."""
-    single = _block_with_letters(spec, inputs)
-    if single is None:
-        if numbers is not None or latex:
-            raise SpecError("--at and --latex go with letters for sizes, such as -i CxHxW out_channels=M")
-        return None
+    command: str, single: Block, layout: str, counts: Sequence[str], form: Format, out: str | None,
+    *, numbers: str | None, latex: bool,
+) -> int:  # fmt: skip
+    """Answer a stack with letters in it with formulas, and return the exit code."""
     formulas = _formulas(single, layout, numbers)
     names = [str(symbol) for symbol in symbols_of(single)]
     tables = [_table(formula, counts, latex) for formula in formulas]
@@ -47,7 +42,7 @@ def compared_formulas(
     *, numbers: str | None, latex: bool,
 ) -> int | None:  # fmt: skip
     """Answer specs with letters side by side, with the ratios to the first as formulas; None where none has letters."""
-    read = [_block_with_letters([spec], inputs) for spec in specs]
+    read = [block_with_letters([spec], inputs) for spec in specs]
     if all(block is None for block in read):
         if numbers is not None or latex:
             raise SpecError("--at and --latex go with letters for sizes, such as -i CxHxW out_channels=M")
@@ -80,8 +75,8 @@ def compared_formulas(
     return emit(Answer("compare", {"symbols": names, "formulas": documents}, [table]), form, out)
 
 
-def _block_with_letters(spec: Sequence[str] | None, inputs: Sequence[str] | None) -> Block | None:
-    """The one stack of some words, where a size of it is a letter. Raises SpecError for several stacks."""
+def block_with_letters(spec: Sequence[str] | None, inputs: Sequence[str] | None) -> Block | None:
+    """Return the one stack of some words, where a size of it is a letter. Raises SpecError for several stacks."""
     words = list(spec or ())
     if not any(map(_MAYBE.search, (*words, *(inputs or ())))) or "-" in words or model_words(words) is not None:
         return None

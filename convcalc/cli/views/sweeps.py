@@ -13,40 +13,31 @@ from typing import TYPE_CHECKING, Any
 
 from convcalc.cli.messages import say
 from convcalc.cli.options import SUFFIXES, Format, check_output, emit, immediate_interrupts, opened
-from convcalc.cli.ranges import range_hints, ranged_blocks
+from convcalc.cli.ranges import range_hints
 from convcalc.cli.views.progress import bar
 from convcalc.documents import envelope, json_text
 from convcalc.errors import LimitError, SpecError, UnavailableError
+from convcalc.limits import MAX_DOCUMENT_ROWS
 from convcalc.render.table import Answer, Column, Table, harmless
 from convcalc.units import ITEMSIZES, count, plural, size_of
 
 if TYPE_CHECKING:
+    from convcalc.subject import Block
     from convcalc.sweeps.models import ModelSweep
     from convcalc.sweeps.rows import Rows
     from convcalc.sweeps.tables import SpecSweep
 
 MOST_SHOWN = 1_000
 """Rows of a table."""
-MOST_HELD = 1_000_000
-"""Rows of a JSON document."""
 SLOW_S = 1.0
 PERCENT = 100
 BYTES = ("peak_memory", "training_memory")
 
 
 def swept(
-    spec: Sequence[str] | None,
-    inputs: Sequence[str] | None,
-    layout: str,
-    columns: Sequence[str],
-    form: Format,
-    out: str | None,
-    dtype: str = "fp32",
-) -> int | None:
-    """Answer layers that have ranges with a row for each combination; None where they have none, or are a model."""
-    ranged = ranged_blocks(spec, inputs)
-    if not ranged:
-        return None
+    ranged: dict[str, Block], layout: str, columns: Sequence[str], form: Format, out: str | None, dtype: str = "fp32"
+) -> int:
+    """Answer stacks that have ranges with a row for each combination, and return the exit code."""
     check_output(out)
     with immediate_interrupts():
         from convcalc.sweeps.selection import Selection
@@ -94,17 +85,22 @@ def dropped_lines(dropped: dict[str, int]) -> list[str]:
 
 
 def _stream(batches: Iterator[Rows], columns: tuple[str, ...], form: Format, out: str | None, command: str) -> int:
-    written = 0
+    written, failure = 0, None
     with opened(out) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         if form is Format.csv:
             writer.writerow(columns)
-        for rows in batches:
-            if form is Format.csv:
-                writer.writerows([[_cell(value) for value in row.values()] for row in rows.records(text=True)])
-            else:
-                stream.writelines(json_text(envelope(command, row)) + "\n" for row in rows.records(text=False))
-            written += rows.count
+        try:
+            for rows in batches:
+                if form is Format.csv:
+                    writer.writerows([[_cell(value) for value in row.values()] for row in rows.records(text=True)])
+                else:
+                    stream.writelines(json_text(envelope(command, row)) + "\n" for row in rows.records(text=False))
+                written += rows.count
+        except UnavailableError as error:  # workers that go away: what is done is kept
+            failure = error
+    if failure is not None:
+        raise UnavailableError(f"{failure}; {plural(written, 'row')} written before") from None
     return written
 
 
@@ -123,11 +119,11 @@ def _document(
     shown: list[dict[str, Any]] = []
     texts: list[dict[str, Any]] = []
     total = 0
-    most = MOST_HELD if form is Format.json else MOST_SHOWN
+    most = MAX_DOCUMENT_ROWS if form is Format.json else MOST_SHOWN
     for rows in batches:
-        if form is Format.json and total + rows.count > MOST_HELD:
+        if form is Format.json and total + rows.count > MAX_DOCUMENT_ROWS:
             raise LimitError(
-                f"more than {MOST_HELD:,} rows are not one document: -f jsonl or csv write them as they come"
+                f"more than {MAX_DOCUMENT_ROWS:,} rows are not one document: -f jsonl or csv write them as they come"
             )
         if len(texts) < most and rows.count:
             some = rows.take(range(min(rows.count, most - len(texts)))) if rows.count > most - len(texts) else rows
@@ -144,7 +140,7 @@ def _document(
     )
     table = table._replace(elsewhere=elsewhere)
     if drawing is not None and texts:
-        table = _drawn(table, texts, drawing)
+        table = _drawn(table, texts, drawing, sweep.settings)
     document = {"columns": list(columns), "count": total, "dropped": dict(dropped), "rows": shown}
     return emit(Answer(command, document, [table], hints=dropped_lines(dropped)), form, out)
 
@@ -175,8 +171,8 @@ def read_drawing(columns: str | None, file: str | None, known: Sequence[str]) ->
     return Drawing(across, up, file)
 
 
-def _drawn(table: Table, rows: list[dict[str, Any]], drawing: Drawing) -> Table:
-    """A table with the rows as points below it, the best of both columns marked."""
+def _drawn(table: Table, rows: list[dict[str, Any]], drawing: Drawing, settings: Sequence[str]) -> Table:
+    """A table with the rows as points below it, the best of both columns marked; over a setting, as curves."""
     import numpy
 
     from convcalc.render.scatter import Scatter, save_scatter, scatter_lines
@@ -189,10 +185,16 @@ def _drawn(table: Table, rows: list[dict[str, Any]], drawing: Drawing) -> Table:
     if not places:
         raise SpecError(f"no row has numbers for both {across} and {up}")
     points = [(float(rows[place][across]), float(rows[place][up])) for place in places]
-    signs = numpy.asarray([-1 if more_across else 1, -1 if more_up else 1])
-    best = frozenset(front(numpy.asarray(points) * signs).tolist())
-    series = [str(rows[place]["spec"]) for place in places] if "spec" in rows[0] else []
-    scatter = Scatter(across, up, points, best, series)
+    if across in settings:  # a curve for each of the others' values
+        others = [name for name in ("spec", *settings) if name != across and name in rows[0]]
+        series = [", ".join(f"{name}={rows[place][name]}" for name in others) for place in places]
+        scatter = Scatter(across, up, points, series=series, curves=True)
+    else:
+        signs = numpy.asarray([-1 if more_across else 1, -1 if more_up else 1])
+        best = frozenset(front(numpy.asarray(points) * signs).tolist())
+        scatter = Scatter(
+            across, up, points, best, [str(rows[place]["spec"]) for place in places] if "spec" in rows[0] else []
+        )
     if drawing.file is not None:
         save_scatter(drawing.file, scatter, f"{len(points):,} configurations")
         return table
