@@ -83,7 +83,9 @@ class Cluster:
             from distributed import Client
         except ImportError:
             raise UnavailableError("dask.distributed is not installed here: pip install 'dask[distributed]'") from None
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it cannot do is said here, in a line
+        for name in list(logging.root.manager.loggerDict):
+            if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
+                logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what cannot be done is said here, in a line
         try:
             self.client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
         except (OSError, TimeoutError, ValueError) as error:
