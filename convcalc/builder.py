@@ -83,8 +83,8 @@ class Builder(Arranger):
         rank = rank_of(x)
         extra = per_axis(output_padding, rank, "output_padding")
         if isinstance(padding, str):
-            if any(not isinstance(size, int) or size for size in extra):
-                raise ShapeError(f"padding={padding!r} says the output's size itself: leave output_padding out")
+            for size in extra:
+                self.require(size == 0, f"padding={padding!r} says the output's size itself: leave output_padding out")
             walks, extra = transposed_windows(x.spatial, kernel_size, stride, padding, dilation)
             self.note(f"torch has no transposed convolution with padding={padding!r}: it is cropped, or output_padding")
         else:

@@ -37,7 +37,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
     },
     "Measure": {
         "profile": "Run the layers here and time them.",
-        "diff": "Two saved runs of profile, row by row: faster, slower, or the same.",
+        "diff": "Two runs of profile, summaries, specs or models: faster, slower, changed.",
         "machine": "What this machine can do at most: FLOP/s, bytes/s, and the ridge between.",
         "verify": "Our numbers beside torch's own and fvcore's.",
         "reconcile": "From our number to fvcore's, torchinfo's, ptflops', thop's and others', term by term.",
@@ -85,7 +85,6 @@ OPTION_SYNONYMS: Final[dict[str, str]] = {
     **dict.fromkeys(("--verbose", "-v", "--all"), "--details or --depth N"),
     "--max-macs": "--assert 'macs<600M'", "--max-params": "--assert 'params<5M'",
     **dict.fromkeys(("--max-memory", "--budget-macs", "--fail-over"), "--assert CONDITION"),
-    "-V": "--version",
 }  # fmt: skip
 """What people try, and what the option is here, where the command has it."""
 
@@ -137,6 +136,8 @@ def meant_command(word: str) -> str:
 def meant_option(word: str, options: list[str]) -> str:
     """Return what an option that is not there may have meant."""
     name = word.partition("=")[0]
+    if name == "-V":
+        return "; use convcalc --version"
     synonym = OPTION_SYNONYMS.get(name.lower())
     if synonym and (not synonym.startswith("-") or synonym.split(",", maxsplit=1)[0].split()[0] in options):
         return f"; use {synonym}"

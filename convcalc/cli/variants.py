@@ -13,6 +13,12 @@ from convcalc.profiling.machine import cores
 from convcalc.profiling.plan import DEVICES, LAYOUTS, MODES, PASSES, TIMED_DTYPES, Setup
 
 UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3, "m": 60.0, "min": 60.0, "h": 3600.0}
+MAKERS = {
+    **dict.fromkeys(("gpu", "nvidia", "amd", "rocm"), "cuda"),
+    **dict.fromkeys(("metal", "apple", "m1"), "mps"),
+    "intel": "xpu",
+}
+"""What people call a device, and its name in torch."""
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)")
 
 
@@ -84,7 +90,8 @@ def batches(text: str) -> list[int]:
 def setups(device: str, dtype: str, layout: str, mode: str, direction: str, counts: Sequence[int]) -> list[Setup]:
     """Return every combination of the lists, the first words first. Raises SpecError for a word that is none."""
     if device not in DEVICES:
-        raise SpecError(f"--device takes {', '.join(DEVICES)}, not {device!r}{nearest(device, DEVICES)}")
+        meant = f"; did you mean {MAKERS[device.lower()]!r}?" if device.lower() in MAKERS else nearest(device, DEVICES)
+        raise SpecError(f"--device takes {', '.join(DEVICES)}, not {device!r}{meant}")
     lists = (
         counts,
         choices(direction, tuple(PASSES), "--pass"),

@@ -132,9 +132,18 @@ def find(word: str) -> tuple[Kind, int | None]:
         return _loaded(*place), None
     if other := _registered(word):
         return other
-    *_, (base, _) = ranked(word)
-    close = nearest(canonical(base), [*HOME, *_OTHER, *map(plain, NETWORKS)], several=True)
-    raise SpecError(f"there is no kind {word!r}{close} (`convcalc kinds` lists them)")
+    *_, (base, rank) = ranked(word)
+    raise SpecError(f"there is no kind {word!r}{_near(canonical(base), rank)} (`convcalc kinds` lists them)")
+
+
+def _near(base: str, rank: int | None) -> str:
+    """What a word may have meant: a kind with the rank that was written (`con2d`: conv2d), or any name."""
+    if rank is not None:
+        from difflib import get_close_matches
+
+        if close := get_close_matches(base, HOME):
+            return nearest(f"{base}{rank}d", [f"{name}{rank}d" for name in close])
+    return nearest(base, [*HOME, *_OTHER, *map(plain, NETWORKS)], several=True)
 
 
 @cache

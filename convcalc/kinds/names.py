@@ -111,7 +111,7 @@ ALIASES: Final[dict[str, str]] = {
     "自注意力": "multihead_attention", "亚像素卷积": "subpixel", "子像素卷积": "subpixel", "幽灵卷积": "ghost",
     "shortcut_connection": "add", "depthwise_over_parameterized": "do_conv", 
     "transition": "dense_transition",
-    "attention": "multihead_attention", "self_attention": "multihead_attention",
+    "attention": "multihead_attention", "attn": "multihead_attention", "self_attention": "multihead_attention",
     "循环": "rnn", "长短期记忆": "lstm",
     "rectified_linear_unit": "relu", "激活": "relu", "线性整流": "relu",
 }  # fmt: skip

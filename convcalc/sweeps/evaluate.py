@@ -139,7 +139,10 @@ class Sweep:
         block = box.block()
         names = [f"{given.name}=" if given.name else "" for given in block.inputs]
         columns["input"] = ShapeColumn(
-            [tuple(map(taken, given.sizes)) for given in block.inputs], tuple(names), len(places)
+            [tuple(map(taken, given.sizes)) for given in block.inputs],
+            tuple(names),
+            len(places),
+            batched=[tuple(map(taken, value.shape)) for value in graph.inputs],
         )
         outputs = graph.outputs
         single = len(block.inputs) == 1 and len(block.inputs[0].sizes) == len(graph.inputs[0].shape) - 1

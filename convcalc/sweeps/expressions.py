@@ -62,8 +62,16 @@ def expression(text: str, columns: Iterable[str], option: str) -> Expression:
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise SpecError(f"{option} is a condition such as 'macs < 300e6 and rf >= 31', not {text!r}") from None
     names: set[str] = set()
-    _look(tree, known, names, option)
+    try:
+        _look(tree, known, names, option)
+    except _NoFormError as odd:
+        piece = str(odd) if str(odd) in text else text.strip()
+        raise SpecError(f"{option}: {piece[:60]!r} is none of what may stand here ({FORMS})") from None
     return Expression(text, tree, frozenset(names))
+
+
+class _NoFormError(Exception):
+    """A piece that is none of the few forms."""
 
 
 def _look(node: ast.expr, known: list[str], names: set[str], option: str) -> None:
@@ -92,8 +100,7 @@ def _look(node: ast.expr, known: list[str], names: set[str], option: str) -> Non
         case ast.Compare(left=left, ops=signs, comparators=others) if all(type(sign) in COMPARISONS for sign in signs):
             parts = [left, *others]
         case _:
-            piece = ast.unparse(node)
-            raise SpecError(f"{option}: {piece[:60]!r} is none of what may stand here ({FORMS})")
+            raise _NoFormError(ast.unparse(node))
     for part in parts:
         _look(part, known, names, option)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -100,7 +100,9 @@ class ModelSweep:
             values |= {name: figures.get(name, numpy.nan) for name in BYTES}
         columns = {name: _object(value) for name, value in chosen.items()}
         tensors = given or subject.block.inputs
-        columns["input"] = _shapes([tensor.sizes for tensor in tensors], [tensor.name for tensor in tensors])
+        whole = _shapes([value.shape for value in subject.graph.inputs], []).tensors
+        written = _shapes([tensor.sizes for tensor in tensors], [tensor.name for tensor in tensors])
+        columns["input"] = replace(written, batched=whole)
         batched = len(tensors) == 1 and len(tensors[0].sizes) < len(subject.graph.inputs[0].shape)
         columns["output"] = _shapes([value.shape for value in subject.graph.outputs], [], hidden=int(batched))
         columns |= {name: numpy.asarray([values.get(name, numpy.nan)]) for name in COLUMNS}

@@ -13,12 +13,16 @@ from convcalc.sizes import PerAxis
 
 @dataclass(frozen=True)
 class ShapeColumn:
-    """Shapes of one tensor or several for each row: an array of each size; `hidden` sizes are not written in text."""
+    """Shapes of one tensor or several for each row: an array of each size; `hidden` sizes are not written in text.
+
+    `batched` are the same with their batch, where they were written without.
+    """
 
     tensors: list[tuple[Any, ...]]
     names: tuple[str, ...]
     count: int
     hidden: int = 0
+    batched: list[tuple[Any, ...]] | None = None
 
     def texts(self) -> list[str]:
         """Return each row's shapes as `-i` takes them."""
@@ -32,15 +36,18 @@ class ShapeColumn:
     def lists(self) -> list[Any]:
         """Return each row's shape as a list of ints; a list of lists for several tensors."""
         written = []
-        for sizes in self.tensors:
+        for sizes in self.batched or self.tensors:
             columns = [size.tolist() for size in sizes]
             written.append([list(row) for row in zip(*columns, strict=True)] if columns else [[]] * self.count)
         return [list(row) for row in zip(*written, strict=True)] if len(written) > 1 else written[0]
 
     def take(self, places: Any) -> ShapeColumn:
         """Return the same of some rows."""
-        tensors = [tuple(size[places] for size in sizes) for sizes in self.tensors]
-        return ShapeColumn(tensors, self.names, len(places), self.hidden)
+        tensors, batched = (
+            None if some is None else [tuple(size[places] for size in sizes) for sizes in some]
+            for some in (self.tensors, self.batched)
+        )
+        return ShapeColumn(tensors or [], self.names, len(places), self.hidden, batched)
 
 
 @dataclass(frozen=True)
@@ -109,14 +116,21 @@ def joined(parts: Sequence[Rows]) -> Rows:
 def _joined_shapes(pieces: Sequence[ShapeColumn]) -> ShapeColumn:
     """Shapes one after another; where their ranks differ they are objects of one size."""
     first = pieces[0]
-    ranks = {tuple(map(len, piece.tensors)) for piece in pieces}
-    if len(ranks) == 1:
-        tensors = [
-            tuple(numpy.concatenate([piece.tensors[n][axis] for piece in pieces]) for axis in range(len(sizes)))
-            for n, sizes in enumerate(first.tensors)
-        ]
-        return ShapeColumn(tensors, first.names, sum(piece.count for piece in pieces), first.hidden)
-    return MixedShapes([], (), sum(piece.count for piece in pieces), 0, list(pieces))
+    ranks = {(type(piece), *map(len, piece.tensors), *map(len, piece.batched or ())) for piece in pieces}
+    if len(ranks) == 1 and not isinstance(first, MixedShapes):
+        tensors, batched = _end_to_end([piece.tensors for piece in pieces]), None
+        if first.batched is not None:
+            batched = _end_to_end([piece.batched or [] for piece in pieces])
+        return ShapeColumn(tensors, first.names, sum(piece.count for piece in pieces), first.hidden, batched)
+    return MixedShapes([], (), sum(piece.count for piece in pieces), 0, None, list(pieces))
+
+
+def _end_to_end(each: Sequence[list[tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
+    """The sizes of the same tensors in several pieces, one after another."""
+    return [
+        tuple(numpy.concatenate([piece[place][axis] for piece in each]) for axis in range(len(sizes)))
+        for place, sizes in enumerate(each[0])
+    ]
 
 
 @dataclass(frozen=True)
@@ -140,7 +154,7 @@ class MixedShapes(ShapeColumn):
         for place in places:
             number = int(numpy.searchsorted(starts, place, side="right")) - 1
             singles.append(self.pieces[number].take(numpy.asarray([place - starts[number]])))
-        return MixedShapes([], (), len(places), 0, singles)
+        return MixedShapes([], (), len(places), 0, None, singles)
 
 
 def _plain(value: Any) -> Any:

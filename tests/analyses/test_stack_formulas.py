@@ -50,7 +50,7 @@ def test_formulas_with_numbers_are_the_counts(name: str, capsys: pytest.CaptureF
         (formula,) = asked(capsys, "macs", *words, "-i", sizes, "--at", at)["formulas"]
         assert int(formula["macs"]) == single["macs"]
         assert int(formula["other"]) == sum(single["other"].values())
-        assert [int(size) for size in formula["output"][0]] == single["output"]
+        assert [int(size) for size in formula["output"]] == single["output"]
         (formula,) = asked(capsys, "params", *words, "-i", sizes, "--at", at)["formulas"]
         assert int(formula["params"]) == single["params"]
 

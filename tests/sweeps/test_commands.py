@@ -77,7 +77,7 @@ def test_ranges_of_inputs_and_of_words(capsys: pytest.CaptureFixture[str]) -> No
     swept = rows(capsys, "shape", "conv2d", "c=4", "k=3", "padding=same,valid,1", "-i", "3x8:10x8")
     assert [row["output"][2:] for row in swept[:3]] == [[8, 8], [9, 8], [10, 8]] and len(swept) == 9
     swept = rows(capsys, "shape", "conv2d", "c=4", "k=3", "-i", "3x8x8,3x9x12")
-    assert [row["input"] for row in swept] == [[3, 8, 8], [3, 9, 12]]
+    assert [row["input"] for row in swept] == [[1, 3, 8, 8], [1, 3, 9, 12]]
     assert rows(capsys, "shape", "conv2d", "c=8:64:pow2", "k=3", "-i", "3x8x8")[-1]["out_channels"] == 64
 
 

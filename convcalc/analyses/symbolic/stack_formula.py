@@ -29,9 +29,10 @@ COUNTS = ("params", "weights", "biases", "norm", "macs", "flops", "other")
 
 
 class LayerFormula(NamedTuple):
-    """One layer: its scope, its output's sizes, and its counts as expressions, by name."""
+    """One layer: its scope, the sizes of what goes in and comes out, and its counts as expressions, by name."""
 
     scope: Scope
+    inputs: tuple[tuple[Any, ...], ...]
     output: tuple[Any, ...]
     counts: dict[str, Any]
 
@@ -67,7 +68,9 @@ class StackFormula(NamedTuple):
         return self._replace(
             layers=tuple(
                 layer._replace(
-                    output=tuple(map(put, layer.output)), counts={name: put(e) for name, e in layer.counts.items()}
+                    inputs=tuple(tuple(map(put, sizes)) for sizes in layer.inputs),
+                    output=tuple(map(put, layer.output)),
+                    counts={name: put(e) for name, e in layer.counts.items()},
                 )
                 for layer in self.layers
             ),
@@ -102,7 +105,8 @@ def _formula(case: Case) -> StackFormula:
         nodes = [with_names(node, tidy, names) for node in segment.nodes]
         output = nodes[-1].output.shape if len(segment.outputs) != 1 else _of(segment.outputs[0].shape, tidy, names)
         counts = {name: e * segment.scope.times for name, e in _counts(nodes, tidy).items()}
-        layers.append(LayerFormula(segment.scope, output, counts))
+        inputs = tuple(_of(value.shape, tidy, names) for value in segment.inputs)
+        layers.append(LayerFormula(segment.scope, inputs, output, counts))
     decided = [tidy(holds if answer else sympy.Not(holds)) for holds, answer in case.decided]
     said = [
         say_decision(holds if answer else holds.subs(case.known), answer, case.known) for holds, answer in case.decided

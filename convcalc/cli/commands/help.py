@@ -59,17 +59,23 @@ def command(
     program = ctx.find_root()
     group = cast("TyperGroup", program.command)
     if topic is None:
-        print(program.get_help())
-        print(f"\nPages: convcalc help {', '.join(PAGES)}")
-        return 0
+        text = f"{program.get_help()}\n\nPages: convcalc help {', '.join(PAGES)}"
+        return _help_text("help", text, form, out)
     if topic in PAGES:
         return emit(PAGES[topic](), form, out)
     known = group.list_commands(program)
     if topic not in known:
         raise SpecError(f"there is no help on {topic!r}{nearest(topic, (*known, *PAGES))} (pages: {', '.join(PAGES)})")
     single = cast("Command", group.get_command(program, topic))
-    print(single.get_help(type(ctx)(single, info_name=topic, parent=program)))
-    return 0
+    return _help_text(topic, single.get_help(type(ctx)(single, info_name=topic, parent=program)), form, out)
+
+
+def _help_text(topic: str, text: str, form: Format, out: str | None) -> int:
+    """Write a help as it is laid out, or as a document."""
+    if form is Format.table and (out is None or not out.endswith((".json", ".md", ".html"))):
+        return write_text(f"{text}\n", out)
+    table = Table(columns=(), rows=(), head=text.splitlines())
+    return emit(Answer("help", {"topic": topic, "text": text}, [table]), form, out)
 
 
 def _spec() -> Answer:
@@ -79,7 +85,7 @@ def _spec() -> Answer:
         name: [{"about": item.about, "example": item.words or item.call, "input": item.input} for item in items]
         for name, items in (("looser", LOOSER), ("stricter", STRICTER))
     }
-    document: dict[str, Any] = {"grammar": list(GRAMMAR), **rows}
+    document: dict[str, Any] = {"topic": "spec", "grammar": list(GRAMMAR), **rows}
     tables = [
         Table(columns=(), rows=(), head=[*page_lines(page_text("spec")), ""]),
         Table(columns=columns, rows=rows["looser"], head=["taken here, refused by torch:"]),
@@ -109,7 +115,7 @@ def _limits() -> Answer:
         Table(columns=columns, rows=[{"about": what, "limit": number} for what, number in limits.items()], head=[about])
         for about, limits in LIMITS.items()
     ]
-    return Answer("help", {"limits": LIMITS}, tables)
+    return Answer("help", {"topic": "limits", "limits": LIMITS}, tables)
 
 
 def _page(name: str) -> Answer:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from convcalc.analyses.counts.stack_layers import single_shape
 from convcalc.cli.options import Format, emit, immediate_interrupts
 from convcalc.errors import SpecError
 from convcalc.render.table import Answer, Column, Table
@@ -168,15 +169,20 @@ def _json(formula: StackFormula, counts: Sequence[str]) -> dict[str, Any]:
         "case": list(formula.case),
         "assumes": list(formula.assumes),
         "names": {str(name): str(size) for name, size in formula.names.items()},
-        "output": [[str(size) for size in sizes] for sizes in formula.outputs],
+        "output": _sizes(formula.outputs),
         **{name: str(formula.counts[name]) for name in sums},
         **({"fields": fields} if counts == FIELD else {}),
         "layers": [
             {
                 "index": index, "name": layer.scope.name, "kind": layer.scope.kind, "text": layer.scope.text,
-                "output": [str(size) for size in layer.output],
+                "input": _sizes(layer.inputs), "output": _sizes((layer.output,)),
                 **{name: str(layer.counts[name]) for name in sums},
             }
             for index, layer in enumerate(formula.layers)
         ],
     }  # fmt: skip
+
+
+def _sizes(shapes: Sequence[Sequence[Any]]) -> Any:
+    """Shapes as JSON holds them: a list of texts for one tensor, a list of lists for several."""
+    return single_shape([[str(size) for size in sizes] for sizes in shapes])
