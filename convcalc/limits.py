@@ -30,12 +30,16 @@ MAX_RANGE_VALUE: Final = 2**31 - 1
 """Of a number in a range, so that products of two fit in 64 bits."""
 MAX_RANGE_VALUES: Final = 10**8
 """Of one range."""
+MAX_LISTED_VALUES: Final = 10**6
+"""Of a list that has ranges in it."""
 MAX_COMBINATIONS: Final = 10**10
 """Of the ranges of one sweep."""
 MAX_SORTED_ROWS: Final = 5_000_000
 """Of a sweep that is sorted whole."""
 MAX_DOCUMENT_ROWS: Final = 1_000_000
 """Of a sweep in one JSON document; lines have no limit."""
+MAX_DRAWN_ROWS: Final = 20_000
+"""Of a sweep that is drawn."""
 MAX_TIMED_ROWS: Final = 100_000
 """Of a sweep that is timed."""
 MAX_MODEL_INPUTS: Final = 100_000
@@ -122,9 +126,11 @@ LIMITS: Final[dict[str, dict[str, int]]] = {
     "ranges (sweep)": {
         "number in a range": MAX_RANGE_VALUE,
         "values of a range": MAX_RANGE_VALUES,
+        "values of a list with ranges in it": MAX_LISTED_VALUES,
         "combinations": MAX_COMBINATIONS,
         "rows that are sorted without --top": MAX_SORTED_ROWS,
         "rows of a JSON document": MAX_DOCUMENT_ROWS,
+        "rows that are drawn": MAX_DRAWN_ROWS,
         "rows that are timed": MAX_TIMED_ROWS,
         "inputs of a model": MAX_MODEL_INPUTS,
     },

@@ -71,7 +71,7 @@ def octave(
                 equal(target, half), "the low map is {half} where half of {size} is needed", half=half, size=size,
             )  # fmt: skip
     outputs = []
-    if not (isinstance(high_channels, int) and high_channels == 0):
+    if alpha_out < 1:
         outputs.append(paths.to_high(high_channels, halves))
     if alpha_out > 0:
         outputs.append(paths.to_low(low_channels, halves))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from convcalc.digits import whole
 from convcalc.errors import SpecError, Spot, UnsupportedError
-from convcalc.limits import MAX_RANGE_VALUE, MAX_RANGE_VALUES
+from convcalc.limits import MAX_LISTED_VALUES, MAX_RANGE_VALUE, MAX_RANGE_VALUES
 
 if TYPE_CHECKING:
     from convcalc.subject import Block
@@ -55,17 +55,22 @@ def read_range(text: str, spot: Spot) -> Sequence[int]:
 
 def alternatives(text: str, read: Callable[[str], Any], spot: Spot, sign: str = ",") -> Alternatives:
     """Return the values of a list whose parts are values, or ranges of numbers. Raises SpecError for an empty part."""
+    if RANGE.fullmatch(text):
+        return Alternatives(read_range(text, spot), text)
     values: list[Any] = []
     parts = [part.strip() for part in text.split(sign)]
     for part in parts:
         if not part:
             raise SpecError(f"{text!r} has an empty place: values are joined by {sign!r}", spot)
         if RANGE.fullmatch(part):
-            values += read_range(part, spot)
+            more = read_range(part, spot)
+            if len(values) + len(more) > MAX_LISTED_VALUES:
+                limit = f"the limit is {MAX_LISTED_VALUES:,}; a range alone may have {MAX_RANGE_VALUES:,}"
+                raise SpecError(f"{text[:60]} lists too many values ({limit})", spot)
+            values += more
         else:
             values.append(read(part))
-    whole_range = len(parts) == 1 and RANGE.fullmatch(text)
-    return Alternatives(read_range(text, spot) if whole_range else values, text)
+    return Alternatives(values, text)
 
 
 def refuse_several(block: Block) -> None:

@@ -7,7 +7,6 @@ worker: workers offer one of the resource `convcalc` (`dask worker ... --nthread
 from __future__ import annotations
 
 import logging
-from collections import Counter, deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from convcalc.sweeps.evaluate import Sweep
 from convcalc.sweeps.grid import Box, grid_of
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator, Sequence
 
     from convcalc.profiling.plan import Setup
@@ -44,7 +44,7 @@ class Task:
     @property
     def box(self) -> Box:
         """The box itself."""
-        return Box(grid_of(self.block), self.spans)
+        return Box(grid_of(self.block, self.layout), self.spans)
 
     def rows(self) -> tuple[list[Rows], dict[str, int]]:
         """Return the valid rows of the box, and how many others break which rule."""
@@ -132,13 +132,19 @@ class Cluster:
             (measure, (task, number, text, kind, setup, limits), {"resources": {RESOURCE: 1}})
             for task, (number, text, kind) in zip(tasks, words, strict=True)
         ]
-        yield from self._results([number for number, _, _ in words], calls)
+        yield from self._results([number for number, _, _ in words], calls, ordered=False)
 
     def _results(
-        self, names: Sequence[Any], calls: Sequence[tuple[Any, tuple[Any, ...], dict[str, Any]]]
+        self,
+        names: Sequence[Any],
+        calls: Sequence[tuple[Any, tuple[Any, ...], dict[str, Any]]],
+        *,
+        ordered: bool = True,
     ) -> Iterator[Any]:
-        """The result of each call, in order, by its name."""
-        waiting: deque[tuple[Any, Any]] = deque()
+        """The result of each call by its name: in order, or as they are done."""
+        from distributed import wait
+
+        waiting: list[tuple[Any, Any]] = []
         most = AHEAD * max(len(self.workers), 1)
         rest = iter(zip(names, calls, strict=True))
         with self._reachable():
@@ -148,7 +154,12 @@ class Cluster:
                     waiting.append((name, self.client.submit(function, *arguments, pure=False, **options)))
                 if not waiting:
                     return
-                name, future = waiting.popleft()
+                first = 0
+                if not ordered:
+                    with self.client.as_current():
+                        wait([future for _, future in waiting], return_when="FIRST_COMPLETED")  # type: ignore[no-untyped-call]
+                    first = next(place for place, (_, future) in enumerate(waiting) if future.done())
+                name, future = waiting.pop(first)
                 yield name, future.result()
 
     @contextmanager
@@ -162,10 +173,12 @@ class Cluster:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UnavailableError(f"the scheduler at {self.scheduler} is gone: {reason}") from None
         except Exception as error:
-            if type(error).__name__ in ("FutureCancelledError", "CancelledError"):
+            if type(error).__name__ in ("FutureCancelledError", "FuturesCancelledError", "CancelledError"):
                 raise UnavailableError(
                     f"the scheduler at {self.scheduler} is gone, and with it what was not done"
                 ) from None
+            if type(error).__name__ == "KilledWorker":
+                raise UnavailableError("a row ended every worker that worked on it, such as by its memory") from None
             raise
 
 

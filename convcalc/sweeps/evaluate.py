@@ -19,7 +19,7 @@ from convcalc.errors import LimitError, MixedRowsError, ShapeError, UnsupportedE
 from convcalc.ops import STORED, Input
 from convcalc.sizes import is_array, total
 from convcalc.spec.assemble import assemble
-from convcalc.sweeps.grid import Grid
+from convcalc.sweeps.grid import BYTES, FIELD, PARTS, PLACE, Grid
 from convcalc.sweeps.rows import Rows, ShapeColumn
 
 if TYPE_CHECKING:
@@ -29,14 +29,6 @@ if TYPE_CHECKING:
     from convcalc.subject import Subject
     from convcalc.sweeps.grid import Box
 
-PARTS = ("trainable", "weights", "biases", "norm")
-COUNTED = ("params", *PARTS, "macs", "flops", "other")
-FIELD = ("rf", "jump")
-BYTES = ("peak_memory", "training_memory")
-COLUMNS = (*COUNTED, *FIELD, *BYTES)
-"""What a row may say, beside its settings, input and output; in base units. The last four are worked out row by row."""
-PLACE = "place"
-"""Which combination of the grid a row is: no column of a table."""
 ENDLESS = float("inf")
 ARRAY = "["
 """What a message with an array in it has."""
@@ -79,7 +71,7 @@ class Sweep:
             raise
         except ShapeError as error:
             reason = error.rule or str(error)
-            if box.rows == 1 or ARRAY not in reason:
+            if box.rows == 1 or (ARRAY not in reason and self._breaks_too(box.first())):
                 self.dropped[reason] += box.rows
             else:  # raised for all, where it may be so for some
                 yield from self._one_by_one(box)
@@ -91,6 +83,14 @@ class Sweep:
             self.dropped.update(broken)
             if answers.count:
                 yield answers
+
+    def _breaks_too(self, row: Box) -> bool:
+        """Whether one row breaks a rule alone; a recipe that looks at many at once may refuse all for one of them."""
+        try:
+            assemble(row.block(), layout=self.layout)
+        except ShapeError:
+            return True
+        return False
 
     def _one_by_one(self, box: Box) -> Iterator[Rows]:
         """The rows of a box that a recipe cannot write as a whole, from here on one value of an axis after another."""

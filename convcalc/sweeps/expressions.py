@@ -44,6 +44,8 @@ class Expression:
         try:
             with numpy.errstate(all="ignore"):
                 result = _value(self.tree, columns)
+        except RecursionError:
+            raise SpecError(f"{self.text[:60]!r}... nests too deep") from None
         except (TypeError, ValueError, ZeroDivisionError, OverflowError):
             raise SpecError(f"{self.text!r} compares what cannot be compared") from None
         if numpy.asarray(result).dtype != bool:
@@ -64,6 +66,8 @@ def expression(text: str, columns: Iterable[str], option: str) -> Expression:
     names: set[str] = set()
     try:
         _look(tree, known, names, option)
+    except RecursionError:
+        raise SpecError(f"{option}: {text[:60]!r}... nests too deep") from None
     except _NoFormError as odd:
         piece = str(odd) if str(odd) in text else text.strip()
         raise SpecError(f"{option}: {piece[:60]!r} is none of what may stand here ({FORMS})") from None

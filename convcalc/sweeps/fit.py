@@ -11,19 +11,22 @@ from convcalc.spec.ranges import Alternatives, alternatives
 from convcalc.spec.ranks import spatial_rank
 from convcalc.spec.values import from_word
 from convcalc.sweeps.expressions import Expression, expression
+from convcalc.sweeps.grid import grid_of
 
 if TYPE_CHECKING:
     from convcalc.subject import Block
 
 BATCH = "batch"
+INPUT = -1
+"""The number of the first input, where layers have theirs."""
 
 
-def with_ranges(block: Block, texts: list[str]) -> tuple[Block, list[str]]:
+def with_ranges(block: Block, texts: list[str], layout: str = "chw") -> tuple[Block, list[str]]:
     """Return a block whose settings have the values of `NAME=VALUES`, and their columns; `batch` is the input's.
 
     `3.out_channels` is of layer 3; without a number the one layer that has the setting is meant. Raises SpecError.
     """
-    columns = []
+    places: list[tuple[int, str]] = []
     for text in texts:
         name, equals, values = text.partition("=")
         spot = Spot(f"--vary {text}", 7, 7 + len(text))
@@ -31,7 +34,7 @@ def with_ranges(block: Block, texts: list[str]) -> tuple[Block, list[str]]:
             raise SpecError("--vary takes a setting and its values, such as out_channels=8:2048:8", spot)
         if name == BATCH:
             block = _of_batches(block, values, spot)
-            columns.append(f"{block.inputs[0].name}_{BATCH}".removeprefix("_"))
+            places.append((INPUT, BATCH))
             continue
         number, dot, key = name.rpartition(".")
         setting = SHORT.get(key, key)
@@ -51,8 +54,13 @@ def with_ranges(block: Block, texts: list[str]) -> tuple[Block, list[str]]:
         layers = list(block.layers)
         layers[having[0]] = layer._replace(arguments={**layer.arguments, setting: several_values})
         block = block._replace(layers=tuple(layers))
-        columns.append(setting)
-    return block, columns
+        places.append((having[0], setting))
+    names = {
+        (axis.layer if axis.layer is not None else INPUT, axis.argument or BATCH): axis.column
+        for axis in grid_of(block, layout).axes
+        if axis.layer is not None or axis.size == 0
+    }
+    return block, [names[place] for place in places]
 
 
 def _of_batches(block: Block, values: str, spot: Spot) -> Block:

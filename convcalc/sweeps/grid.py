@@ -17,6 +17,17 @@ from convcalc.spec.ranges import Alternatives
 from convcalc.spec.ranks import spatial_rank
 from convcalc.subject import Block, Layer, Tensor
 
+PARTS = ("trainable", "weights", "biases", "norm")
+COUNTED = ("params", *PARTS, "macs", "flops", "other")
+FIELD = ("rf", "jump")
+BYTES = ("peak_memory", "training_memory")
+COLUMNS = (*COUNTED, *FIELD, *BYTES)
+"""What a row may say, beside its settings, input and output; in base units. The last four are worked out row by row."""
+PLACE = "place"
+"""Which combination of the grid a row is: no column of a table."""
+SPEC = "spec"
+TAKEN = frozenset({*COLUMNS, PLACE, SPEC, "input", "output", "batch", "channels", "height", "width", "depth", "length"})
+"""Names of columns that no setting may have."""
 SIZED = frozenset({"size", "sizes", "output sizes", "padding"})
 """Sorts of arguments that may be arrays; others are tried one by one."""
 MOST_ROWS = 2**18
@@ -115,9 +126,11 @@ class Box:
 
     def places(self, flat: Any) -> Any:
         """Return the numbers that some of its rows have in the whole grid."""
+        if not self.spans:
+            return flat
         local = numpy.unravel_index(flat, self.shape)
         whole = [at + start for at, (start, _) in zip(local, self.spans, strict=True)]
-        return numpy.ravel_multi_index(whole, [len(axis) for axis in self.grid.axes]) if whole else flat
+        return numpy.ravel_multi_index(whole, [len(axis) for axis in self.grid.axes])
 
     def halves(self, place: int) -> tuple[Box, Box]:
         """Return its two halves along one axis."""
@@ -173,15 +186,20 @@ def _array(values: Sequence[Any]) -> Any:
         return numpy.arange(values.start, values.stop, values.step, dtype=numpy.int64)
     if all(type(value) is int for value in values):
         return numpy.asarray(values, dtype=numpy.int64)
+    if all(type(value) in (int, float) for value in values):
+        return numpy.asarray(values, dtype=float)
     array = numpy.empty(len(values), dtype=object)
     array[:] = list(values)
     return array
 
 
-def grid_of(block: Block) -> Grid:
-    """Return the grid of a block's alternatives; one row where it has none. Raises LimitError past what is swept."""
+def grid_of(block: Block, layout: str = "chw") -> Grid:
+    """Return the grid of a block's alternatives; one row where it has none. Raises LimitError past what is swept.
+
+    `layout` is the order of an input's sizes, chw or hwc.
+    """
     rank, _ = spatial_rank(block.layers, block.inputs)
-    axes = [axis for place, given in enumerate(block.inputs) for axis in _input_axes(place, given, rank)]
+    axes = [axis for place, given in enumerate(block.inputs) for axis in _input_axes(place, given, rank, layout)]
     names: dict[str, int] = {}
     for layer in block.layers:
         for name, value in layer.arguments.items():
@@ -194,14 +212,15 @@ def grid_of(block: Block) -> Grid:
     return grid
 
 
-def _input_axes(place: int, given: Tensor, rank: int | None) -> list[Axis]:
+def _input_axes(place: int, given: Tensor, rank: int | None, layout: str) -> list[Axis]:
     """The sizes of an input: batch, channels, height and width, of inputs after the first with its name before."""
     own = given.name or (f"input_{place}" if place else "")
     if given.shapes:
         return [Axis(own or "input", given.shapes, looped=True, tensor=place)]
     count = len(given.sizes)
     spatial = AXIS_NAMES.get(rank if rank is not None else max(min(count - 1, 2), 0), ())
-    names = ("batch", "channels", *spatial)[-count:] if count <= len(spatial) + 2 else ()
+    places = ("batch", *spatial, "channels") if layout == "hwc" else ("batch", "channels", *spatial)
+    names = places[-count:] if count <= len(spatial) + 2 else ()
     axes = []
     for size, value in enumerate(cast("tuple[Any, ...]", given.sizes)):
         if isinstance(value, Alternatives):
@@ -211,11 +230,11 @@ def _input_axes(place: int, given: Tensor, rank: int | None) -> list[Axis]:
 
 
 def _setting_axes(place: int, layer: Layer, names: dict[str, int]) -> list[Axis]:
-    """The settings of one layer; a name that several layers sweep has the layer's number behind it."""
+    """The settings of one layer; a name that several layers sweep, or a count has, has the layer's number behind it."""
     axes = []
     for name, value in layer.arguments.items():
         if isinstance(value, Alternatives):
-            column = name if names[name] == 1 else f"{name}_{place}"
+            column = name if names[name] == 1 and name not in TAKEN else f"{name}_{place}"
             plain = all(type(each) is int for each in ([] if isinstance(value.values, range) else value.values))
             sized = SIZED & set(layer.kind.arguments[name].takes) and name not in layer.kind.as_structure
             looped = not plain or not sized

@@ -16,8 +16,7 @@ from convcalc.profiling.results import doubted
 from convcalc.profiling.row import Row as ProfileRow
 from convcalc.profiling.run import Limits, Run
 from convcalc.spec.assemble import assemble
-from convcalc.sweeps.evaluate import PLACE
-from convcalc.sweeps.tables import SPEC
+from convcalc.sweeps.grid import PLACE, SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

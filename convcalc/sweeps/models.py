@@ -20,7 +20,8 @@ from convcalc.sizes import total
 from convcalc.spec.model_words import ModelWords
 from convcalc.spec.ranges import RANGE, Alternatives, read_range
 from convcalc.subject import Subject, Tensor
-from convcalc.sweeps.evaluate import BYTES, COLUMNS, FIELD, PARTS, field_of
+from convcalc.sweeps.evaluate import field_of
+from convcalc.sweeps.grid import BYTES, COLUMNS, FIELD, PARTS
 from convcalc.sweeps.rows import Rows, ShapeColumn
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ class ModelSweep:
     def settings(self) -> list[str]:
         """The arguments that vary, as columns."""
         return list(self.arguments)
+
+    @property
+    def values(self) -> dict[str, list[Sequence[Any]]]:
+        """The values that each of them may have."""
+        return {name: [values] for name, values in self.arguments.items()}
 
     @property
     def rows(self) -> int:
@@ -125,7 +131,7 @@ def model_axes(words: ModelWords, texts: Sequence[str]) -> dict[str, Sequence[An
 
 def input_alternatives(given: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], ...]:
     """Return the inputs of each combination of their alternatives and ranges. Raises SpecError past what is tried."""
-    each = []
+    each: list[list[Tensor]] = []
     for tensor in given:
         if tensor.shapes:
             each.append([tensor._replace(sizes=shape, shapes=()) for shape in tensor.shapes])
@@ -133,7 +139,7 @@ def input_alternatives(given: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], ...
         sizes: list[Sequence[Any]] = [
             size.values if isinstance(size, Alternatives) else [size] for size in tensor.sizes
         ]
-        if prod(map(len, sizes)) > MAX_MODEL_INPUTS:
+        if prod(map(len, (*each, *sizes))) > MAX_MODEL_INPUTS:
             raise SpecError(f"a model is traced on at most {MAX_MODEL_INPUTS:,} inputs", tensor.spot)
         each.append([tensor._replace(sizes=shape) for shape in product(*sizes)])
     return tuple(product(*each))

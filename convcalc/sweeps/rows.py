@@ -116,8 +116,10 @@ def joined(parts: Sequence[Rows]) -> Rows:
 def _joined_shapes(pieces: Sequence[ShapeColumn]) -> ShapeColumn:
     """Shapes one after another; where their ranks differ they are objects of one size."""
     first = pieces[0]
-    ranks = {(type(piece), *map(len, piece.tensors), *map(len, piece.batched or ())) for piece in pieces}
-    if len(ranks) == 1 and not isinstance(first, MixedShapes):
+    forms = {
+        (*map(len, piece.tensors), "as", *map(len, piece.batched or ()), piece.names, piece.hidden) for piece in pieces
+    }
+    if len(forms) == 1 and not isinstance(first, MixedShapes):
         tensors, batched = _end_to_end([piece.tensors for piece in pieces]), None
         if first.batched is not None:
             batched = _end_to_end([piece.batched or [] for piece in pieces])

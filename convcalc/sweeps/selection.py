@@ -83,10 +83,14 @@ class Selection:
             yield held.take(numpy.arange(min(held.count, self.top or held.count)))
 
     def _points(self, rows: Rows) -> Any:
-        """The objectives as columns of which less is better."""
-        columns = [
-            numpy.asarray(rows.columns[each.column], dtype=float) * (-1 if each.most else 1) for each in self.pareto
-        ]
+        """The objectives as columns of which less is better; what is not known is worse than any number."""
+        columns = []
+        for each in self.pareto:
+            try:
+                column = numpy.asarray(rows.columns[each.column], dtype=float)
+            except (TypeError, ValueError):
+                raise SpecError(f"{each.column} is not a number in every row, so none is the best in it") from None
+            columns.append(numpy.where(numpy.isnan(column), numpy.inf, -column if each.most else column))
         return numpy.stack(columns, axis=1)
 
     def _first(self, batches: Iterable[Rows], order: Objective) -> Iterator[Rows]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from convcalc.errors import SpecError, nearest
 from convcalc.sweeps.cluster import Cluster, Task
-from convcalc.sweeps.evaluate import COLUMNS, Sweep
-from convcalc.sweeps.grid import Grid, grid_of
+from convcalc.sweeps.evaluate import Sweep
+from convcalc.sweeps.grid import COLUMNS, SPEC, Grid, grid_of
 from convcalc.sweeps.rows import Rows, alike
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from convcalc.sweeps.grid import Box
     from convcalc.sweeps.selection import Selection
 
-SPEC = "spec"
 MOST_FAR = 2**16
 """Rows of a box that another machine works on."""
 USUAL = ("params", "macs", "other")
@@ -43,6 +42,15 @@ class SpecSweep:
     def settings(self) -> list[str]:
         """The settings and sizes that vary, as columns."""
         return list(dict.fromkeys(name for grid in self.grids.values() for name in grid.settings))
+
+    @property
+    def values(self) -> dict[str, list[Sequence[Any]]]:
+        """The values that each of them may have, of every spec."""
+        each: dict[str, list[Sequence[Any]]] = {}
+        for grid in self.grids.values():
+            for axis in grid.axes:
+                each.setdefault(axis.column, []).append(axis.values)
+        return each
 
     @property
     def rows(self) -> int:
@@ -103,17 +111,17 @@ def check_columns(columns: Sequence[str] | None, known: Sequence[str]) -> None:
 
 
 def sweep_specs(
-    blocks: dict[str, Block], columns: Sequence[str] | None, usual: Sequence[str], looked_at: set[str]
+    blocks: dict[str, Block], columns: Sequence[str] | None, usual: Sequence[str], looked_at: set[str], layout: str
 ) -> SpecSweep:
     """Return the sweep of some specs: `columns` as they were asked for, else the settings and the `usual` ones.
 
     `looked_at` are columns that are needed besides. Raises SpecError for a column that is not there.
     """
-    grids = {name: grid_of(block) for name, block in blocks.items()}
+    grids = {name: grid_of(block, layout) for name, block in blocks.items()}
     known = known_columns(grids)
     check_columns(columns, known)
     sizes = {name for grid in grids.values() for name in grid.sizes}
     counted = [name for name in COLUMNS if name in usual or name in looked_at]
     chosen = list(columns or [name for name in known_columns(grids, counted) if name not in sizes])
     wanted = [name for name in COLUMNS if name in chosen or name in looked_at]
-    return SpecSweep(grids, tuple(chosen), tuple(wanted))
+    return SpecSweep(grids, tuple(dict.fromkeys(chosen)), tuple(wanted), layout)

@@ -93,7 +93,10 @@ def test_the_tables(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
             ["macs", "conv2d", "c=M", "k=3", "-i", "CxHxW", "--at", "Z=2"],
             "there is no letter 'Z' (there are C, H, M, W)",
         ),
-        (["macs", "conv2d", "c=M", "k=3", "-i", "CxHxW", "--at", "C=two"], "--at takes numbers for symbols"),
+        (
+            ["macs", "conv2d", "c=M", "k=3", "-i", "CxHxW", "--at", "C=two"],
+            "--at takes whole numbers from 1 for letters",
+        ),
         (["macs", "conv2d", "c=8", "k=3", "-i", "3x8x8", "--at", "C=2"], "--at and --latex go with letters for sizes"),
         (
             ["summary", "conv2d", "c=M", "k=3", "-i", "3x8x8"],

@@ -21,7 +21,7 @@ BAD: list[tuple[list[str], str]] = [
     (["shape", *I3, *C, "--fromat", "json"], "no such option: --fromat; did you mean '--format'?"),
     (["shape", *I3, *C, "--format", "jsn"], "invalid value for '--format' / '-f': 'jsn' is not one of"),
     (["shap", *I3, *C], "there is no command 'shap'; did you mean 'shape'?"),
-    (["shape", *I3, "cnov2d", "c=4", "k=3"], "there is no kind 'cnov2d'; did you mean 'conv', "),
+    (["shape", *I3, "cnov2d", "c=4", "k=3"], "there is no kind 'cnov2d'; did you mean 'conv2d'?"),
     (["shape", *I3, *C, "dilaton=2"], "conv has no argument 'dilaton'; did you mean 'dilation'?"),
     (["shape", *I3, "Conv2d(3, 4, 3, bais=True)"], "conv has no argument 'bais'; did you mean 'bias'?"),
     (["kinds", "cnov"], "there is no kind 'cnov'; did you mean 'conv', "),

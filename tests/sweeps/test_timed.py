@@ -109,7 +109,7 @@ def test_options_that_make_no_sense(
     assert run([*GRID, *CPU, *options]) == 2
     assert message in capsys.readouterr().err
     assert run(["sweep", *GRID[1:7], "--budget", "3s"]) == 2
-    assert "go with --profile" in capsys.readouterr().err
+    assert "--budget goes with --profile" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

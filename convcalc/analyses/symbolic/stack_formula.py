@@ -12,9 +12,11 @@ from convcalc.analyses.counts.segments import segments
 from convcalc.analyses.symbolic.assumptions import assumptions
 from convcalc.analyses.symbolic.extent import extents
 from convcalc.analyses.symbolic.relations import say, say_decision
-from convcalc.analyses.symbolic.symbols import cases, rules
+from convcalc.analyses.symbolic.symbols import cases, rules, symbol
 from convcalc.analyses.symbolic.tidy import size_names, tidier, with_names
+from convcalc.digits import whole
 from convcalc.errors import ShapeError, SpecError
+from convcalc.limits import MAX_SIZE
 from convcalc.sizes import total
 
 if TYPE_CHECKING:
@@ -54,6 +56,19 @@ class StackFormula(NamedTuple):
         """Whether what this case decides is so, or open, with these numbers."""
         return not any(_put(holds, numbers) == sympy.false for holds in self.decided)
 
+    def apart(self, used: dict[str, Any]) -> StackFormula:
+        """Return the same with new names for sizes whose names stand for others in `used`, which it adds to."""
+        renamed = {}
+        for name, size in self.names.items():
+            fresh, number = name, 2
+            while used.setdefault(fresh.name, size) != size:
+                fresh = symbol(f"{name.name}_{number}")
+                number += 1
+            if fresh != name:
+                renamed[name] = fresh
+        names = {renamed.get(name, name): size for name, size in self.names.items()}
+        return self._each(lambda size: sympy.sympify(size).xreplace(renamed))._replace(names=names)
+
     def at(self, numbers: dict[str, int]) -> StackFormula:
         """Return the same with numbers in the places of some symbols. Raises ShapeError where they break a rule."""
         if not numbers:
@@ -65,6 +80,10 @@ class StackFormula(NamedTuple):
         def put(expression: Any) -> Any:
             return _put(sympy.sympify(expression).subs(self.names), numbers)
 
+        return self._each(put)._replace(names={})
+
+    def _each(self, put: Callable[[Any], Any]) -> StackFormula:
+        """The same with something done to each size and count."""
         return self._replace(
             layers=tuple(
                 layer._replace(
@@ -76,7 +95,6 @@ class StackFormula(NamedTuple):
             ),
             outputs=tuple(tuple(map(put, sizes)) for sizes in self.outputs),
             counts={name: put(e) for name, e in self.counts.items()},
-            names={},
             fields=tuple(e._replace(first=put(e.first), last=put(e.last), jump=put(e.jump)) for e in self.fields),
         )
 
@@ -142,7 +160,10 @@ def read_numbers(text: str | None) -> dict[str, int]:
     numbers = {}
     for part in (text or "").split(",") if text else ():
         name, equals, value = part.strip().partition("=")
-        if not equals or not name.isidentifier() or not value.strip().isdecimal():
-            raise SpecError(f"--at takes numbers for symbols, such as C=64,H=56, not {part.strip()!r}")
-        numbers[name] = int(value)
+        number = whole(value.strip(), least=1, most=MAX_SIZE)
+        if not equals or not name.isidentifier() or number is None:
+            raise SpecError(f"--at takes whole numbers from 1 for letters, such as C=64,H=56, not {part.strip()!r}")
+        if name in numbers:
+            raise SpecError(f"--at names {name} twice")
+        numbers[name] = number
     return numbers

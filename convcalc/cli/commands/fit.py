@@ -55,20 +55,19 @@ def command(
         raise SpecError("fit takes one stack")
     with immediate_interrupts():
         from convcalc.cli.views.sweeps import watched, write_sweep
-        from convcalc.sweeps.evaluate import COLUMNS
         from convcalc.sweeps.fit import budget, with_ranges
-        from convcalc.sweeps.grid import grid_of
+        from convcalc.sweeps.grid import COLUMNS, grid_of
         from convcalc.sweeps.selection import Objective, Selection
         from convcalc.sweeps.tables import USUAL, known_columns, sweep_specs
 
     ((name, block),) = blocks.items()
-    block, columns = with_ranges(block, vary)
-    known = known_columns({name: grid_of(block)})
+    block, columns = with_ranges(block, vary, layout.value)
+    known = known_columns({name: grid_of(block, layout.value)})
     keep = budget(budgets or [], least or [], [column for column in known if column not in ("input", "output")])
     selection = Selection(keep=keep, pareto=tuple(Objective(column, most=True) for column in columns))
     counted = [column for column in COLUMNS if column in USUAL or column in keep.names]
     others = [column for column in known if column not in COLUMNS and column not in columns]
-    sweep = sweep_specs({name: block}, [*columns, *others, *counted], (), selection.columns)
-    sweep.layout, sweep.dtype, sweep.itemsize = layout.value, dtype.value, ITEMSIZES[dtype.value]
+    sweep = sweep_specs({name: block}, [*columns, *others, *counted], (), selection.columns, layout.value)
+    sweep.dtype, sweep.itemsize = dtype.value, ITEMSIZES[dtype.value]
     with watched(sweep.rows) as done:
         return write_sweep(sweep.selected(selection, done), sweep, form, out, "fit")

@@ -102,9 +102,20 @@ def command(
     configuration is dropped and counted by reason. CSV and JSON lines are written as they come, however many rows.
     """
     check_output(out)
-    chosen = [name.strip() for name in columns.split(",")] if columns else None
+    chosen = list(dict.fromkeys(name.strip() for name in columns.split(","))) if columns else None
     options: dict[str, Any] = {"keep": keep, "sort": sort, "top": top, "pareto": pareto}
+    _check_together(
+        timed=timed,
+        drawn=bool(draw or plot),
+        streamed=form in (Format.csv, Format.jsonl) or str(out).lower().endswith((".csv", ".jsonl", ".parquet")),
+        of_timing={
+            "--model-of-time": predict, "--budget": budget, "--save": save, "--resume": resume,
+            "--device": device != "auto", "--threads": thread_count != "all",
+        },
+    )  # fmt: skip
     if (words := model_words(spec or ())) is not None:
+        if timed or draw or plot or engine != "process" or scheduler or layout is not InputLayout.chw:
+            raise SpecError("a model's sweep takes no --profile, --draw, --plot, --engine, --scheduler, --input-layout")
         return _models(words, list(spec or ()), inputs or [], chosen, options, dtype, form, out)
     blocks = sweep_blocks(spec, inputs)
     with immediate_interrupts():
@@ -113,19 +124,17 @@ def command(
         from convcalc.sweeps.selection import read_selection
         from convcalc.sweeps.tables import USUAL, known_columns, sweep_specs
 
-    known = known_columns({name: grid_of(block) for name, block in blocks.items()})
+    known = known_columns({name: grid_of(block, layout.value) for name, block in blocks.items()})
     selection = read_selection(known, **options)
     drawn = [name.partition(":")[0].strip() for name in draw.split(",")] if draw else []
     settings = known[: known.index("input")]
     if chosen is not None and drawn:  # a curve over a setting is of the others' values
         apart = settings if drawn[0] in settings else [name for name in settings if name == "spec"]
         chosen = list(dict.fromkeys([*apart, *chosen, *drawn]))
-    sweep = sweep_specs(blocks, chosen, USUAL, selection.columns | {*drawn})
-    sweep.layout, sweep.dtype, sweep.itemsize = layout.value, dtype.value, ITEMSIZES[dtype.value]
+    sweep = sweep_specs(blocks, chosen, USUAL, selection.columns | {*drawn}, layout.value)
+    sweep.dtype, sweep.itemsize = dtype.value, ITEMSIZES[dtype.value]
     for hint in range_hints(blocks):
         say(hint)
-    if not timed and any((predict, budget, save, resume)):
-        raise SpecError("--model-of-time, --budget, --save and --resume go with --profile")
     with _cluster(engine, scheduler) as sweep.cluster:
         if timed:
             check_output(save)
@@ -134,6 +143,18 @@ def command(
         drawing = read_drawing(draw, plot, known) if draw or plot else None
         with watched(sweep.rows) as done:
             return write_sweep(sweep.selected(selection, done), sweep, form, out, drawing=drawing)
+
+
+def _check_together(*, timed: bool, drawn: bool, streamed: bool, of_timing: dict[str, Any]) -> None:
+    """Raise SpecError for options of which one would be passed over."""
+    alone = [name for name, value in of_timing.items() if value]
+    if alone and not timed:
+        verb = "goes" if len(alone) == 1 else "go"
+        raise SpecError(f"{', '.join(alone)} {verb} with --profile")
+    if drawn and timed:
+        raise SpecError("--draw and --plot draw what is counted: leave --profile out")
+    if drawn and streamed:
+        raise SpecError("--draw and --plot go with a table or a JSON document, not with rows written as they come")
 
 
 def _cluster(engine: str, scheduler: str | None) -> AbstractContextManager[Cluster | None]:

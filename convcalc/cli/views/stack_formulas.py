@@ -31,7 +31,7 @@ def formulas_of(
     *, numbers: str | None, latex: bool,
 ) -> int:  # fmt: skip
     """Answer a stack with letters in it with formulas, and return the exit code."""
-    formulas = _formulas(single, layout, numbers)
+    formulas = _formulas(single, layout, _numbers(numbers, [single]))
     names = [str(symbol) for symbol in symbols_of(single)]
     tables = [_table(formula, counts, latex) for formula in formulas]
     document = {"symbols": names, "formulas": [_json(formula, counts) for formula in formulas]}
@@ -51,7 +51,8 @@ def compared_formulas(
     from convcalc.analyses.symbolic.notation import shortest
 
     every = [block or blocks([spec], inputs or ())[0] for spec, block in zip(specs, read, strict=True)]
-    firsts = [_formulas(block, layout, numbers)[0] for block in every]
+    chosen, used = _numbers(numbers, every), dict[str, Any]()
+    firsts = [_formulas(block, layout, chosen)[0].apart(used) for block in every]
     write = _writer(latex)
     rows, documents = [], []
     for spec, formula in zip(specs, firsts, strict=True):
@@ -91,14 +92,21 @@ def block_with_letters(spec: Sequence[str] | None, inputs: Sequence[str] | None)
     return read[0]
 
 
-def _formulas(block: Block, layout: str, numbers: str | None) -> list[StackFormula]:
+def _numbers(numbers: str | None, every: Sequence[Block]) -> dict[str, int]:
+    """The numbers of --at for letters of some stacks."""
     with immediate_interrupts():
-        from convcalc.analyses.symbolic.stack_formula import read_numbers, stack_formulas
+        from convcalc.analyses.symbolic.stack_formula import read_numbers
     chosen = read_numbers(numbers)
-    known = {str(symbol) for symbol in symbols_of(block)}
+    known = {str(symbol) for block in every for symbol in symbols_of(block)}
     for name in chosen:
         if name not in known:
             raise SpecError(f"--at: there is no letter {name!r} (there are {', '.join(sorted(known))})")
+    return chosen
+
+
+def _formulas(block: Block, layout: str, chosen: dict[str, int]) -> list[StackFormula]:
+    with immediate_interrupts():
+        from convcalc.analyses.symbolic.stack_formula import stack_formulas
     return stack_formulas(lambda builder: assemble(block, layout=layout, builder=builder).graph, chosen)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from convcalc.cli.ranges import range_hints
 from convcalc.cli.views.progress import bar
 from convcalc.documents import envelope, json_text
 from convcalc.errors import LimitError, SpecError, UnavailableError
-from convcalc.limits import MAX_DOCUMENT_ROWS
+from convcalc.limits import MAX_DOCUMENT_ROWS, MAX_DRAWN_ROWS
 from convcalc.render.table import Answer, Column, Table, harmless
 from convcalc.units import ITEMSIZES, count, plural, size_of
 
@@ -31,7 +31,6 @@ MOST_SHOWN = 1_000
 """Rows of a table."""
 SLOW_S = 1.0
 PERCENT = 100
-BYTES = ("peak_memory", "training_memory")
 
 
 def swept(
@@ -42,8 +41,8 @@ def swept(
     with immediate_interrupts():
         from convcalc.sweeps.selection import Selection
         from convcalc.sweeps.tables import sweep_specs
-    sweep = sweep_specs(ranged, None, columns, set())
-    sweep.layout, sweep.dtype, sweep.itemsize = layout, dtype, ITEMSIZES[dtype]
+    sweep = sweep_specs(ranged, None, columns, set(), layout)
+    sweep.dtype, sweep.itemsize = dtype, ITEMSIZES[dtype]
     for hint in range_hints(ranged):
         say(hint)
     with watched(sweep.rows) as done:
@@ -61,7 +60,9 @@ def write_sweep(
     if form is Format.table:
         form = SUFFIXES.get(suffix, form)
     if suffix == ".parquet":
-        written = _parquet(batches, str(out))
+        from convcalc.sweeps.parquet import write_parquet
+
+        written = write_parquet(batches, sweep, str(out))
     elif form in (Format.csv, Format.jsonl):
         written = _stream(batches, columns, form, out, command)
     else:
@@ -118,6 +119,7 @@ def _document(
     columns, dropped = sweep.columns, sweep.dropped
     shown: list[dict[str, Any]] = []
     texts: list[dict[str, Any]] = []
+    points: list[dict[str, Any]] = []
     total = 0
     most = MAX_DOCUMENT_ROWS if form is Format.json else MOST_SHOWN
     for rows in batches:
@@ -130,6 +132,10 @@ def _document(
             texts += some.records(text=True)
             shown += some.records(text=False) if form is Format.json else []
         total += rows.count
+        if drawing is not None and rows.count:
+            if total > MAX_DRAWN_ROWS:
+                raise LimitError(f"more than {MAX_DRAWN_ROWS:,} rows are not drawn: --keep or --top says which")
+            points += rows.only([name for name in rows.columns if name in drawing.columns(sweep)]).records(text=True)
     foot = [f"{plural(total, 'row')}"]
     if total > len(texts):
         foot = [f"the first {len(texts):,} of {total:,} rows (-f csv or -o FILE.csv has all)"]
@@ -139,8 +145,8 @@ def _document(
         droppable=tuple(name for name in ("trainable", "weights", "biases", "norm") if name in columns)
     )
     table = table._replace(elsewhere=elsewhere)
-    if drawing is not None and texts:
-        table = _drawn(table, texts, drawing, sweep.settings)
+    if drawing is not None and points:
+        table = _drawn(table, points, drawing, sweep.settings)
     document = {"columns": list(columns), "count": total, "dropped": dict(dropped), "rows": shown}
     return emit(Answer(command, document, [table], hints=dropped_lines(dropped)), form, out)
 
@@ -152,6 +158,10 @@ class Drawing:
     across: tuple[str, bool]
     up: tuple[str, bool]
     file: str | None = None
+
+    def columns(self, sweep: SpecSweep | ModelSweep) -> set[str]:
+        """The columns of rows that are looked at."""
+        return {self.across[0], self.up[0], "spec", *sweep.settings}
 
 
 def read_drawing(columns: str | None, file: str | None, known: Sequence[str]) -> Drawing:
@@ -204,7 +214,7 @@ def _drawn(table: Table, rows: list[dict[str, Any]], drawing: Drawing, settings:
 def column_of(name: str, rows: list[dict[str, Any]]) -> Column:
     """Return a column of a table as its name and its values ask for."""
     numbers = any(isinstance(row[name], (int, float)) and not isinstance(row[name], bool) for row in rows)
-    if name in BYTES:
+    if name in ("peak_memory", "training_memory"):
         return Column(name, name.replace("_", " "), lambda value: "-" if value is None else size_of(value), right=True)
     if name in ("params", "trainable", "weights", "biases", "norm", "macs", "flops", "other"):
         return Column(name, {"macs": "MACs", "flops": "FLOPs"}.get(name, name), count, right=True)
@@ -219,29 +229,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "-" if value is None else f"{value:,}" if isinstance(value, int) and value >= 10**5 else str(value)
-
-
-def _parquet(batches: Iterable[Rows], out: str) -> int:
-    """Write a Parquet file a batch at a time. Raises UnavailableError without pyarrow."""
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise UnavailableError("pyarrow is not installed here, and Parquet needs it: pip install pyarrow") from None
-    written, writer = 0, None
-    try:
-        for rows in batches:
-            if not rows.count:
-                continue
-            table = pyarrow.Table.from_pylist(list(rows.records(text=True)))
-            if writer is None:
-                writer = parquet.ParquetWriter(out, table.schema)
-            writer.write_table(table.cast(writer.schema))
-            written += rows.count
-    finally:
-        if writer is not None:
-            writer.close()
-    return written
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from convcalc.errors import SpecError, UnavailableError
 from convcalc.profiling.run import Limits, Run
 from convcalc.profiling.store import RowStore
 from convcalc.render.table import Answer, Column, Table
-from convcalc.sweeps.evaluate import PLACE
+from convcalc.sweeps.grid import PLACE, SPEC
 from convcalc.sweeps.measure import TIMES, measure_far, measure_rows, predictors, with_times
 from convcalc.sweeps.rows import Rows, joined
 from convcalc.units import plural, seconds
@@ -55,7 +55,9 @@ class Timing:
 
 def time_sweep(sweep: SpecSweep, selection: Selection, timing: Timing, form: Format, out: str | None) -> int:
     """Time what a selection keeps and write it; what is done is written where it is interrupted."""
-    sweep.columns, sweep.wanted = (*sweep.columns, PLACE), (*sweep.wanted, PLACE)
+    written = sweep.columns
+    which = [SPEC] if len(sweep.grids) > 1 and SPEC not in written else []
+    sweep.columns, sweep.wanted = (*written, *which, PLACE), (*sweep.wanted, PLACE)
     chosen = joined(list(sweep.selected(selection)))
     if not chosen.count:
         raise SpecError("nothing is kept, so there is nothing to time")
@@ -71,7 +73,7 @@ def time_sweep(sweep: SpecSweep, selection: Selection, timing: Timing, form: For
     if run.interruption is not None and not timed:
         raise run.interruption
     rows = with_times(chosen, timed, machines)
-    columns = [*(name for name in sweep.columns if name != PLACE), *TIMES, *(["machine"] if machines else [])]
+    columns = [*written, *TIMES, *(["machine"] if machines else [])]
     fits = predictors(timed, run) if timing.predict else []
     with once_interrupted(run.interrupted):
         code = emit(_answer(sweep, timing, rows.only(columns), run, fits, timed), form, out)
