@@ -145,3 +145,10 @@ def test_sizes_that_differ_have_names_that_differ(capsys: pytest.CaptureFixture[
     assert run(["compare", "conv2d c=M k=3 p=1", "conv2d c=8 k=K", "-i", "CxHxW", "--at", "M=3"]) == 0
     assert run(["macs", pair[0], "-i", "CxHxW", "--at", "C=3,C=4"]) == 2
     assert "names C twice" in capsys.readouterr().err
+
+
+def test_an_octave_layer_without_a_high_map_is_swept(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["octave", "c=4,8", "alpha_out=0,1", "k=3", "-i", "4x4x4", "--columns", "out_channels,alpha_out,params"]
+    found = [tuple(row.values())[2:] for row in lines(capsys, "sweep", *words)]
+    # whatever share is low, all of the 4 channels read are high: a kernel of 9 for each pair of channels
+    assert sorted(found) == [(c, alpha, 36 * c) for c in (4, 8) for alpha in (0, 1)]
