@@ -156,11 +156,13 @@ def _draw(answer: Answer, out: str) -> None:
         path.write_text(map_svg(drawn[-1]), encoding="utf-8")
 
 
-def check_output(out: str | None) -> None:
-    """Refuse a file that cannot be written before any work is done. Raises ConvcalcError."""
+def check_output(out: str | None, *, rows: bool = False) -> None:
+    """Refuse a file that cannot be written before any work is done; Parquet is for rows. Raises ConvcalcError."""
     if out is None:
         return
     path = Path(out)
+    if not rows and path.suffix.lower() == ".parquet":
+        raise SpecError(f"{out} cannot be written: Parquet is for the rows of sweep, fit and ranges")
     reason = ""
     if not out or path.is_dir():
         reason = "it names no file" if not out else "it is a folder"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from convcalc.errors import UnavailableError
@@ -10,24 +11,25 @@ from convcalc.sweeps.grid import BYTES, COUNTED, FIELD
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from convcalc.sweeps.models import ModelSweep
     from convcalc.sweeps.rows import Rows
-    from convcalc.sweeps.tables import SpecSweep
+
+SECONDS = ("median_s", "interval_low_s", "interval_high_s")
 
 
-def write_parquet(batches: Iterable[Rows], sweep: SpecSweep | ModelSweep, out: str) -> int:
+def write_parquet(
+    batches: Iterable[Rows], columns: Sequence[str], values: dict[str, list[Sequence[Any]]], out: str
+) -> int:
     """Write rows into a file and return how many; its columns are the same whatever the first rows hold.
 
-    Counts are int64, fields and bytes double; a setting is what all its values are, else text. Raises UnavailableError
-    without pyarrow.
+    Counts are int64; fields, bytes and seconds double; a setting is what all its `values` are, else text. Raises
+    UnavailableError without pyarrow.
     """
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise UnavailableError("pyarrow is not installed here, and Parquet needs it: pip install pyarrow") from None
+    check_parquet()
+    import pyarrow
+    from pyarrow import parquet
+
     types = {int: pyarrow.int64(), float: pyarrow.float64(), bool: pyarrow.bool_(), str: pyarrow.string()}
-    sorts = {name: _sort(name, sweep.values.get(name, [])) for name in sweep.columns}
+    sorts = {name: _sort(name, values.get(name, [])) for name in columns}
     schema = pyarrow.schema([(name, types[sort]) for name, sort in sorts.items()])
     written = 0
     with parquet.ParquetWriter(out, schema) as writer:
@@ -40,11 +42,17 @@ def write_parquet(batches: Iterable[Rows], sweep: SpecSweep | ModelSweep, out: s
     return written
 
 
+def check_parquet() -> None:
+    """Raise UnavailableError where Parquet cannot be written."""
+    if find_spec("pyarrow") is None:
+        raise UnavailableError("pyarrow is not installed here, and Parquet needs it: pip install pyarrow")
+
+
 def _sort(name: str, lists: Sequence[Sequence[Any]]) -> type:
     """What a column holds, of a setting by all lists of its values."""
     if name in COUNTED:
         return int
-    if name in (*FIELD, *BYTES):
+    if name in (*FIELD, *BYTES, *SECONDS):
         return float
     sorts = {type(value) for values in lists for value in (values[:1] if isinstance(values, range) else values)}
     if sorts == {int, float}:

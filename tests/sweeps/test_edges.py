@@ -90,6 +90,19 @@ def test_a_parquet_column_is_what_all_its_values_are(tmp_path: Path) -> None:
         assert parquet.read_table(file)[name].to_pylist() == values
 
 
+def test_times_are_written_as_parquet_and_other_answers_are_not(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    file = tmp_path / "times.parquet"
+    assert run(["sweep", *SMALL, "--profile", "--threads", "1", "--budget", "1s", "-o", str(file)]) == 0
+    table = parquet.read_table(file)
+    assert str(table.schema.field("median_s").type) == "double"
+    assert [row["macs"] for row in table.to_pylist()] == [7776, 15552]
+    assert run(["shape", "conv2d", "c=8", "k=3", "-i", "3x8x8", "-o", str(file)]) == 2
+    assert "Parquet is for the rows of sweep, fit and ranges" in capsys.readouterr().err
+
+
 def test_each_layer_has_its_own_range_in_fit(capsys: pytest.CaptureFixture[str]) -> None:
     layers = ["conv2d", "c=8", "k=3", "conv2d", "c=8", "k=3", "-i", "3x32x32"]
     vary = ["--vary", "0.out_channels=8:16:8", "--vary", "1.out_channels=8:16:8"]

@@ -45,7 +45,7 @@ def command(
 
     Every value is tried, so that what is said is exact. `batch` is that of the input.
     """
-    check_output(out)
+    check_output(out, rows=True)
     if not budgets and not least:
         raise SpecError("fit needs a budget, such as --max macs=300M")
     if not vary:

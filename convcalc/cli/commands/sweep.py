@@ -101,7 +101,7 @@ def command(
     A range is 32:512:32 (both ends), 8:64:pow2, or a list 1,3,5; a list of inputs is 3x224x224,3x256x256. What is no
     configuration is dropped and counted by reason. CSV and JSON lines are written as they come, however many rows.
     """
-    check_output(out)
+    check_output(out, rows=True)
     chosen = list(dict.fromkeys(name.strip() for name in columns.split(","))) if columns else None
     options: dict[str, Any] = {"keep": keep, "sort": sort, "top": top, "pareto": pareto}
     _check_together(

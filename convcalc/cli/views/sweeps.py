@@ -37,7 +37,7 @@ def swept(
     ranged: dict[str, Block], layout: str, columns: Sequence[str], form: Format, out: str | None, dtype: str = "fp32"
 ) -> int:
     """Answer stacks that have ranges with a row for each combination, and return the exit code."""
-    check_output(out)
+    check_output(out, rows=True)
     with immediate_interrupts():
         from convcalc.sweeps.selection import Selection
         from convcalc.sweeps.tables import sweep_specs
@@ -54,7 +54,7 @@ def write_sweep(
     drawing: Drawing | None = None,
 ) -> int:  # fmt: skip
     """Write rows where and as they are asked for; what was dropped is said on stderr, by reason."""
-    check_output(out)
+    check_output(out, rows=True)
     columns, dropped = sweep.columns, sweep.dropped
     suffix = Path(out).suffix.lower() if out else ""
     if form is Format.table:
@@ -62,7 +62,7 @@ def write_sweep(
     if suffix == ".parquet":
         from convcalc.sweeps.parquet import write_parquet
 
-        written = write_parquet(batches, sweep, str(out))
+        written = write_parquet(batches, columns, sweep.values, str(out))
     elif form in (Format.csv, Format.jsonl):
         written = _stream(batches, columns, form, out, command)
     else:

@@ -16,6 +16,7 @@ from convcalc.profiling.store import RowStore
 from convcalc.render.table import Answer, Column, Table
 from convcalc.sweeps.grid import PLACE, SPEC
 from convcalc.sweeps.measure import TIMES, measure_far, measure_rows, predictors, with_times
+from convcalc.sweeps.parquet import check_parquet, write_parquet
 from convcalc.sweeps.rows import Rows, joined
 from convcalc.units import plural, seconds
 
@@ -55,6 +56,9 @@ class Timing:
 
 def time_sweep(sweep: SpecSweep, selection: Selection, timing: Timing, form: Format, out: str | None) -> int:
     """Time what a selection keeps and write it; what is done is written where it is interrupted."""
+    parquet = out is not None and out.lower().endswith(".parquet")
+    if parquet:
+        check_parquet()
     written = sweep.columns
     which = [SPEC] if len(sweep.grids) > 1 and SPEC not in written else []
     sweep.columns, sweep.wanted = (*written, *which, PLACE), (*sweep.wanted, PLACE)
@@ -76,7 +80,13 @@ def time_sweep(sweep: SpecSweep, selection: Selection, timing: Timing, form: For
     columns = [*written, *TIMES, *(["machine"] if machines else [])]
     fits = predictors(timed, run) if timing.predict else []
     with once_interrupted(run.interrupted):
-        code = emit(_answer(sweep, timing, rows.only(columns), run, fits, timed), form, out)
+        if parquet:
+            lines = plural(write_parquet([rows.only(columns)], columns, sweep.values, str(out)), "row")
+            for hint in (*dropped_lines(sweep.dropped), *run.hints, f"{lines} in {out}"):
+                say(hint)
+            code = 0
+        else:
+            code = emit(_answer(sweep, timing, rows.only(columns), run, fits, timed), form, out)
     if timing.failure:
         say(timing.failure)
         return UNAVAILABLE
