@@ -16,7 +16,6 @@ UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3, "m": 60.0, "min": 60.0, "h": 3600.0}
 MAKERS = {
     **dict.fromkeys(("gpu", "nvidia", "amd", "rocm"), "cuda"),
     **dict.fromkeys(("metal", "apple", "m1"), "mps"),
-    "intel": "xpu",
 }
 """What people call a device, and its name in torch."""
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)")

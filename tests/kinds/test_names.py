@@ -78,7 +78,7 @@ def test_lookup_ignores_case_dashes_and_underscores() -> None:
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("cnov2d", "there is no kind 'cnov2d'; did you mean 'conv', "),
+        ("cnov2d", "there is no kind 'cnov2d'; did you mean 'conv2d'?"),
         ("depthwize", "did you mean 'depthwise'"),
         ("xyzzy", "there is no kind 'xyzzy' "),
         ("Conv2D", "Conv2D is Keras's name: write Conv2d"),
