@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convcalc.errors import ConvcalcError, SpecError, UnavailableError
-from convcalc.files import replacing
 from convcalc.printable import printable
+from convcalc.render.plot import saved_plot
 from convcalc.units import figures, giga
 
 if TYPE_CHECKING:
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from convcalc.profiling.roofline import Peaks
     from convcalc.profiling.row import Row
 
-KINDS = (".svg", ".png", ".pdf")
 PLOT_COLUMNS, PLOT_ROWS = 64, 16
 COLOURS = 10
 LINES, LINE = 30, 58
@@ -157,29 +154,13 @@ def _ticks(axes: Axes) -> str:
     return "".join(line).rstrip()
 
 
-def check(path: str) -> None:
-    """Refuse a picture that cannot be made, before anything is timed. Raises SpecError and UnavailableError."""
-    if Path(path).suffix.lower() not in KINDS:
-        raise SpecError(f"--plot takes a file that ends in {', '.join(KINDS)}, not {path!r}")
-    from importlib.util import find_spec
-
-    if find_spec("matplotlib") is None:
-        raise UnavailableError("--plot needs matplotlib: pip install 'convcalc[plot]' (--roofline draws as text)")
-
-
 def save(path: str, spots: Sequence[PlotPoint], peaks: Peaks, title: str) -> None:
     """Draw the picture into a file: colours are kernels, areas parts of the time, numbers rows.
 
     Raises ConvcalcError where it cannot be written.
     """
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
     axes = plot_axes(spots, peaks)
-    with mpl.rc_context({"font.family": "DejaVu Sans", "svg.fonttype": "none", "svg.hashsalt": "convcalc"}):
-        figure, plane = pyplot.subplots(figsize=(11, 6), layout="constrained")
+    with saved_plot(path, (11, 6)) as plane:
         _roofs(plane, peaks, axes)
         _rows(plane, spots)
         plane.set_title(f"Roofline: {title}", loc="left", fontsize=13, fontweight="bold", pad=12)
@@ -190,13 +171,6 @@ def save(path: str, spots: Sequence[PlotPoint], peaks: Peaks, title: str) -> Non
             "\n".join(lines), (1.015, 0.985), xycoords="axes fraction", va="top", fontsize=7.5, linespacing=1.5,
             color="#333333",
         )  # fmt: skip
-        try:
-            with replacing(Path(path)) as beside:
-                figure.savefig(beside, dpi=160, bbox_inches="tight")
-        except OSError as error:
-            raise ConvcalcError(f"{path} cannot be written: {error.strerror or error}") from None
-        finally:
-            pyplot.close(figure)
 
 
 def _roofs(plane: Any, peaks: Peaks, axes: Axes) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from convcalc.errors import ConvcalcError
-from convcalc.files import replacing
 from convcalc.printable import printable
+from convcalc.render.plot import saved_plot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,13 +69,7 @@ def scatter_lines(scatter: Scatter) -> list[str]:
 
 def save_scatter(path: str, scatter: Scatter, title: str) -> None:
     """Draw the points into a file, series in colours, the best joined. Raises ConvcalcError where that fails."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
-    with mpl.rc_context({"font.family": "DejaVu Sans", "svg.fonttype": "none", "svg.hashsalt": "convcalc"}):
-        figure, plane = pyplot.subplots(figsize=(9, 6), layout="constrained")
+    with saved_plot(path, (9, 6)) as plane:
         names = list(dict.fromkeys(scatter.series)) or [""]
         for name in names:
             some = [p for n, p in enumerate(scatter.points) if not scatter.series or scatter.series[n] == name]
@@ -101,13 +93,6 @@ def save_scatter(path: str, scatter: Scatter, title: str) -> None:
         plane.grid(True, color="#e5e5e5", linewidth=0.8)
         if len(names) > 1 or best:
             plane.legend(fontsize=9)
-        try:
-            with replacing(Path(path)) as beside:
-                figure.savefig(beside, dpi=160, bbox_inches="tight")
-        except OSError as error:
-            raise ConvcalcError(f"{path} cannot be written: {error.strerror or error}") from None
-        finally:
-            pyplot.close(figure)
 
 
 class _Axis(NamedTuple):

@@ -12,7 +12,8 @@ import pytest
 from convcalc.errors import ConvcalcError, SpecError, UnavailableError
 from convcalc.profiling.row import Shares
 from convcalc.render import roofline
-from convcalc.render.roofline import PLOT_COLUMNS, PLOT_ROWS, PlotPoint, check, drawing, points, save
+from convcalc.render.plot import check_plot
+from convcalc.render.roofline import PLOT_COLUMNS, PLOT_ROWS, PlotPoint, drawing, points, save
 from tests.profiling.samples import PEAKS, row
 
 SPOTS = [
@@ -115,10 +116,10 @@ def test_many_rows_and_long_names_fit(tmp_path: Path) -> None:
 
 def test_what_cannot_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SpecError, match=r"ends in .svg, .png, .pdf"):
-        check("roof.gif")
+        check_plot("roof.gif")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(UnavailableError, match=r"pip install 'convcalc\[plot\]'"):
-        check("roof.svg")
+        check_plot("roof.svg")
     monkeypatch.undo()
     pytest.importorskip("matplotlib")
     with pytest.raises(ConvcalcError, match="cannot be written"):

@@ -139,9 +139,9 @@ def command(
     if resume and not save:
         raise SpecError("--resume goes on with a file: name it with --save")
     if plot is not None:
-        from convcalc.render.roofline import check
+        from convcalc.render.plot import check_plot
 
-        check(plot)
+        check_plot(plot)
     process = choices(allocator, ALLOCATORS, "--allocator")[-1]
     lists = setups(device, dtype, layouts(layout) if fastest else layout, mode, direction, counts)
     if fastest and mode == "eager" and (len(lists) > 1 or device == "cuda"):

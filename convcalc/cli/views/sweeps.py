@@ -166,7 +166,7 @@ class Drawing:
 
 def read_drawing(columns: str | None, file: str | None, known: Sequence[str]) -> Drawing:
     """Return what is drawn: `macs,params`, `macs,rf:max`. Raises SpecError for other than two columns with numbers."""
-    from convcalc.render.roofline import check
+    from convcalc.render.plot import check_plot
     from convcalc.sweeps.selection import objective
 
     if columns is None:
@@ -176,7 +176,7 @@ def read_drawing(columns: str | None, file: str | None, known: Sequence[str]) ->
         raise SpecError(f"--draw takes two columns, such as macs,params, not {columns!r}")
     if file is not None:
         check_output(file)
-        check(file)
+        check_plot(file)
     (across, up) = ((each.column, each.most) for each in pair)
     return Drawing(across, up, file)
 
