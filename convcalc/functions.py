@@ -21,7 +21,8 @@ class Function(NamedTuple):
     `keeps_zero` is whether f(0) = 0, so that padding stays padding behind it (a function of the settings where they
     decide); `work` is elementary operations per output element, told under `work_name`; a `view` is the tensor it was
     given, and a `partial_write` one into part of which something was written. `torch` is torch's own name for it and
-    `aliases` more under which it is called; `settings` are its numbers in torch's order.
+    `aliases` more under which it is called; `settings` are its numbers in torch's order. `neighbours` gives, of a
+    function that looks along its first axis at some positions only, those that a position reads, of so many.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Function(NamedTuple):
     shape_of_first: bool = False
     partial_write: bool = False
     scales: bool = False
+    neighbours: Callable[[Settings], Callable[[int, int], range]] | None = None
 
     def zero_stays(self, settings: Settings) -> bool:
         """Whether a zero of the first input is a zero of the output under these settings."""
@@ -68,8 +70,25 @@ def _activation(
     return Function(name, 1, keeps_zero, saves, settings=settings, **{"torch": f"nn.functional.{name}", **more})
 
 
-def _norm(name: str, work: Callable[[Settings], int] = _norm_work) -> Function:
-    return Function(name, 1, False, "statistics", work=work, norm=True, shape_of_first=True)
+def _norm(name: str, work: Callable[[Settings], int] = _norm_work, **more: Any) -> Function:
+    return Function(name, 1, False, "statistics", work=work, norm=True, shape_of_first=True, **more)
+
+
+def _nearby(settings: Settings) -> Callable[[int, int], range]:
+    """The `size` channels about each: torch pads by half before, and by the rest after."""
+    size = settings["size"]
+    return lambda place, count: range(max(place - size // 2, 0), min(place + (size - 1) // 2 + 1, count))
+
+
+def _of_group(settings: Settings) -> Callable[[int, int], range]:
+    """All channels of the same group."""
+    groups = settings["num_groups"]
+    return lambda place, count: range(place // (count // groups) * (count // groups), count)[: count // groups]
+
+
+def _before(_: Settings) -> Callable[[int, int], range]:
+    """All positions up to its own."""
+    return lambda place, _: range(place + 1)
 
 
 FUNCTIONS: Final[dict[str, Function]] = {
@@ -107,6 +126,7 @@ FUNCTIONS: Final[dict[str, Function]] = {
             work=lambda s: s.get("size", 1) + 5,
             torch="nn.functional.local_response_norm",
             settings=("size", "alpha", "beta", "k"),
+            neighbours=_nearby,
         ),
         Function("power", 1, lambda s: s.get("exponent", 1) > 0, "inputs", torch="pow", settings=("exponent",)),
         _activation("softsign", True, "buffer"),
@@ -145,12 +165,12 @@ FUNCTIONS: Final[dict[str, Function]] = {
         Function("logical_or", 2, False, "nothing", torch="logical_or", aliases=("__or__", "__ror__")),
         Function("where", 3, False, "mask", torch="where"),
         Function("normalize", 1, True, "inputs", work=4, torch="nn.functional.normalize", settings=("p", "dim", "eps")),
-        Function("cumsum", 1, True, "nothing", torch="cumsum", settings=("dim",)),
+        Function("cumsum", 1, True, "nothing", torch="cumsum", settings=("dim",), neighbours=_before),
         Function("pointwise", 1, False, "inputs"),
         Function("weight_norm", 2, True, "inputs"),
         _norm("batch_norm"),
         _norm("layer_norm"),
-        _norm("group_norm"),
+        _norm("group_norm", neighbours=_of_group),
         _norm("instance_norm"),
         _norm("rms_norm", lambda settings: 3 if settings.get("affine") else 2),
         Function("dropout", 1, True, "mask", work=0, settings=("p",)),

@@ -113,6 +113,14 @@ class Graph:
                 indices.update(value.index for value in node.inputs)
         return indices
 
+    def dependent(self) -> set[int]:
+        """Return the values that depend on some input."""
+        indices: set[int] = set()
+        for node in self.nodes:
+            if isinstance(node.op, Input) or any(value.index in indices for value in node.inputs):
+                indices.add(node.output.index)
+        return indices
+
     def last_reader(self) -> dict[int, int]:
         """Return for each value the index of the last step that reads it (its own where nobody does)."""
         last = {node.output.index: node.output.index for node in self.nodes}

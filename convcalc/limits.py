@@ -56,6 +56,8 @@ MAX_KERNEL_DIGITS: Final = 60
 MAX_MATRIX_ENTRIES: Final = 200_000
 MAX_MATRIX_LINES: Final = 2**20
 """Of rows and columns of a matrix that is listed, together."""
+MAX_WIRE_CELLS: Final = 2**27
+"""Of pairs of an element marked and one read, behind one step."""
 MAX_EXACT_WORK: Final = 1_000_000
 """Of operations on fractions, for the exact rank of a kernel."""
 MAX_SYMBOLIC_STEPS: Final = 2_000
@@ -164,6 +166,7 @@ LIMITS: Final[dict[str, dict[str, int]]] = {
         "operations on fractions for an exact rank": MAX_EXACT_WORK,
         "non-zeros of a matrix": MAX_MATRIX_ENTRIES,
         "rows and columns of a matrix": MAX_MATRIX_LINES,
+        "pairs of elements behind one step of a picture": MAX_WIRE_CELLS,
     },
     "profile": {
         "threads": MAX_THREADS,

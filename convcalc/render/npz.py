@@ -9,7 +9,7 @@ from convcalc.errors import ConvcalcError
 from convcalc.files import replacing
 
 if TYPE_CHECKING:
-    from convcalc.analyses.matrix import Matrix
+    from convcalc.analyses.wiring.matrix import Matrix
 
 
 def save_npz(matrix: Matrix, path: str) -> None:

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcalc.analyses.counts.useful import useful
-from convcalc.analyses.matrix import Matrix, matrix
-from convcalc.analyses.matrix_report import transposed_words
+from convcalc.analyses.wiring.matrix import Matrix, matrix
+from convcalc.analyses.wiring.matrix_report import transposed_words
 from convcalc.cli.app import run
 from convcalc.errors import ConvcalcError
 from convcalc.graph import Graph

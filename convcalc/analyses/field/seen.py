@@ -33,10 +33,7 @@ def boxes_seen(graph: Graph, value: Value, position: tuple[int, ...]) -> dict[in
 
     Raises UnsupportedError where they depend on the data, LimitError past what is followed.
     """
-    depends: set[int] = set()
-    for node in graph.nodes:
-        if isinstance(node.op, ops.Input) or any(read.index in depends for read in node.inputs):
-            depends.add(node.output.index)
+    depends = graph.dependent()
     seen: dict[int, list[Box]] = {value.index: [tuple(((place, place),) for place in position)]}
     for node in reversed(graph.nodes[: value.index + 1]):
         if node.output.index not in seen or isinstance(node.op, ops.Input):

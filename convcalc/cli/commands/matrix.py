@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from convcalc.analyses.matrix import Matrix
-from convcalc.analyses.matrix_report import MatrixReport, matrix_report
+from convcalc.analyses.wiring.matrix import Matrix
+from convcalc.analyses.wiring.matrix_report import MatrixReport, matrix_report
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Spec, check_output, emit
 from convcalc.cli.subjects import hints, read_subject
 from convcalc.render.npz import save_npz

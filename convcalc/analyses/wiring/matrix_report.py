@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from convcalc import ops
 from convcalc.analyses.counts.stack_layers import shapes_json
-from convcalc.analyses.matrix import Matrix, matrix, window_step
+from convcalc.analyses.wiring.matrix import Matrix, matrix, window_step
 from convcalc.documents import plain
 from convcalc.subject import Subject
 
