@@ -22,7 +22,8 @@ class Function(NamedTuple):
     decide); `work` is elementary operations per output element, told under `work_name`; a `view` is the tensor it was
     given, and a `partial_write` one into part of which something was written. `torch` is torch's own name for it and
     `aliases` more under which it is called; `settings` are its numbers in torch's order. `neighbours` gives, of a
-    function that looks along its first axis at some positions only, those that a position reads, of so many.
+    function that looks along its first axis at some positions only, those that a position reads, of so many. `terms`
+    are the factors of its tensors where it is their sum.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Function(NamedTuple):
     partial_write: bool = False
     scales: bool = False
     neighbours: Callable[[Settings], Callable[[int, int], range]] | None = None
+    terms: tuple[int, ...] = ()
 
     def zero_stays(self, settings: Settings) -> bool:
         """Whether a zero of the first input is a zero of the output under these settings."""
@@ -147,13 +149,13 @@ FUNCTIONS: Final[dict[str, Function]] = {
         _activation("round", True, "nothing", torch="round"),
         _activation("logical_not", False, "nothing", torch="logical_not", aliases=("__invert__",)),
         _activation("clamp", _clamp_keeps_zero, "inputs", "min", "max", torch="clamp", aliases=("clip",)),
-        _activation("negative", True, "nothing", torch="neg", aliases=("__neg__", "negative")),
+        _activation("negative", True, "nothing", torch="neg", aliases=("__neg__", "negative"), terms=(-1,)),
         Function("softmax", 1, False, "output", work=3, torch="softmax", settings=("dim",)),
         Function("log_softmax", 1, False, "output", work=3, torch="log_softmax", settings=("dim",)),
         Function("prelu", 2, True, "inputs", torch="nn.functional.prelu", shape_of_first=True),
-        Function("add", 2, False, "nothing", torch="add"),
-        Function("add_bias", 2, False, "nothing", work_name="bias", torch="add"),
-        Function("subtract", 2, False, "nothing", torch="sub"),
+        Function("add", 2, False, "nothing", torch="add", terms=(1, 1)),
+        Function("add_bias", 2, False, "nothing", work_name="bias", torch="add", terms=(1, 1)),
+        Function("subtract", 2, False, "nothing", torch="sub", terms=(1, -1)),
         Function("multiply", 2, True, "factors", torch="mul", scales=True),
         Function("divide", 2, lambda s: "first" not in s, "factors", torch="div"),
         Function("floor_divide", 2, lambda s: "first" not in s, "nothing", torch="floor_divide"),
@@ -173,9 +175,9 @@ FUNCTIONS: Final[dict[str, Function]] = {
         _norm("group_norm", neighbours=_of_group),
         _norm("instance_norm"),
         _norm("rms_norm", lambda settings: 3 if settings.get("affine") else 2),
-        Function("dropout", 1, True, "mask", work=0, settings=("p",)),
-        Function("identity", 1, True, "nothing", work=0, view=True),
-        Function("expand", 2, True, "nothing", work=0, view=True),
+        Function("dropout", 1, True, "mask", work=0, settings=("p",), terms=(1,)),
+        Function("identity", 1, True, "nothing", work=0, view=True, terms=(1,)),
+        Function("expand", 2, True, "nothing", work=0, view=True, terms=(1,)),
         Function("put", 2, False, "nothing", work=0, shape_of_first=True, partial_write=True),
     )
 }

@@ -30,9 +30,8 @@ from convcalc.folding import folded
 from convcalc.functions import NORMS
 from convcalc.graph import Graph
 from convcalc.kinds import FAMILIES, all_kinds
-from convcalc.ops import Constant, Einsum, Elementwise, Parameter, Pool, Sample
+from convcalc.ops import Einsum, Elementwise, Pool, Sample
 from convcalc.padding import torch_pools
-from convcalc.pytorch.lower import compute
 from convcalc.pytorch.module import GraphModule
 from convcalc.pytorch.trace import trace
 from convcalc.pytorch.verify import layer_module
@@ -41,7 +40,7 @@ from convcalc.render.table import Answer, to_json
 from convcalc.sizes import PerAxis
 from convcalc.subject import Block, Subject
 from tests.strategies import cases, windows
-from tests.worlds import built, positions_seen, positive, ran
+from tests.worlds import built, fixed_values, positions_seen, positive, ran
 
 KINDS = sorted(all_kinds())
 BLOCK_FAMILIES = set(FAMILIES) - {
@@ -538,7 +537,7 @@ def test_the_folded_form_loads_the_same_weights_and_gives_the_same_output(name: 
     loaded = same.load_state_dict(module.state_dict(), strict=False)
     assert not loaded.unexpected_keys
     assert set(loaded.missing_keys) <= dict(same.named_buffers()).keys()  # a kernel of ones, known without training
-    values = _fixed_values(folding, same)
+    values = fixed_values(folding, same)
     last = GraphModule(deployed, dtype=torch.float64).eval()
     start = len(inputs)
     _, moved = folded(folding.nodes, start)
@@ -554,18 +553,6 @@ def test_the_folded_form_loads_the_same_weights_and_gives_the_same_output(name: 
         assert params(deployed).total <= params(trained).total
     assert macs(deployed) <= macs(trained)
     assert macs(deployed) == ran(GraphModule(deployed), inputs)[1]
-
-
-def _fixed_values(graph: Graph, module: GraphModule) -> dict[int, torch.Tensor]:
-    """What depends on no input, computed."""
-    values: dict[int, torch.Tensor] = {}
-    for node in graph.nodes:
-        holder = module.get_submodule(".".join(node.scope))
-        if isinstance(node.op, (Parameter, Constant)):
-            values[node.output.index] = getattr(holder, holder.tensors[node.output.index])
-        elif node.inputs and all(value.index in values for value in node.inputs):
-            values[node.output.index] = compute(node.op, [values[value.index] for value in node.inputs])
-    return values
 
 
 # every kind trains ----------

@@ -15,6 +15,8 @@ from convcalc.analyses.field.seen import boxes_seen
 from convcalc.errors import ShapeError
 from convcalc.graph import Graph, Value
 from convcalc.kinds import all_kinds
+from convcalc.ops import Constant, Parameter
+from convcalc.pytorch.lower import compute
 from convcalc.pytorch.module import GraphModule
 from convcalc.pytorch.verify import unfused
 
@@ -56,3 +58,28 @@ def positions_seen(graph: Graph, value: Value, position: tuple[int, ...], source
     boxes = boxes_seen(graph, value, position).get(graph.inputs[source].index, [])
     axes = [[[at for first, last in runs for at in range(first, last + 1)] for runs in box] for box in boxes]
     return {place for box in axes for place in product(*box)}
+
+
+def random_module(graph: Graph) -> GraphModule:
+    """A module with small weights in general position: positive, so that no rectifier is off and no gate full."""
+    generator = torch.Generator().manual_seed(0)
+    module = GraphModule(graph, dtype=torch.float64).eval()
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if "offset" in name:  # zero offsets: the places read are the nominal ones
+                parameter.zero_()
+                continue
+            parameter.copy_(0.02 + torch.rand(parameter.shape, generator=generator, dtype=torch.float64) / 20)
+    return module
+
+
+def fixed_values(graph: Graph, module: GraphModule) -> dict[int, torch.Tensor]:
+    """What depends on no input, computed."""
+    values: dict[int, torch.Tensor] = {}
+    for node in graph.nodes:
+        holder = module.get_submodule(".".join(node.scope))
+        if isinstance(node.op, (Parameter, Constant)):
+            values[node.output.index] = getattr(holder, holder.tensors[node.output.index])
+        elif node.inputs and all(value.index in values for value in node.inputs):
+            values[node.output.index] = compute(node.op, [values[value.index] for value in node.inputs])
+    return values

@@ -32,7 +32,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
     "Learn": {
         "explain": "What a kind is, its graph, and its formulas derived from its recipe.",
         "kinds": "Every kind of layer, or one kind's arguments, defaults and source.",
-        "matrix": "A small convolution as the sparse matrix it is.",
+        "matrix": "Small linear layers as the sparse matrix they are.",
         "examples": "The spec files that come with convcalc.",
     },
     "Measure": {

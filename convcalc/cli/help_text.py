@@ -42,7 +42,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "separable": ("sobel", '"-1 0 1; -2 0 2; -1 0 1"', "laplacian --rank 1"),
     "explain": ("involution", "depthwise_separable -i 3x12x12 c=256 k=5", "dense_block --format latex"),
     "kinds": ("", "attention", "depthwise_separable"),
-    "matrix": ("conv2d c=1 k=3 -i 1x4x4", "conv2d c=1 k=3 -i 1x4x4 --transposed", "conv1d c=1 k=3 p=1 -i 1x6 -f csv"),
+    "matrix": ("conv2d c=1 k=3 -i 1x4x4", "conv2d c=1 k=3 -i 1x4x4 --transposed", "channel_shuffle groups=3 -i 6x1x1"),
     "examples": ("", "resnet_stem", "unet"),
     "profile": (
         "@resnet_stem", "-i 64x56x56 conv2d c=64 k=3 p=1 --explain",

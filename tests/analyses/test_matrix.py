@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcalc.analyses.counts.useful import useful
-from convcalc.analyses.wiring.matrix import Matrix, matrix
+from convcalc.analyses.wiring.matrix import Matrix, matrix, weight_starts
 from convcalc.analyses.wiring.matrix_report import transposed_words
 from convcalc.cli.app import run
-from convcalc.errors import ConvcalcError
+from convcalc.errors import ConvcalcError, LimitError, UnsupportedError
+from convcalc.folding import folded
 from convcalc.graph import Graph
 from convcalc.kinds import find
 from convcalc.pytorch.module import GraphModule
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
+from tests.strategies import cases
+from tests.worlds import built, fixed_values, random_module
 
 (ROW,) = [
     row
@@ -32,8 +36,10 @@ from convcalc.spec.source import blocks
 
 def dense(found: Matrix, weights: torch.Tensor) -> torch.Tensor:
     filled = torch.zeros(found.rows, found.columns, dtype=torch.float64)
-    for row, column, weight in found.entries:
-        filled[row, column] += weights.reshape(-1)[weight]
+    flat = weights.reshape(-1)
+    for row, column, terms in found.entries:
+        for monomial, factor in terms:
+            filled[row, column] += float(factor) * flat[list(monomial)].prod()
     return filled
 
 
@@ -126,7 +132,9 @@ def test_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["conv2d", "c=1", "k=3", "relu", "-i", "1x4x4"], "of one convolution or transposed convolution"),
+        (["conv2d", "c=1", "k=3", "relu", "-i", "1x4x4"], "relu is not linear"),
+        (["max_pool", "k=2", "-i", "1x4x4"], "pool is not linear"),
+        (["conv2d", "c=1", "k=3", "-i", "2x1x4x4"], "that of one sample"),
         (["conv2d", "c=64", "k=3", "-i", "64x56x56"], "107,495,424 entries are past what is listed"),
         (["conv2d", "c=1", "k=3"], "the input's size is missing"),
     ],
@@ -140,3 +148,78 @@ def test_a_large_one_is_cut_and_its_weights_are_signs(capsys: pytest.CaptureFixt
     assert run(["matrix", "conv2d", "c=4", "k=3", "p=1", "-i", "4x12x12"]) == 0
     text = capsys.readouterr().out
     assert "# is a weight, · is zero (the first 40 x 78 of 576 x 576)" in text and "rank" not in text
+
+
+LINEAR = {
+    *("conv", "conv_transpose", "pointwise", "dilated", "grouped", "depthwise", "pointwise_grouped"),
+    *(
+        "channel_shuffle",
+        "linear",
+        "avg_pool",
+        "adaptive_avg_pool",
+        "global_avg_pool",
+        "fold",
+        "unfold",
+        "concat",
+        "add",
+    ),
+    *("upsample", "upsampling_nearest", "upsampling_bilinear", "pixel_shuffle", "pixel_unshuffle", "dropout"),
+    *("reflection_pad", "replication_pad", "circular_pad", "zero_pad", "flatten", "slice", "identity"),
+    *("do_conv", "resize_conv", "subpixel"),
+}
+"""Kinds that are linear whatever their settings."""
+
+
+SOMETIMES = {
+    "octave",
+    "hetconv",
+    "flattened",
+    "multi_kernel",
+    "mixconv",
+    "shuffled_grouped",
+    "spatially_separable",
+    "stacked",
+}
+
+
+@pytest.mark.parametrize("name", sorted(LINEAR | SOMETIMES))
+@given(data=st.data())
+def test_every_linear_kind_is_the_jacobian_of_its_module(name: str, data: st.DataObject) -> None:
+    inputs, arguments = data.draw(cases(name))
+    graph = built(name, [(1, *shape[1:]) for shape in inputs], arguments)
+    cells = prod(graph.inputs[0].shape) * prod(graph.outputs[0].shape)
+    if cells > 10_000:
+        return
+    try:
+        mine = matrix(graph)
+    except LimitError:
+        return
+    except UnsupportedError:
+        assert name not in LINEAR
+        return
+    module = random_module(graph)
+    stored = folded_weights(graph, module)
+    tensors = tuple(torch.zeros(value.shape, dtype=torch.float64) for value in graph.inputs)
+
+    def joined(*given: torch.Tensor) -> torch.Tensor:
+        results = module(*given)
+        return torch.cat([each.reshape(-1) for each in (results if isinstance(results, tuple) else (results,))])
+
+    want = torch.cat(
+        [each.reshape(each.shape[0], -1) for each in torch.autograd.functional.jacobian(joined, tensors)], dim=1
+    )
+    assert torch.allclose(dense(mine, stored), want, atol=1e-9)
+    assert {(entry.row, entry.column) for entry in mine.entries} == {
+        tuple(at) for at in (want.abs() > 1e-12).nonzero().tolist()
+    }
+
+
+def folded_weights(graph: Graph, module: GraphModule) -> torch.Tensor:
+    """The weights of what is folded, one after the other, as torch computes them from the module's own."""
+    nodes, _ = folded(graph.nodes, 0)
+    small = Graph(tuple(nodes), ())
+    fixed = fixed_values(graph, module)
+    starts, _ = weight_starts(small)
+    moved = {new.index: old for old, new in folded(graph.nodes, 0)[1].items()}
+    parts = [fixed[moved[index]].reshape(-1) for index in starts]
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)

@@ -15,30 +15,16 @@ from convcalc.errors import LimitError
 from convcalc.graph import Graph, Node, Value
 from convcalc.kinds import all_kinds
 from convcalc.ops import Elementwise, Pool
-from convcalc.pytorch.module import GraphModule
 from convcalc.spec.assemble import assemble
 from convcalc.spec.source import blocks
 from tests.strategies import cases
-from tests.worlds import built
+from tests.worlds import built, random_module
 
 KINDS = sorted(all_kinds())
 FIXED = {
     *("embedding", "embedding_bag"),  # their input is a list of places, which has no gradient
     "fractional_max_pool",  # its windows lie elsewhere in every run
 }
-
-
-def random_module(graph: Graph) -> GraphModule:
-    """A module with small weights in general position: positive, so that no rectifier is off and no gate full."""
-    generator = torch.Generator().manual_seed(0)
-    module = GraphModule(graph, dtype=torch.float64).eval()
-    with torch.no_grad():
-        for name, parameter in module.named_parameters():
-            if "offset" in name:  # zero offsets: the places read are the nominal ones
-                parameter.zero_()
-                continue
-            parameter.copy_(0.02 + torch.rand(parameter.shape, generator=generator, dtype=torch.float64) / 20)
-    return module
 
 
 def gradients(graph: Graph, value: Value, element: tuple[int, ...]) -> list[Any]:

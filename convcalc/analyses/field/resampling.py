@@ -1,9 +1,9 @@
-"""`reader`: which positions an interpolated output reads: the index rule of each mode, as torch computes it."""
+"""`reader`, `shares`: which positions an interpolated output reads, and with which factors, as torch computes it."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from convcalc.errors import UnsupportedError
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from convcalc.ops import Resample
+
+Share: TypeAlias = tuple[int, Fraction]
+"""A position that is read, and its factor."""
 
 
 def ratio(op: Resample, axis: int, size: int) -> Fraction:
@@ -39,27 +42,37 @@ def copies(op: Resample, axis: int, size: int) -> bool:
 
 def reader(op: Resample, step: Fraction) -> Callable[[int], Sequence[int]]:
     """Return the function from an output position to the positions it reads, before clamping to the border."""
+    share = shares(op, step)
+    return lambda i: [place for place, _ in share(i)]
+
+
+def shares(op: Resample, step: Fraction) -> Callable[[int], list[Share]]:
+    """Return the function from an output position to the positions it reads, each with its factor; they add up to 1."""
     inputs, outputs = step.numerator, step.denominator
 
-    def place(i: int) -> tuple[int, int]:
+    def at(i: int) -> tuple[int, Fraction]:
         """The position left of an output's place, and what remains of the way to the next."""
         if op.align_corners:
-            return divmod(i * inputs, outputs)
-        return divmod((2 * i + 1) * inputs - outputs, 2 * outputs)
+            left, rest = divmod(i * inputs, outputs)
+            return left, Fraction(rest, outputs)
+        left, rest = divmod((2 * i + 1) * inputs - outputs, 2 * outputs)
+        return left, Fraction(rest, 2 * outputs)
 
-    def nearest(i: int) -> Sequence[int]:
-        return (i * inputs // outputs,)
+    def nearest(i: int) -> list[Share]:
+        return [(i * inputs // outputs, Fraction(1))]
 
-    def nearest_exact(i: int) -> Sequence[int]:
-        return ((2 * i + 1) * inputs // (2 * outputs),)
+    def nearest_exact(i: int) -> list[Share]:
+        return [((2 * i + 1) * inputs // (2 * outputs), Fraction(1))]
 
-    def linear(i: int) -> Sequence[int]:
-        left, rest = place(i)
-        return (left, left + 1) if rest else (left,)
+    def linear(i: int) -> list[Share]:
+        left, rest = at(i)
+        return [(left, 1 - rest), (left + 1, rest)] if rest else [(left, Fraction(1))]
 
-    def cubic(i: int) -> Sequence[int]:
-        left, rest = place(i)
-        return range(left - 1, left + 3) if rest else (left,)
+    def cubic(i: int) -> list[Share]:
+        left, rest = at(i)
+        if not rest:
+            return [(left, Fraction(1))]
+        return [(left + n, _cubic(abs(rest - n))) for n in (-1, 0, 1, 2)]
 
     match op.mode:
         case "nearest" | "unpool":
@@ -72,3 +85,11 @@ def reader(op: Resample, step: Fraction) -> Callable[[int], Sequence[int]]:
             return cubic
         case _:
             raise UnsupportedError(f"what {op.mode!r} interpolation reads is not known here")
+
+
+def _cubic(distance: Fraction) -> Fraction:
+    """The cubic kernel with a = -3/4, as torch has it. Source: Keys 1981, "Cubic convolution interpolation"."""
+    a = Fraction(-3, 4)
+    if distance <= 1:
+        return (a + 2) * distance**3 - (a + 3) * distance**2 + 1
+    return a * distance**3 - 5 * a * distance**2 + 8 * a * distance - 4 * a

@@ -1,4 +1,4 @@
-"""`MatrixReport`: one convolution as the matrix it is, or its transpose, and the layer whose matrix that is."""
+"""`MatrixReport`: linear layers as the matrix they are, or its transpose; of one convolution, whose that is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from convcalc import ops
 from convcalc.analyses.counts.stack_layers import shapes_json
-from convcalc.analyses.wiring.matrix import Matrix, matrix, window_step
+from convcalc.analyses.wiring.matrix import Entry, Matrix, matrix, window_step
 from convcalc.documents import plain
 from convcalc.subject import Subject
 
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MatrixReport:
-    """The matrix that is shown, whether it is the transpose, and the layer of the other as words."""
+    """The matrix that is shown, whether it is the transpose, and of one convolution the layer of the other as words.
+
+    `has_bias` says that something is added besides.
+    """
 
     subject: Subject
     matrix: Matrix
     transposed: bool
-    transpose_is: str
+    transpose_is: str | None
     has_bias: bool
 
     @property
@@ -44,26 +47,48 @@ class MatrixReport:
                 "dense_weights": self.dense_weights,
                 "rank": self.matrix.rank,
                 "transpose_is": self.transpose_is,
-                "entries": self.matrix.entries,
+                "entries": [[entry.row, entry.column, entry_json(entry)] for entry in self.matrix.entries],
             }
         )
         return document
 
 
-def matrix_report(subject: Subject, *, transpose: bool = False) -> MatrixReport:
-    """Return the matrix of a stack that is one convolution.
+def entry_json(entry: Entry) -> int | str:
+    """Return the place of the weight that an entry is, or the number or sum of products of weights as a text."""
+    return entry.text if entry.weight is None else entry.weight
 
-    Raises UnsupportedError for any other stack and ShapeError where there are more entries than can be listed.
-    """
+
+def matrix_report(subject: Subject, *, transpose: bool = False) -> MatrixReport:
+    """Return the matrix of a stack of linear layers. Raises as `matrix` does."""
     graph = subject.graph
     whole = matrix(graph)
     chosen = whole.transposed if transpose else whole
-    return MatrixReport(subject, chosen, transpose, transposed_words(graph), len(window_step(graph).inputs) > 2)
+    return MatrixReport(subject, chosen, transpose, transposed_words(graph), _has_bias(graph))
 
 
-def transposed_words(graph: Graph) -> str:
-    """Return the layer whose matrix is the transpose, as words: the same weights, in and out exchanged."""
+def _has_bias(graph: Graph) -> bool:
+    """Whether something stored is added to what the matrix gives."""
+    depends = graph.dependent()
+    return any(
+        (isinstance(node.op, ops.CONVOLUTIONS) and len(node.inputs) > 2)
+        or (
+            isinstance(node.op, ops.Elementwise)
+            and bool(node.op.about.terms)
+            and node.output.index in depends
+            and any(value.index not in depends for value in node.inputs)
+        )
+        for node in graph.nodes
+    )
+
+
+def transposed_words(graph: Graph) -> str | None:
+    """Return the layer whose matrix is the transpose, as words: the same weights, in and out exchanged.
+
+    None for a stack that is no single convolution.
+    """
     node = window_step(graph)
+    if node is None:
+        return None
     op, x, out = node.op, node.inputs[0], node.output
     assert isinstance(op, ops.CONVOLUTIONS)
     direct = isinstance(op, ops.Conv)

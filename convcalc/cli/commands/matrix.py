@@ -1,4 +1,4 @@
-"""`convcalc matrix`: a small convolution as the matrix it is."""
+"""`convcalc matrix`: a small layer, or several, as the matrix they are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from convcalc.analyses.wiring.matrix import Matrix
-from convcalc.analyses.wiring.matrix_report import MatrixReport, matrix_report
+from convcalc.analyses.wiring.matrix_report import MatrixReport, entry_json, matrix_report
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Spec, check_output, emit
 from convcalc.cli.subjects import hints, read_subject
 from convcalc.render.npz import save_npz
@@ -17,6 +17,8 @@ from convcalc.units import exactly, percent
 
 SIGNS = ascii_letters + digits
 MAX_ROWS, MAX_COLUMNS = 40, 78
+MAX_KEYS = 16
+"""So many entries that are no plain weights are explained below the picture."""
 TRIPLES = (
     Column("row", "row", right=True),
     Column("column", "column", right=True),
@@ -39,15 +41,18 @@ def command(
         ),
     ] = None,
 ) -> int:
-    """One convolution as its sparse matrix: a letter per weight, non-zeros, density, what a dense layer would hold.
+    """Linear layers as their sparse matrix: a letter per weight, non-zeros, density, what a dense layer would hold.
 
-    CSV lists row, column and the place of the weight in its flattened tensor. An .npz file is read by
-    scipy.sparse.load_npz; its values are those places plus 1.
+    Convolutions, linear layers, pools, shuffles, pads, resizes, and stacks of them: the product of their matrices. CSV
+    lists row, column and the place of the weight in its flattened tensor, or what else the entry is. An .npz file is
+    read by scipy.sparse.load_npz; its values are those places plus 1, or the numbers.
     """
     subject = read_subject(spec, inputs, layout, "matrix takes one layer, not several blocks")
     report = matrix_report(subject, transpose=transpose)
     if form is Format.csv:
-        triples = [{"row": row, "column": column, "weight": weight} for row, column, weight in report.matrix.entries]
+        triples = [
+            {"row": entry.row, "column": entry.column, "weight": entry_json(entry)} for entry in report.matrix.entries
+        ]
         table = Table(columns=TRIPLES, rows=triples)
     else:
         table = Table(columns=(), rows=(), head=_lines(report), foot=_picture(report.matrix))
@@ -60,28 +65,48 @@ def command(
 
 def _lines(report: MatrixReport) -> list[str]:
     matrix, name = report.matrix, "the transpose" if report.transposed else "the matrix"
+    counted = f"{exactly(len(matrix.entries))} non-zeros ({percent(matrix.density)})"
+    if report.transpose_is is not None:
+        counted += " = multiply-adds on real input"
     lines = [
         f"{report.subject.reading}; {name} is {matrix.rows} x {matrix.columns}",
-        f"{exactly(len(matrix.entries))} non-zeros ({percent(matrix.density)}) = multiply-adds on real input;"
-        f" {exactly(matrix.weights)} distinct weights where a dense layer would hold {exactly(report.dense_weights)}",
+        f"{counted}; {exactly(matrix.weights)} distinct weights where a dense layer would hold"
+        f" {exactly(report.dense_weights)}",
     ]
     if matrix.rank is not None:
         lines.append(f"rank {matrix.rank} for almost all weights")
-    lines.append(f"{'it' if report.transposed else 'its transpose'} is the matrix of: {report.transpose_is}")
+    if report.transpose_is is not None:
+        lines.append(f"{'it' if report.transposed else 'its transpose'} is the matrix of: {report.transpose_is}")
     if report.has_bias:
         lines.append("the bias is added besides: it is not a part of the matrix")
     return lines
 
 
 def _picture(matrix: Matrix) -> list[str]:
-    """The corner of the matrix, a letter per weight and a dot for zero."""
+    """The corner of the matrix, a sign for each different entry and a dot for zero."""
     high, wide = min(matrix.rows, MAX_ROWS), min(matrix.columns, MAX_COLUMNS)
     grid = [["·"] * wide for _ in range(high)]
-    named = matrix.weights <= len(SIGNS)
-    for row, column, weight in matrix.entries:
-        if row < high and column < wide:
-            grid[row][column] = SIGNS[weight] if named else "#"
-    key = f"{SIGNS[0]}..{SIGNS[matrix.weights - 1]} are the weights in order" if named else "# is a weight"
+    signs, key = _signs(matrix)
+    for entry in matrix.entries:
+        if entry.row < high and entry.column < wide:
+            grid[entry.row][entry.column] = signs.get(entry.text, "#")
     whole = (high, wide) == (matrix.rows, matrix.columns)
     cut = "" if whole else f" (the first {high} x {wide} of {matrix.rows} x {matrix.columns})"
     return ["".join(line) for line in grid] + [f"{key}, · is zero{cut}"]
+
+
+def _signs(matrix: Matrix) -> tuple[dict[str, str], str]:
+    """A sign for each different entry, and the sentence that explains them."""
+    plain = all(entry.weight is not None for entry in matrix.entries)
+    if plain and matrix.weights <= len(SIGNS):
+        named = {f"w{place}": sign for place, sign in enumerate(SIGNS[: matrix.weights])}
+        return named, f"{SIGNS[0]}..{SIGNS[matrix.weights - 1]} are the weights in order"
+    if plain:
+        return {}, "# is a weight"
+    texts = list(dict.fromkeys(entry.text for entry in matrix.entries))
+    if texts == ["1"]:
+        return {"1": "1"}, "1 is one"
+    if len(texts) > MAX_KEYS:
+        return {}, f"# is one of {len(texts):,} different entries (-f csv lists them)"
+    signs = dict(zip(texts, SIGNS, strict=False))
+    return signs, ", ".join(f"{sign} = {text}" for text, sign in signs.items())
