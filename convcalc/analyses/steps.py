@@ -26,11 +26,15 @@ SHUFFLES = {
 
 
 class Step(NamedTuple):
-    """A stretch of steps under one scope: what they do in words, and what they make."""
+    """A stretch of steps under one scope: its name, what it does in words, what it makes, and what it reads.
 
-    scope: str
+    `reads` are the names of other steps, or of inputs; no two steps have one name.
+    """
+
+    name: str
     does: str
     output: Value
+    reads: tuple[str, ...] = ()
 
 
 def stages(graph: Graph) -> int:
@@ -56,7 +60,8 @@ def steps(graph: Graph, show: Show = str) -> list[Step]:
     """Return the steps of a graph, a function that follows directly on the same line; `show` writes a size."""
     readers = graph.readers()
     sequence: list[Step] = []
-    numbers: dict[int, int] = {}
+    makers: dict[int, str] = {value.index: getattr(graph.nodes[value.index].op, "name", "") for value in graph.inputs}
+    names: set[str] = set(makers.values())
     for node in graph.nodes:
         if isinstance(node.op, ops.SOURCES) or not node.inputs:
             continue
@@ -64,23 +69,38 @@ def steps(graph: Graph, show: Show = str) -> list[Step]:
         data = [value for value in node.inputs if not is_stored(graph.nodes[value.index])]
         said = describe_step(node, show)
         if (not data and not isinstance(node.op, ops.Einsum)) or said == MOVED:
-            numbers[node.output.index] = data[0].index if data else -1
+            if data and data[0].index in makers:
+                makers[node.output.index] = makers[data[0].index]
             continue
         follows = (
             last is not None
             and len(data) == 1
-            and numbers.get(data[0].index, data[0].index) == last.output.index
+            and makers.get(data[0].index) == last.name
             and len(readers[last.output.index]) == 1
             and isinstance(node.op, (ops.Elementwise, ops.Slice, ops.Rearrange))
         )
         if follows and last is not None:
-            sequence[-1] = Step(last.scope, f"{last.does}, {said}", node.output)
+            sequence[-1] = last._replace(does=f"{last.does}, {said}", output=node.output)
         else:
-            sequence.append(Step(".".join(node.scope[1:]) or "-", said, node.output))
+            name = _unlike(".".join(node.scope[1:]) or said.split()[0].strip(","), names)
+            reads = tuple(dict.fromkeys(makers[value.index] for value in data if value.index in makers))
+            sequence.append(Step(name, said, node.output, reads))
+        makers[node.output.index] = sequence[-1].name
     if not sequence and graph.nodes:  # nothing but a new layout: that is what the kind does
         only = graph.nodes[-1]
-        return [Step(".".join(only.scope[1:]) or "-", describe_step(only, show), only.output)]
+        reads = tuple(makers[value.index] for value in only.inputs if value.index in makers)
+        return [Step(_unlike(".".join(only.scope[1:]) or MOVED, names), describe_step(only, show), only.output, reads)]
     return sequence
+
+
+def _unlike(name: str, taken: set[str]) -> str:
+    """A name that no step has yet: the second `multiply` is multiply_1."""
+    chosen, count = name, 0
+    while chosen in taken:
+        count += 1
+        chosen = f"{name}_{count}"
+    taken.add(chosen)
+    return chosen
 
 
 def describe_step(node: Node, show: Show = str) -> str:

@@ -31,6 +31,7 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
     },
     "Learn": {
         "explain": "What a kind is, its graph, and its formulas derived from its recipe.",
+        "show": "How layers work: pictures, pages to play with, animations.",
         "kinds": "Every kind of layer, or one kind's arguments, defaults and source.",
         "matrix": "Small linear layers as the sparse matrix they are.",
         "examples": "The spec files that come with convcalc.",
@@ -70,6 +71,7 @@ SYNONYMS: Final[dict[str, str]] = {
     **dict.fromkeys(("version", "versions", "env"), "about"),
     **dict.fromkeys(("vs", "side-by-side"), "compare"),
     **dict.fromkeys(("check", "test"), "verify"),
+    **dict.fromkeys(("draw", "picture", "visualize", "visualise", "plot", "animate", "see", "view"), "show"),
 }
 """What people who know other tools type, and the command that answers it here."""
 OPTION_SYNONYMS: Final[dict[str, str]] = {

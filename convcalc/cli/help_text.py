@@ -42,6 +42,9 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "separable": ("sobel", '"-1 0 1; -2 0 2; -1 0 1"', "laplacian --rank 1"),
     "explain": ("involution", "depthwise_separable -i 3x12x12 c=256 k=5", "dense_block --format latex"),
     "kinds": ("", "attention", "depthwise_separable"),
+    "show": (
+        "conv2d k=3 s=2 p=1", "conv_transpose2d k=3 s=2 -i 1x3x3 --unit 2,2 --numbers", "dilated k=3 d=2 -o page.html",
+    ),
     "matrix": ("conv2d c=1 k=3 -i 1x4x4", "conv2d c=1 k=3 -i 1x4x4 --transposed", "channel_shuffle groups=3 -i 6x1x1"),
     "examples": ("", "resnet_stem", "unet"),
     "profile": (

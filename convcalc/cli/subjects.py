@@ -61,6 +61,21 @@ def read_subject(
     return subject
 
 
+def drawn_subject(spec: Sequence[str] | None, inputs: Sequence[str] | None, layout: InputLayout) -> tuple[Subject, str]:
+    """Read a model, or a spec of one block on an input that can be drawn, and what is said of that input.
+
+    Raises SpecError and ShapeError as `read_subject` does.
+    """
+    if model_words(spec or ()) is not None:
+        return read_subjects(spec, inputs, layout)[0], ""
+    block, *more = blocks(spec or (), inputs or ())
+    if more:
+        raise SpecError("show draws one stack, not several blocks")
+    from convcalc.spec.drawn import drawn
+
+    return drawn(block, layout=layout.value)
+
+
 def whole_subject(
     spec: str, inputs: Sequence[str] | None, layout: InputLayout, *, command: str, needs_input: bool = True
 ) -> Subject:

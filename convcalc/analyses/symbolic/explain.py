@@ -27,9 +27,10 @@ PARTS = ("weights", "biases", "norm", "params", "macs")
 
 
 class GraphStep(NamedTuple):
-    """One step of the first case: its part, what it does, and what it gives, with symbols for sizes."""
+    """One step of the first case: its part, what it reads and does, and what it gives, with symbols for sizes."""
 
     part: str
+    reads: tuple[str, ...]
     does: str
     gives: str
 
@@ -96,7 +97,7 @@ def _graph(kind: Kind, formula: Formula) -> tuple[GraphStep, ...]:
     for step in steps(formula.graph, lambda size: text(formula.tidy(size))):
         sizes = step.output.shape if kind.rows else step.output.shape[1:]
         gives = tuple(names.get(formula.tidy(size), formula.tidy(size)) for size in sizes)
-        rows.append(GraphStep(step.scope, step.does, shape(gives)))
+        rows.append(GraphStep(step.name, step.reads, step.does, shape(gives)))
     return tuple(rows)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from string import ascii_letters, digits
 from typing import Annotated
 
 import typer
@@ -12,10 +11,10 @@ from convcalc.analyses.wiring.matrix_report import MatrixReport, entry_json, mat
 from convcalc.cli.options import AsFormat, Format, InputLayout, Inputs, Layout, Spec, check_output, emit
 from convcalc.cli.subjects import hints, read_subject
 from convcalc.render.npz import save_npz
+from convcalc.render.show.signs import SIGNS
 from convcalc.render.table import Answer, Column, Table
 from convcalc.units import exactly, percent
 
-SIGNS = ascii_letters + digits
 MAX_ROWS, MAX_COLUMNS = 40, 78
 MAX_KEYS = 16
 """So many entries that are no plain weights are explained below the picture."""

@@ -28,7 +28,7 @@ class FormulaFormat(StrEnum):
 
 
 FORMULAS = (Column("quantity", "quantity"), Column("formula", "formula"))
-GRAPH = (Column("part", "part"), Column("does", "does"), Column("gives", "gives"))
+GRAPH = (Column("part", "part"), Column("reads", "reads", ", ".join), Column("does", "does"), Column("gives", "gives"))
 NUMBERS = (
     Column("quantity", "quantity"),
     Column("worked", "with the numbers"),

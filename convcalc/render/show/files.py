@@ -1,0 +1,63 @@
+"""`save`: a picture of layers in a file, as the end of its name says."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convcalc.errors import ConvcalcError, SpecError
+from convcalc.files import replacing
+from convcalc.render.show.frames import frame
+from convcalc.render.show.shapes import drawing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from convcalc.analyses.wiring.scene import Scene
+    from convcalc.render.show.frames import Spot
+
+SUFFIXES = (".html", ".svg", ".gif", ".png")
+
+
+def check_suffix(out: str) -> str:
+    """Return the end of a file's name that says what is drawn. Raises SpecError for any other."""
+    suffix = Path(out).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise SpecError(f"{out}: a picture is a file whose name ends in {', '.join(SUFFIXES)}")
+    return suffix
+
+
+def save(scene: Scene, chosen: Sequence[Spot], out: str, *, numbers: bool = False) -> None:
+    """Draw some outputs of a scene into a file. Raises ConvcalcError where it cannot be written."""
+    suffix = check_suffix(out)
+    if suffix == ".html":
+        from convcalc.render.show.page import page
+
+        _write(page(scene), out)
+        return
+    drawings = [drawing(frame(scene, spot, numbers=numbers)) for spot in chosen]
+    title = f"{' | '.join(scene.subject.layer_texts)}: what each output reads"
+    if suffix == ".svg":
+        from convcalc.render.show.svg import animated_svg
+
+        _write(animated_svg(drawings, title), out)
+        return
+    from convcalc.render.show.raster import save_gif, save_png
+
+    with _replacing(out) as path:
+        (save_gif if suffix == ".gif" else save_png)(drawings, path)
+
+
+def _write(text: str, out: str) -> None:
+    with _replacing(out) as path:
+        path.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _replacing(out: str) -> Iterator[Path]:
+    try:
+        with replacing(Path(out)) as path:
+            yield path
+    except OSError as error:
+        raise ConvcalcError(f"{out} cannot be written: {error.strerror or error}") from None
