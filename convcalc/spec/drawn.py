@@ -30,6 +30,7 @@ POSITIONS: Final = {1: (9, 8, 12, 16, 24), 2: (5, 6, 7, 8, 9, 10, 11, 12, 13, 16
 """Positions along each axis that are tried in turn, by the number of axes."""
 LEAST: Final = {1: 4, 2: 3, 3: 2}
 """Outputs along an axis that a picture would show at least."""
+GROUPS: Final = ("groups", "num_groups", "first_groups", "second_groups")
 USUAL: Final[dict[str, Any]] = {
     "kernel_size": 3, "num_layers": 2, "scale_factor": 2, "upscale_factor": 2, "downscale_factor": 2, "groups": 2,
     "output_size": 2, "growth_rate": 2, "size": 3, "num_groups": 2, "edges": 6, "hidden_size": 3, "num_embeddings": 5,
@@ -78,8 +79,7 @@ def _complete(layers: tuple[Layer, ...], more: dict[str, Any]) -> tuple[Layer, .
 
 def _missing(layer: Layer, more: dict[str, Any]) -> dict[str, Any]:
     """Arguments that a layer needs and does not state, and more where it takes them."""
-    groups = layer.arguments.get("groups", 1)
-    channels = 2 * groups if isinstance(groups, int) else 2
+    channels = 2 * _groups(layer)
     needed = (argument for argument in layer.kind.arguments.values() if argument.required)
     usual = {
         argument.name: channels if argument.name == "out_channels" else USUAL.get(argument.name, 2)
@@ -87,6 +87,13 @@ def _missing(layer: Layer, more: dict[str, Any]) -> dict[str, Any]:
         if argument.name not in layer.arguments
     }
     return usual | {name: value for name, value in more.items() if name in layer.kind.arguments}
+
+
+def _groups(layer: Layer) -> int:
+    """Into how many groups a layer parts its channels at most."""
+    named = layer.kind.arguments
+    values = [layer.arguments.get(name, named[name].default) for name in GROUPS if name in named]
+    return max((value for value in values if isinstance(value, int)), default=1)
 
 
 def _is_large(subject: Subject) -> bool:
@@ -138,8 +145,7 @@ def _candidates(block: Block, *, least: bool) -> Iterator[Subject]:
 def _shapes(block: Block) -> Iterator[tuple[int, ...]]:
     first = block.layers[0]
     stated = first.arguments.get(first.kind.channels or "in_channels")
-    groups = first.arguments.get("groups", first.arguments.get("num_groups", 1))
-    least = 2 * groups if isinstance(groups, int) else 2
+    least = 2 * _groups(first)
     channels = (stated,) if isinstance(stated, int) else [count for count in CHANNELS if count >= min(least, 64)]
     if first.kind.rows:
         yield from ((5, count) for count in channels)

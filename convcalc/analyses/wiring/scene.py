@@ -213,10 +213,12 @@ class Scene:
 
     def check(self) -> None:
         """Raise ShapeError for what has no picture: sizes that are not known, several samples."""
+        layers = self.subject.block.layers
+        batched = not any(layer.kind.rows or layer.kind.layout for layer in layers[:1])
         for value in (*self.inputs, *self.outputs):
             if not known(*value.shape):
                 raise ShapeError("a picture needs the input's size: give it with -i")
-            if prod(value.shape) != prod(sample_shape(value)):
+            if batched and value.shape[0] != 1:
                 raise ShapeError("a picture is that of one sample: give -i without a batch")
 
 

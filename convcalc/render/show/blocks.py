@@ -35,6 +35,11 @@ class Box(NamedTuple):
     y: float = 0
     wide: float = 0
 
+    @property
+    def is_lane(self) -> bool:
+        """Whether it is but a place that is kept free for an edge."""
+        return LANE in self.name
+
 
 def boxes(graph: Graph, sequence: Sequence[Step]) -> list[Box]:
     """Return the inputs and steps of a graph with their places: each below all that it reads."""
@@ -87,42 +92,70 @@ def _placed(found: list[Box]) -> list[Box]:
     return [box._replace(x=box.x - least) for box in placed]
 
 
-def block_svg(graph: Graph, sequence: Sequence[Step], title: str, *, styled: bool = True) -> str:
+def size_of(found: Sequence[Box]) -> tuple[int, int]:
+    """Return how wide and how high a graph is, with its margins."""
+    return int(max(box.x + box.wide for box in found)) + 2 * MARGIN, int(
+        max(box.y for box in found)
+    ) + HIGH + 2 * MARGIN
+
+
+def block_svg(found: Sequence[Box], title: str, *, styled: bool = True) -> str:
     """Return the graph of a block as an SVG; without a style of its own inside a page that has one."""
-    found = boxes(graph, sequence)
-    by_name = {box.name: box for box in found}
-    wide = max(box.x + box.wide for box in found) + 2 * MARGIN
-    high = max(box.y for box in found) + HIGH + 2 * MARGIN
+    wide, high = size_of(found)
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{-MARGIN} {-MARGIN} {wide:g} {high:g}" width="{wide:g}"'
-        f' height="{high:g}" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{-MARGIN} {-MARGIN} {wide} {high}" width="{wide}"'
+        f' height="{high}" role="img">',
         f"<title>{escape(title)}</title>",
         *([f"<style>{STYLE}</style>"] if styled else []),
+        *svg_parts(found),
     ]
-    for box in found:
-        lines += [_edge(by_name, name, box) for name in box.reads if name in by_name and LANE not in box.name]
-    lines += [_drawn(box) for box in found if LANE not in box.name]
     return "\n".join([*lines, "</svg>\n"])
 
 
-def _edge(by_name: dict[str, Box], name: str, below: Box) -> str:
-    """An edge from what is read down to a box, through the places that are kept free for it."""
-    to_x, to_y = below.x + below.wide / 2, below.y
-    curve = ""
+def svg_parts(found: Sequence[Box]) -> list[str]:
+    """Return the edges and boxes of a graph as elements of an SVG."""
+    edges = [
+        f'<path class="edge" data-from="{escape(way.above)}" data-to="{escape(way.below)}" d="{_curve(way)}">'
+        f"<title>{escape(way.above)} to {escape(way.below)}</title></path>"
+        for way in ways(found)
+    ]
+    return [*edges, *(_drawn(box) for box in found if not box.is_lane)]
+
+
+class Way(NamedTuple):
+    """An edge from the box above to the one below, by the points that it passes in turn."""
+
+    above: str
+    below: str
+    points: tuple[tuple[float, float], ...]
+
+
+def ways(found: Sequence[Box]) -> list[Way]:
+    """Return the edges of a graph, each through the places that are kept free for it."""
+    by_name = {box.name: box for box in found}
+    return [_way(by_name, name, box) for box in found if not box.is_lane for name in box.reads if name in by_name]
+
+
+def _way(by_name: dict[str, Box], name: str, below: Box) -> Way:
+    points = [(below.x + below.wide / 2, below.y)]
     above = by_name[name]
-    while True:
-        passes = LANE in above.name
-        x, y = above.x + above.wide / 2, above.y + HIGH
-        middle = (y + to_y) / 2
-        curve = f"C{x:g} {middle:g} {to_x:g} {middle:g} {to_x:g} {to_y:g}{curve}"
-        if not passes:
-            break
-        curve = f"L{x:g} {y:g}{curve}"
-        to_x, to_y = x, above.y
+    while above.is_lane:
+        centre = above.x + above.wide / 2
+        points += [(centre, above.y + HIGH), (centre, above.y)]
         above = by_name[above.reads[0]]
-    ends = f'data-from="{escape(above.name)}" data-to="{escape(below.name)}"'
-    title = f"<title>{escape(above.name)} to {escape(below.name)}</title>"
-    return f'<path class="edge" {ends} d="M{x:g} {y:g}{curve}">{title}</path>'
+    points.append((above.x + above.wide / 2, above.y + HIGH))
+    return Way(above.name, below.name, tuple(reversed(points)))
+
+
+def _curve(way: Way) -> str:
+    """Curves between rows, straight lines along the places that are kept free."""
+    (x, y), *rest = way.points
+    parts = [f"M{x:g} {y:g}"]
+    for place, (to_x, to_y) in enumerate(rest):
+        middle = (y + to_y) / 2
+        parts.append(f"L{to_x:g} {to_y:g}" if place % 2 else f"C{x:g} {middle:g} {to_x:g} {middle:g} {to_x:g} {to_y:g}")
+        x, y = to_x, to_y
+    return "".join(parts)
 
 
 def _drawn(box: Box) -> str:

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convcalc.analyses.steps import steps
 from convcalc.errors import ConvcalcError, SpecError
 from convcalc.files import replacing
+from convcalc.render.show.blocks import boxes
 from convcalc.render.show.frames import frame
-from convcalc.render.show.shapes import drawing
+from convcalc.render.show.shapes import drawing, with_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,6 +39,10 @@ def save(scene: Scene, chosen: Sequence[Spot], out: str, *, numbers: bool = Fals
         _write(page(scene), out)
         return
     drawings = [drawing(frame(scene, spot, numbers=numbers)) for spot in chosen]
+    if scene.walk is None and len(sequence := steps(scene.subject.graph)) > 1:
+        top = max(each.height for each in drawings)
+        found = boxes(scene.subject.graph, sequence)
+        drawings = [with_graph(each, found, top) for each in drawings]
     title = f"{' | '.join(scene.subject.layer_texts)}: what each output reads"
     if suffix == ".svg":
         from convcalc.render.show.svg import animated_svg

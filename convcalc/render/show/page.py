@@ -14,7 +14,7 @@ from convcalc.analyses.counts.params import params
 from convcalc.analyses.steps import steps
 from convcalc.analyses.wiring.scene import Scene, sample_shape
 from convcalc.errors import ConvcalcError
-from convcalc.render.show.blocks import block_svg
+from convcalc.render.show.blocks import block_svg, boxes
 from convcalc.render.show.shapes import TAPS
 from convcalc.shapes import show
 from convcalc.spec.assemble import assemble
@@ -139,7 +139,7 @@ def _runs(elements: Sequence[int]) -> Iterator[list[int]]:
 def _variant(subject: Subject, graphs: list[str]) -> dict[str, Any]:
     """The numbers of a stack, and the number of its graph among those that are written down once."""
     graph = subject.graph
-    drawing = block_svg(graph, steps(graph), "what each step reads", styled=False)
+    drawing = block_svg(boxes(graph, steps(graph)), "what each step reads", styled=False)
     if drawing not in graphs:
         graphs.append(drawing)
     sums = params(graph)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from convcalc.render.show.blocks import size_of
 from convcalc.render.show.frames import Mark
 from convcalc.render.show.signs import sign
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convcalc.render.show.blocks import Box
     from convcalc.render.show.frames import Cell, Frame, Panel
 
 SIDE: Final = 26
@@ -54,12 +58,20 @@ class Words(NamedTuple):
 
 
 class Drawing(NamedTuple):
-    """A frame as it is drawn, with its size in pixels."""
+    """A frame as it is drawn, with its size in pixels; `graph` are the boxes of a block, from `graph_top` down."""
 
     width: int
     height: int
     squares: tuple[Square, ...]
     words: tuple[Words, ...]
+    graph: tuple[Box, ...] = ()
+    graph_top: int = 0
+
+
+def with_graph(picture: Drawing, graph: Sequence[Box], top: int) -> Drawing:
+    """Return a drawing with the graph of a block below it, from a height on that all frames share."""
+    wide, high = size_of(graph)
+    return picture._replace(width=max(picture.width, wide), height=top + high, graph=tuple(graph), graph_top=top)
 
 
 def drawing(frame: Frame) -> Drawing:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from convcalc.render.show.blocks import MARGIN, svg_parts
+from convcalc.render.show.blocks import STYLE as GRAPH_STYLE
 from convcalc.render.show.frames import Mark
 from convcalc.render.show.shapes import SIDE
 
@@ -37,7 +39,7 @@ def animated_svg(drawings: Sequence[Drawing], title: str) -> str:
     wide, high = max(each.width for each in drawings), max(each.height for each in drawings)
     parts = [[*map(_square, each.squares), *map(_words, each.words)] for each in drawings]
     fixed = set(parts[0]).intersection(*parts[1:])
-    style = STYLE
+    style = STYLE + (GRAPH_STYLE if drawings[0].graph else "")
     if len(drawings) > 1:
         style += (
             f".f{{visibility:hidden;animation:f {SECONDS * len(drawings):g}s steps(1) infinite}}"
@@ -52,6 +54,9 @@ def animated_svg(drawings: Sequence[Drawing], title: str) -> str:
         f'<rect class="b" width="{wide}" height="{high}"/>',
         *(part for part in dict.fromkeys(parts[0]) if part in fixed),
     ]
+    if drawings[0].graph:
+        place = f"translate({MARGIN} {drawings[0].graph_top + MARGIN})"
+        lines.append(f'<g transform="{place}">{"".join(svg_parts(drawings[0].graph))}</g>')
     for number, each in enumerate(parts):
         moving = [part for part in each if part not in fixed]
         delay = f' style="animation-delay:{SECONDS * number:g}s"' if number else ""

@@ -9,9 +9,11 @@ from rich.cells import cell_len
 from rich.live import Live
 from rich.text import Text
 
+from convcalc.analyses.steps import steps
 from convcalc.render.show.frames import Mark, Spot, frame
 from convcalc.render.show.signs import sign
 from convcalc.render.terminal import console
+from convcalc.shapes import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -50,6 +52,11 @@ def print_frames(scene: Scene, chosen: Iterable[Spot], *, numbers: bool = False)
             out.print()
         for line in _lines(frame(scene, spot, numbers=numbers), out, key=place == 0):
             out.print(line, soft_wrap=True)
+    sequence = steps(scene.subject.graph)
+    if scene.walk is None and len(sequence) > 1:
+        out.print()
+        for step in sequence:
+            out.print(Text(f"{step.name} reads {' and '.join(step.reads)}: {step.does}; {show(step.output.shape[1:])}"))
 
 
 def step_through(scene: Scene, first: Spot, read_key: Callable[[], str], *, numbers: bool = False) -> Spot:
