@@ -257,7 +257,7 @@ def kind(*, source: str, **options: Unpack[KindOptions]) -> Callable[[R], R]:
 
 
 LABELS = (
-    "Used for", "Gains", "Costs", "Split", "Transform", "Merge", "Index map", "Paths", "Limit", "Errors in texts",
+    "Used for", "Gains", "Costs", "Split", "Transform", "Merge", "Index map", "Paths", "Limit",
 )  # fmt: skip
 _LABELS = re.compile(rf"\b({'|'.join(LABELS)}): ")
 

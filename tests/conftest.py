@@ -61,6 +61,21 @@ def strict_readers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("convcalc.pytorch.reading.STRICT_READERS", True)
 
 
+@pytest.fixture(autouse=True)
+def formulas_derived_afresh(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads formulas that were derived before, but the one that asks for the cache."""
+    if "kept_formulas" not in request.fixturenames:
+        monkeypatch.setattr("convcalc.cli.commands.explain.read", lambda *_: None)
+        monkeypatch.setattr("convcalc.cli.commands.explain.write", lambda *_: "")
+
+
+@pytest.fixture
+def kept_formulas(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A cache of the test's own, in which formulas are kept."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "convcalc" / "explain"
+
+
 @pytest.fixture
 def toy_peaks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Roofs of toys, measured in no time and kept in a folder of the test's own."""

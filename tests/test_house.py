@@ -19,7 +19,7 @@ FLOORS = {
     "window": 1, "functions": 1,
     "equations": 2, "ops": 2, "shapes": 2, "graph": 2,
     "padding": 3, "arguments": 3, "builder": 3, "registry": 3, "patterns": 3, "folding": 3, "subject": 3, "writer": 3,
-    "arranger": 3,
+    "arranger": 3, "literature": 3,
     "kinds": 4, "spec": 5, "analyses": 5, "profiling": 6, "pytorch": 6, "render": 7, "sweeps": 7,
     "cli": 8, "report": 9, "api": 9,
 }  # fmt: skip

@@ -58,7 +58,7 @@ def _longest(graph: Graph, counts: Callable[[Node], bool]) -> dict[int, int]:
 
 def steps(graph: Graph, show: Show = str) -> list[Step]:
     """Return the steps of a graph, a function that follows directly on the same line; `show` writes a size."""
-    readers = graph.readers()
+    readers, depends = graph.readers(), graph.dependent()
     sequence: list[Step] = []
     makers: dict[int, str] = {value.index: getattr(graph.nodes[value.index].op, "name", "") for value in graph.inputs}
     names: set[str] = set(makers.values())
@@ -68,7 +68,8 @@ def steps(graph: Graph, show: Show = str) -> list[Step]:
         last = sequence[-1] if sequence else None
         data = [value for value in node.inputs if not is_stored(graph.nodes[value.index])]
         said = describe_step(node, show)
-        if (not data and not isinstance(node.op, ops.Einsum)) or said == MOVED:
+        composes = node.output.index in depends or isinstance(node.op, ops.Einsum)
+        if not composes or said == MOVED:
             if data and data[0].index in makers:
                 makers[node.output.index] = makers[data[0].index]
             continue

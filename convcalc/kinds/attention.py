@@ -21,7 +21,6 @@ def se(b: Builder, x: Value, *, reduction: Size = 16, squeeze_channels: Size | N
     Gains: accuracy for almost no MACs: 2C^2/r per image, whatever its size.
     Costs: 2C^2/r parameters; two dependent steps that wait for the whole map; a pass over the map to scale it.
     Split: none. Transform: squeeze and excite. Merge: multiplication.
-    Errors in texts: it is not self-attention and not heavy; r, ReLU and biases are often left out.
     """
     return gate(b, x, squeezed(b, x.channels, reduction) if squeeze_channels is None else squeeze_channels, bias=bias)
 
@@ -64,8 +63,6 @@ def splat(
     Gains: attention between feature groups at the weights of one grouped convolution: k^2 C N/K, whatever the radix.
     Costs: radix times the map in memory; 9 % more parameters in a bottleneck.
     Split: the channels, in cardinality radix groups. Transform: k x k in each. Merge: attention over the splits.
-    Errors in texts: without the global pooling the attention runs at full resolution and softmax mixes positions; its
-    blocks are not free: 93 % more MACs in the strided ones that pool after the convolution.
     """
     if radix < 1:
         raise ShapeError(f"radix ({radix}) must be at least 1")
@@ -113,7 +110,6 @@ def resnest_bottleneck(
     Gains: accuracy at the parameters of a ResNet (+9 %).
     Costs: +0.003 % MACs at stride 1, +93 % in the strided blocks.
     Split: 1x1, then groups. Transform: split attention. Merge: 1x1, and addition.
-    Errors in texts: no extra computation over other ResNets holds for stride 1 and MACs only.
     """
     outer: Size = x.channels if out_channels is None else out_channels
     planes = divided(outer, expansion, b.require, "out_channels", "expansion")
@@ -172,7 +168,6 @@ def sk(
     Gains: a receptive field chosen per image.
     Costs: every branch runs on every image.
     Split: none (copies). Transform: kernels of several sizes, in groups. Merge: attention over the branches.
-    Errors in texts: the authors' later PyTorch variant has a dense and a grouped 3x3: not the paper's layer.
     """
     kernels = tuple(kernel_size)
     if not kernels:

@@ -52,8 +52,6 @@ def scconv(
     Costs: a second convolution that waits for two others; at stride 2 1.56 times the MACs of the strided 3x3; 2C
     norm parameters more.
     Split: the channels, in halves. Transform: 3x3; calibrated 3x3. Merge: concatenation.
-    Errors in texts: computation falls by 23 % at stride 1, it does not inevitably grow; the weights are equal but the
-    norms add 2C; the published file is half of the layer.
     """
     b.require(pooling_ratio >= 1, "pooling_ratio ({r}) must be at least 1", r=pooling_ratio)
     if variant == "half":

@@ -45,8 +45,6 @@ def octave(
     Costs: the same weights; four kernels, a pool and an upsampling to launch (three pools at stride 2); even sizes.
     Split: the channels, by frequency. Transform: four convolutions. Merge: addition at each resolution.
     Limit: 1 - 3/4 a(2-a) at stride 1; 1 - 3/4 a_out at stride 2, whatever a_in: a stride-2 last layer saves nothing.
-    Errors in texts: first and last layers change shape and sizes must be even, so the architecture does change; the
-    field doubles for the low output only; pooling low before low-to-high at stride 2 is not the official layer.
     """
     if not 0 <= alpha_out <= 1:
         raise ShapeError(f"alpha_out ({alpha_out}) must lie between 0 and 1")
@@ -150,8 +148,6 @@ def hetconv(
     Costs: no library has the kernel: released code runs a grouped and a dense convolution.
     Split: the channels, differently for each filter. Transform: k x k on one part, 1x1 on the rest. Merge: addition.
     Limit: 1/k^2 for large P (dense_1x1: 1/P + 1/k^2, which for P = 1 costs 10/9 of the plain 3x3).
-    Errors in texts: P is the part count, the share of k x k kernels is 1/P; it is cheaper than a depthwise separable
-    convolution only for P > N(1 - 1/k^2).
     """
     b.require(out_channels >= 1, "out_channels ({o}) must be at least 1", o=out_channels)
     reads = divided(x.channels, part, b.require, "in_channels", "part")
@@ -232,7 +228,6 @@ def ghost(
     Costs: two dependent steps; the cheap one is bound by memory.
     Split: none. Transform: dense, then depthwise on its result. Merge: concatenation of both, cut to N.
     Limit: C k^2 / (C k^2/q + (q-1)/q d^2) for ratio q and a cheap kernel d, close to q C/(q + C - 1), close to q.
-    Errors in texts: the dense half is part of the output; the cheap operation is depthwise; N is rounded up to m q.
     """
     b.require(ratio >= 2, "ratio ({r}) must be at least 2, or the cheap half is empty", r=ratio)
     act = "relu" if activation else ""

@@ -35,8 +35,6 @@ def conv(
     Split: none. Transform: k x k over all channels of a group. Merge: the sum over channels.
     Index map: y[i] = sum over t of w[t] x[s i + d t - p], without flipping (torch correlates; the definition
     sum over s + l t = p of F(s) k(t) is flipped).
-    Errors in texts: cost formulas with (H-k+1)(W-k+1) hold for stride 1 without padding only: it is the output's
-    size that counts; it is equivariant to shifts, not invariant; it is a matrix product, with a sparse matrix.
     """
     return b.conv(
         x,
@@ -78,9 +76,6 @@ def conv_transpose(
     Split: none. Transform: each input spreads a k x k patch. Merge: overlapping patches add.
     Index map: y[s i + d t - p] += w[t] x[i]; the same as stretching x by s - 1 zeros, padding d(k-1) - p (and a at
     the end), and a direct convolution of stride 1 with the flipped kernel (relationships 8 to 14 of the source).
-    Errors in texts: it restores the shape, not the values: not an inverse (the matrix C is 4 x 16, so C'C cannot be
-    the identity); stride n gives n times the size only if k - 2p + a = s; eight tools count its work by output
-    positions.
     """
     return b.conv_transpose(
         x,
@@ -113,7 +108,6 @@ def pointwise(
     Used for: changing the number of channels; squeezing before an expensive kernel.
     Gains: k^2 times cheaper than k x k. Costs: sees one position.
     Split: none. Transform: one matrix at every position. Merge: the sum over channels.
-    Errors in texts: 256 x 3 x 8 x 8 is 49,152, not 49,512.
     """
     return b.conv(x, out_channels, 1, stride=stride, padding=padding, groups=groups, bias=bias)
 
@@ -139,8 +133,6 @@ def dilated(
     Gains: a stack with rates 1, 2, 4, ... sees 2^(n+1) - 1 positions with 3 taps each.
     Costs: only k of the d(k-1)+1 positions are read: stacks can leave holes (convcalc hdc-check).
     Split: none. Transform: k x k taps, d apart. Merge: the sum over channels.
-    Errors in texts: dilation does lose information when rates share a factor; 7 and 15 are the fields of the stacks
-    1,2 and 1,2,4, not of single layers.
     """
     return b.conv(
         x,
@@ -175,7 +167,6 @@ def grouped(
     Gains: 1/g of the weights and MACs (not of the biases).
     Costs: groups do not see one another until a later layer mixes them.
     Split: the channels, in g groups. Transform: k x k in each. Merge: concatenation.
-    Errors in texts: AlexNet's groups do not stay apart to the end: its third convolution reads both; its GPUs had 3 GB.
     """
     return b.conv(
         x,
@@ -209,7 +200,6 @@ def depthwise(
     Gains: k^2 multiply-adds per output element instead of k^2 C.
     Costs: so little arithmetic per byte that memory decides: 9 times fewer MACs is rarely 9 times faster.
     Split: every channel by itself. Transform: k x k. Merge: none: a 1x1 must follow to mix channels.
-    Errors in texts: the number of channels does change when the multiplier is above 1.
     """
     return b.depthwise(
         x, kernel_size, multiplier=multiplier, stride=stride, padding=padding, dilation=dilation, bias=bias
@@ -239,8 +229,6 @@ def depthwise_separable(
     Costs: two dependent steps, the first bound by memory; the second holds nearly all MACs.
     Split: every channel by itself. Transform: k x k, then 1x1. Merge: the 1x1.
     Limit: 1/C_out + 1/k^2 of the dense convolution, 1/k^2 for large C_out.
-    Errors in texts: the ratio is 1/C_out + 1/9, not 1/9 (256 channels: 1/8.69); MobileNet has a norm and ReLU after
-    both steps; it costs (k^2 + C_out)/k^2 times the depthwise step alone, which is not slightly more.
     """
     with b.scope("depthwise"):
         spread = b.depthwise(

@@ -65,8 +65,6 @@ def deformable(
     Gains: the field follows the object.
     Costs: four reads per tap and channel, at places no cache can foresee; the offset convolution's own weights.
     Split: none. Transform: offsets, bilinear reads. Merge: the weighted sum over taps and channels.
-    Errors in texts: offsets have 2 k^2 channels per group (18 for 3x3), not twice the feature channels: that is
-    conv_offset. Counters see the offset convolution only; sampling is work but no MAC.
     """
     return _deformed(
         b, x, out_channels=out_channels, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation,
@@ -96,7 +94,6 @@ def deformable_v2(
     Gains: a tap can be switched off as well as moved.
     Costs: half as many offset weights again, and a product per column.
     Split: none. Transform: offsets and masks, bilinear reads. Merge: the weighted sum over taps and channels.
-    Errors in texts: the mask is per tap, position and offset group, not per channel.
     """
     return _deformed(
         b, x, out_channels=out_channels, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation,
@@ -115,7 +112,6 @@ def conv_offset(b: Builder, x: Value, *, kernel_size: Sizes = 3) -> Value:
     Gains: none over the paper's layer: it has 2 k^2 C^2 weights where the paper's has 2 k^4 C.
     Costs: 18 C^2 weights for a 3x3, twice the convolution it prepares.
     Split: the channels. Transform: each is resampled. Merge: none (left to the next layer).
-    Errors in texts: taking this for DCN gives offset channels = 2 x feature channels.
     """
     with b.scope("offset"):
         offsets = b.conv(x, x.channels * 2, kernel_size, padding="same")

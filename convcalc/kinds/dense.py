@@ -34,7 +34,6 @@ def dense_layer(
     Gains: few new channels per layer, since all earlier ones stay readable.
     Costs: the input of each layer is a growing concatenation: memory traffic grows with the square of the depth.
     Split: none. Transform: 1x1, 3x3. Merge: concatenation with the input.
-    Errors in texts: the first norm is over the input's channels, not over the new ones.
     """
     y = _layer(b, x, growth_rate, bn_size, bottleneck, form)
     return b.concat(x, y) if join else y
@@ -61,7 +60,6 @@ def dense_block(
     Split: none. Transform: L dense layers. Merge: concatenation of all.
     Paths: L(L+1)/2 direct connections where a plain chain has L.
     Limit: a plain block (no 1x1) costs 9k T per position, a bottleneck one b k T + 9 b k^2 L.
-    Errors in texts: earlier outputs are concatenated, not superposed: a sum would not grow.
     """
     for _ in layers_in("num_layers", num_layers):
         with b.scope("layer"):

@@ -77,8 +77,6 @@ def condconv(
     Gains: the capacity of n kernels for one convolution: each parameter added costs one MAC.
     Costs: n times the parameters; a kernel per sample, which batches run as groups; mixing dominates on small maps.
     Split: none. Transform: experts' kernels are summed per sample. Merge: one convolution.
-    Errors in texts: it is n times the weights, not one weight vector more; code that mixes by multiply and sum hides
-    n |W| from counters.
     """
     b.require(num_experts >= 1, "num_experts ({n}) must be at least 1", n=num_experts)
     if routing is None:
@@ -125,8 +123,6 @@ def dynamic(
     Gains: more capacity for about 4 % more MACs (MobileNetV3-Small).
     Costs: num_kernels times the parameters; a kernel per sample.
     Split: none. Transform: kernels are summed per sample. Merge: one convolution.
-    Errors in texts: the kernels are summed and one convolution runs: nothing is computed in parallel; copies that
-    reshape to in_channels instead of in_channels/groups fail for groups > 1.
     """
     b.require(num_kernels >= 1, "num_kernels ({n}) must be at least 1", n=num_kernels)
     common = attention == "common"
@@ -170,8 +166,6 @@ def involution(
     unfolded map has k^2 times the elements.
     Split: the channels, in groups. Transform: a generated kernel per position. Merge: the weighted sum over taps.
     Limit: HW(C^2 + k^2 G C)/r to generate, HW k^2 C to apply, against HW k^2 C^2 of a convolution.
-    Errors in texts: the official kernel is k x k x G with G = C/16, not k x k x 1; every counter misses the C k^2 HW
-    products of the sum; the larger context is k x k, nothing more.
     """
     rank = 2
     for size in per_axis(kernel_size, rank):

@@ -47,8 +47,6 @@ def spatially_separable(
     Costs: kernels of rank above 1 cannot be written; two dependent steps where one was; never pays for k = 2.
     Split: none. Transform: along one axis, then along the other. Merge: the second stage sums.
     Limit: 2/k of the dense cost for N >> k; 2/m + (m-1)/(m(N-m+1)) for an m x m kernel on N x N without padding.
-    Errors in texts: 2/m + 2/(m(N-2)) holds for m = 3 only; (K+K) Cin Cout is exact for Cin = Cmid = Cout (or
-    Cmid = 2 Cin Cout/(Cin + Cout)) and per pair; a stage run on the wrong map (order matters when H and W differ).
     """
     first, second = (0, 1) if order == "vertical_first" else (1, 0)
     inner: Size = out_channels if mid_channels is None else mid_channels
@@ -99,7 +97,6 @@ def flattened(
     Gains: C + kh + kw weights per filter instead of C kh kw.
     Costs: only filters of rank 1 in all three unfoldings; three dependent steps; biases after each.
     Split: none. Transform: one axis of the kernel at a time. Merge: the lateral stage sums over channels.
-    Errors in texts: the released code pads nothing, the paper pads to keep the size.
     """
     for _ in layers_in("num_layers", num_layers):
         with b.scope("lateral"):
@@ -132,7 +129,6 @@ def stacked(
     than weights (0.773 instead of 0.72 for two 3x3 on 32x32).
     Split: none. Transform: n times the same. Merge: none.
     Limit: n k^2 / (n(k-1)+1)^2 of the weights of one large kernel at equal widths.
-    Errors in texts: the two 3x3 equal the 5x5 in receptive field, not in regularisation or function.
     """
     for _ in layers_in("num_layers", num_layers):
         x = b.relu(b.conv(x, out_channels, kernel_size, padding=padding, bias=bias))
@@ -163,8 +159,6 @@ def spatial_cross_channel(
     Gains: the k x k stage costs 1/cardinality of a dense one.
     Costs: towers never exchange channels after the 1x1; many small kernels run slower than one grouped one.
     Split: by the 1x1 of each tower. Transform: k x k inside a tower. Merge: concatenation.
-    Errors in texts: three towers of 1x1 + 3x3 are Xception's simplification, not a real Inception block; the extreme
-    form differs from a depthwise separable convolution by its order and by the activations between.
     """
     inner: Size = x.channels if mid_channels is None else mid_channels
     outer: Size = inner if out_channels is None else out_channels
@@ -232,7 +226,6 @@ def bottleneck(
     Costs: three dependent steps; the 1x1s read the wide map at full size.
     Split: 1x1 to m channels. Transform: k x k on m. Merge: 1x1 back to C.
     Limit: (2 C m + k^2 m^2) / (k^2 C^2) of the dense convolution.
-    Errors in texts: nearly a ninth is 1/8.47 (69,632 of 589,824 weights for 256 and 64).
     """
     inner: Size = x.channels // 4 if mid_channels is None else mid_channels
     outer: Size = x.channels if out_channels is None else out_channels

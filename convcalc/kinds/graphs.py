@@ -43,8 +43,6 @@ def gcn(
     Costs: scattered memory access; each layer sees one hop.
     Split: none. Transform: a matrix shared by all nodes. Merge: a weighted sum over neighbours.
     Limit: N F F' + Z F' MACs (ax_first: Z F); a dense adjacency would take N^2 F'.
-    Errors in texts: aggregation updates the nodes' features, not parameters; an edge carries only a scalar; counters
-    see a dense N^2 F', or nothing, where Z F' is done.
     """
     wide = x.shape[-1]
     adjacency = _adjacency(b, x, edges, self_loops, loops)

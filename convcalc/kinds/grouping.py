@@ -52,8 +52,6 @@ def shuffled_grouped(
     Gains: 1/groups of the work of two dense convolutions, and every output still sees every input channel.
     Costs: the shuffle moves the whole map (no MACs, but memory traffic).
     Split: the channels, in groups. Transform: a convolution in each. Merge: shuffle, and the second convolution.
-    Errors in texts: the shuffle is one fixed permutation, not a random one; with two stacked group convolutions and
-    no shuffle (fig. 1a) groups never mix: (b) regroups, (c) is the shuffle that implements it.
     """
     inner: Size = out_channels if mid_channels is None else mid_channels
     with b.scope("first"):
@@ -137,8 +135,6 @@ def shufflenet_unit_b(
     Gains: hw(2cm/g + 9m) MACs against hw(2cm + 9m^2) of a ResNet unit.
     Costs: little arithmetic per byte: shuffles and depthwise steps are bound by memory.
     Split: the channels, in groups. Transform: 1x1, shuffle, depthwise 3x3, 1x1. Merge: addition.
-    Errors in texts: the shuffle comes once, after the first 1x1, and is not a random regrouping; the depthwise step
-    works on the m bottleneck channels.
     """
     inner = _quarter(b, x.channels, mid_channels)
     y = _branch(
@@ -171,8 +167,6 @@ def shufflenet_unit_c(
     Gains: no projection: an average pool 3x3/2 passes the c input channels on.
     Costs: the first 1x1 runs at full resolution: most of the MACs where it is not grouped.
     Split: the channels, in groups, beside a pool. Transform: 1x1, shuffle, depthwise 3x3/2, 1x1. Merge: concatenation.
-    Errors in texts: grouping the first 1x1 of stage 2 as well gives 5,315,520 instead of 8,326,080 MACs (24 to 240
-    channels, 56x56); 567 output channels for g = 1 is a typing error for 576.
     """
     inner = _quarter(b, out_channels, mid_channels)
     branch_channels = out_channels - x.channels

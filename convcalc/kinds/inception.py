@@ -31,8 +31,6 @@ def inception_v1_naive(
     Gains: several scales in one layer.
     Costs: C(o1 + 9 o3 + 25 o5) weights, and C more channels after every block.
     Split: none. Transform: 1x1, 3x3, 5x5, max pool. Merge: concatenation.
-    Errors in texts: many more parameters than one kernel holds only against a kernel no larger than the mean k^2 of
-    the mix, at equal output width.
     """
     style = Style(bias, norm, form)
     outputs = branches(b, x, ((Step(b1x1),), (Step(b3x3, 3, 3),), (Step(b5x5, 5, 5),)), style)
@@ -64,8 +62,6 @@ def inception_v1(
     Gains: 2.37 times fewer weights and MACs than the naive block for 3a, and 256 instead of 416 channels.
     Costs: four branches of unequal length.
     Split: 1x1s to few channels. Transform: 1x1, 3x3, 5x5, max pool. Merge: concatenation.
-    Errors in texts: the paper's ops are MACs in millions and its 159K parameters are weights/1024; torchvision's 3x3
-    in the 5x5 branch is kept for its weights only (121,626,624 instead of 128,049,152 MACs for 3a).
     """
     style = Style(bias, norm, form)
     chains = (
@@ -101,7 +97,6 @@ def inception_v2(
     Costs: block 3a has in fact 33.5 % more weights and MACs than GoogLeNet's, since its branch went from 16 and 32
     channels to 64 and 96.
     Split: 1x1s. Transform: 1x1, 3x3, 3x3 and 3x3, pool. Merge: concatenation.
-    Errors in texts: that two 3x3s lower the cost holds per equal width only; the real block is dearer.
     """
     style = Style(bias, True, form)
     chains = (
@@ -163,7 +158,6 @@ def inception_v3_a(
     Used for: the 35x35 stage of Inception v3 (Mixed_5).
     Gains: several scales at moderate cost. Costs: a real 5x5 is left.
     Split: 1x1s. Transform: 5x5; 3x3 and 3x3; pool. Merge: concatenation.
-    Errors in texts: v3 does not factorise every k x k: this block keeps a 5x5, block B has only 3x3s.
     """
     style = Style(form=form)
     b1x1, b5x5_reduce, b5x5, b3x3_reduce, b3x3 = widths_of(widths, 5, "inception_v3_a")
@@ -205,7 +199,6 @@ def inception_v3_c(
     Used for: the 17x17 stage of Inception v3 (Mixed_6).
     Gains: 1x7 and 7x1 cost 2/7 of a 7x7 at equal widths; the long branch sees 13x13.
     Costs: up to five dependent steps. Split: 1x1s. Transform: 1x7 and 7x1 in turn. Merge: concatenation.
-    Errors in texts: these are full convolutions across channels with norm and ReLU between, not one rank-1 kernel.
     """
     style = Style(form=form)
     (out,) = widths_of(widths, 1, "inception_v3_c")
@@ -247,7 +240,6 @@ def inception_v3_e(
     Used for: the 8x8 stage of Inception v3 (Mixed_7).
     Gains: wide outputs (2048 channels) from cheap kernels. Costs: six outputs to join.
     Split: 1x1s. Transform: 3x3, then 1x3 beside 3x1. Merge: concatenation.
-    Errors in texts: the 1x3 and the 3x1 are parallel here, not one after the other: 21 of 25 positions are seen.
     """
     style = Style(form=form)
     b1x1, inner, reduce, proj = widths_of(widths, 4, "inception_v3_e")

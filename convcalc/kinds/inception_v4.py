@@ -57,7 +57,6 @@ def inception_v4_a(b: Builder, x: Value, *, widths: tuple[int, ...] = (96, 64), 
 
     Used for: the 35x35 stage. Gains: uniform widths, no 5x5. Costs: 320C + 193,536 weights.
     Split: 1x1s. Transform: 3x3; 3x3, 3x3; pool. Merge: concatenation.
-    Errors in texts: Inception v4 has no skip connections; Inception-ResNet, of the same paper, has.
     """
     style = Style(form=form)
     out, reduce = widths_of(widths, 2, "inception_v4_a")
@@ -93,7 +92,6 @@ def inception_v4_b(
 
     Used for: the 17x17 stage. Gains: sees 13x13 from 1x7s and 7x1s. Costs: 896C + 2,014,208 weights.
     Split: 1x1s. Transform: 1x7 and 7x1 in turn. Merge: concatenation.
-    Errors in texts: Inception v4 has no skip connections.
     """
     style = Style(form=form)
     b1x1, reduce, middle, end, proj = widths_of(widths, 5, "inception_v4_b")
@@ -134,7 +132,6 @@ def inception_v4_c(
 
     Used for: the 8x8 stage. Gains: wide outputs from cheap kernels. Costs: 1280C + 2,580,480 weights.
     Split: 1x1s. Transform: 3x1, 1x3, then 1x3 beside 3x1. Merge: concatenation.
-    Errors in texts: Inception v4 has no skip connections.
     """
     style = Style(form=form)
     out, reduce, tall, wide = widths_of(widths, 4, "inception_v4_c")

@@ -30,7 +30,6 @@ def multi_kernel(
     Gains: several scales at once; the groups pay for the larger kernels.
     Costs: as many kernels to launch as there are branches.
     Split: none (every branch reads all channels). Transform: k_i x k_i in g_i groups. Merge: concatenation.
-    Errors in texts: it is dearer than one kernel only where that kernel is no larger than the mean k^2 of the mix.
     """
     kernels, counts = tuple(kernel_size), tuple(groups)
     if counts == (1, 4, 8, 16) and len(kernels) != 4:
@@ -83,7 +82,6 @@ def mixconv(
     Gains: several scales for the price of their mean k^2.
     Costs: each kernel sees its own channels only.
     Split: the channels. Transform: k_i x k_i in each part. Merge: concatenation.
-    Errors in texts: channels are split between the kernels, where Inception's branches each read all of them.
     """
     kernels = tuple(kernel_size)
     if not kernels:
@@ -129,7 +127,6 @@ def nin_mlpconv(
     Used for: network in network; the origin of the 1x1 convolution and of global average pooling.
     Gains: a nonlinear filter. Costs: c1 c2 + c2 c3 more weights than the k x k alone.
     Split: none. Transform: k x k, 1x1, 1x1. Merge: none.
-    Errors in texts: the texts describe its 1x1s only, not the k x k in front.
     """
     if not widths:
         raise ShapeError("widths names no layer")

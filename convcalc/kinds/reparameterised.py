@@ -38,8 +38,6 @@ def acb(
     Gains: a stronger skeleton of the kernel; the deployed layer costs what the plain one costs, plus a bias.
     Costs: 1 + 2/k of the weights and MACs in training (5/3 for k = 3), three norms.
     Split: none. Transform: three kernels on the same input. Merge: addition; then into one kernel.
-    Errors in texts: it does not decompose the kernel and saves nothing in training (67 % more for k = 3); it is a
-    parallel sum, not the cascade of a separable convolution.
     """
     b.require(equal(kernel_size % 2, 1), "an even kernel ({k}) has no centre row: its branches differ", k=kernel_size)
     b.require(equal(dilation, 1), "dilation ({d}) moves the branches apart: only 1 can be summed", d=dilation)
@@ -107,7 +105,6 @@ def dbb(
     Gains: branches of different kinds at no cost once deployed.
     Costs: 2.33 times the MACs in training (64 channels, 3x3), 2.78 times from 64 to 128 channels at stride 2.
     Split: none. Transform: four linear branches on the same input. Merge: addition; then into one kernel.
-    Errors in texts: after deployment every parameter is frozen: counting only trainable ones prints 0.
     """
     half = kernel_size // 2
     b.require(equal(kernel_size % 2, 1), "an even kernel ({k}) has no centre: its branches differ", k=kernel_size)
@@ -263,8 +260,6 @@ def do_conv(
     Costs: C M N D_mul more weights with the default multiplier, and composing the kernel once per
     forward: D_mul/(B h w) of the MACs.
     Split: none. Transform: the two factors are composed. Merge: one convolution.
-    Errors in texts: a depthwise convolution followed by an ordinary one is another layer (its field is 2k-1): the
-    second factor works per position. The field is that of one kernel.
     """
     walks = windows(x.spatial, kernel_size, stride, padding, dilation)
     kernel = per_axis(kernel_size, 2)

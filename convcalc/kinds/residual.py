@@ -51,7 +51,6 @@ def resnet_basic(
     Costs: the input stays in memory until the addition.
     Split: none. Transform: 3x3, 3x3. Merge: addition.
     Paths: n blocks in a row have 2^n ways through, each layer taken or skipped.
-    Errors in texts: the field is 5 (7 with stride 2); the shortcut's 1x1 adds nothing to it.
     """
     outer: Size = x.channels if out_channels is None else out_channels
     with b.scope("first"):
@@ -116,7 +115,6 @@ def resnet_bottleneck(
     the positions the strided 1x1 would skip.
     Split: 1x1 to p channels. Transform: 3x3. Merge: 1x1 to 4p, and addition.
     Paths: n blocks in a row have 2^n ways through, each taken or skipped.
-    Errors in texts: 69,632 counts convolution weights only: with norms it is 70,400.
     """
     outer: Size = x.channels if out_channels is None else out_channels
     y = _bottleneck(b, x, out_channels, stride, expansion, groups, base_width, dilation, stride_at, form)
@@ -148,7 +146,6 @@ def se_resnet_bottleneck(
     Gains: accuracy for 0.004 % more MACs (256 channels at 56x56).
     Costs: 12 % more parameters; two more dependent steps that wait for the whole map.
     Split: 1x1. Transform: 3x3, then a gate per channel. Merge: 1x1, and addition.
-    Errors in texts: the gate is not a heavy self-attention: 2C^2/r MACs.
     """
     outer: Size = x.channels if out_channels is None else out_channels
     y = _bottleneck(b, x, out_channels, stride, expansion, groups, base_width, 1, stride_at, form)

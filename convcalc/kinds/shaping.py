@@ -142,8 +142,6 @@ def channel_shuffle(b: Builder, x: Value, *, groups: Size) -> Value:
     Used for: ShuffleNet: letting groups exchange channels. Gains: no parameters, no MACs.
     Costs: the whole map is moved once. Split: the channels, by group. Transform: none. Merge: interleaving.
     Index map: out[j g + i] = in[i n + j]; the inverse is a shuffle with n groups.
-    Errors in texts: it is one fixed permutation, not a random grouping; the official megvii code applies the inverse
-    one, which mixes groups as well.
     """
     return b.channel_shuffle(x, groups)
 
@@ -256,7 +254,7 @@ def concat(b: Builder, *inputs: Value, axis: int = 1) -> Value:
 
 @kind(source="arXiv:1512.03385 (residual)", channels="")
 def add(b: Builder, *inputs: Value) -> Value:
-    """Add its inputs, which must have one shape."""
+    """Add its inputs: of one shape, or of 1 along an axis, which is then repeated."""
     _branches(inputs)
     return b.add(*inputs)
 

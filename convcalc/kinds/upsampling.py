@@ -27,8 +27,6 @@ def resize_conv(
     Gains: every output overlaps the kernel alike: no pattern to unlearn.
     Costs: the convolution works on the large map: scale^2 times the MACs of one on the small map.
     Split: none. Transform: interpolation, then k x k. Merge: none.
-    Errors in texts: neither better nor worse than a transposed convolution in general: learned with a pattern against
-    fixed without one.
     """
     b.require(scale_factor >= 1, "scale_factor ({f}) must be at least 1", f=scale_factor)
     larger = b.resize(x, tuple(size * scale_factor for size in x.spatial), mode)

@@ -1,4 +1,4 @@
-"""`read`, `write`: a small file of what was measured once: one JSON object per machine, written whole or not at all."""
+"""`read`, `write`: small files of what was measured or derived once, each written whole or not at all."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ def folder() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "convcalc"
     return Path.home() / ".cache" / "convcalc"
+
+
+def digest(question: str) -> str:
+    """Return a name for a question to this very version of convcalc: of any other the answer may differ."""
+    import hashlib
+    from importlib.metadata import version
+
+    import convcalc
+
+    room = Path(convcalc.__file__).parent
+    code = sorted((str(path), path.stat().st_mtime_ns) for path in room.rglob("*.*") if path.suffix in (".py", ".toml"))
+    return hashlib.sha256(repr((version("convcalc"), code, question)).encode()).hexdigest()[:32]
 
 
 def read(name: str, key: str) -> dict[str, Any] | None:

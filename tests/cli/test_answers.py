@@ -249,7 +249,7 @@ def test_completion_scripts(shell: str, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_completion_knows_the_commands(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_CONVCALC_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", "convcalc sh")
+    monkeypatch.setenv("COMP_WORDS", "convcalc sha")
     monkeypatch.setenv("COMP_CWORD", "1")
     assert run([]) == 0
     assert capsys.readouterr().out == "shape\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -166,7 +167,7 @@ def test_every_letter_that_is_printed_is_explained(name: str, capsys: pytest.Cap
     found = json.loads(capsys.readouterr().out)
     assert run(["explain", name]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    told = text.partition("letters: ")[2].partition(" graph, from")[0]
+    told = text.partition(" graph, from")[0].rpartition(" letters: ")[2]
     used = set(re.findall(r"[A-Za-z_]\w*", " ".join(_expressions(found)))) - {"floor", "ceiling", "Max", "Min", "gcd"}
     for case in found["cases"]:
         used -= set(case["names"])
@@ -182,3 +183,56 @@ def _expressions(found: Any) -> list[str]:
         parts += [*case["names"].values(), case["params"], case["macs"], *case["other"].values()]
         parts += [field["size"] or "" for field in case["fields"]]
     return parts
+
+
+def test_a_kind_asked_before_is_not_derived_again(
+    kept_formulas: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    argv = ["explain", "se", "-i", "16x4x4"]
+    assert run(argv) == 0
+    first = capsys.readouterr().out
+    assert len(list(kept_formulas.iterdir())) == 1
+    monkeypatch.setattr("convcalc.analyses.symbolic.explain.explain", None)
+    assert run(argv) == 0
+    assert capsys.readouterr().out == first
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(kept_formulas.parents[1]))
+    for place in kept_formulas.iterdir():  # what cannot be read is derived again
+        place.write_text("{}")
+    assert run(argv) == 0
+    assert capsys.readouterr().out == first
+    assert run(["explain", "se", "-i", "32x4x4"]) == 0
+    assert len(list(kept_formulas.iterdir())) == 2
+
+
+def test_the_general_case_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
+    for kind, first in (
+        ("hetconv", "P != 1, P divides C_out"),
+        ("do_conv", "k^2 != 1"),
+        ("flattened", "num_layers = 1"),
+    ):
+        assert run(["explain", kind]) == 0
+        text = capsys.readouterr().out
+        assert f"where {first}:" in text.partition("formulas, ")[0]
+        assert max(map(len, text.partition("formulas, ")[2].splitlines())) < 200
+
+
+def test_a_layer_is_compared_with_the_plain_convolution(capsys: pytest.CaptureFixture[str]) -> None:
+    """843 and 53,952 against 19,456 with the bias and 1,228,800: by hand, 3*256*25*64."""
+    argv = ["explain", "depthwise_separable", "-i", "3x12x12", "c=256", "k=5"]
+    assert run([*argv, "-f", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["plain_conv"] == {
+        "params": 3 * 256 * 25 + 256,
+        "macs": 3 * 256 * 25 * 64,
+    }
+    assert run(argv) == 0
+    assert "23 times fewer params, 23 times fewer macs" in capsys.readouterr().out
+    assert run(["explain", "conv", "-i", "3x12x12", "c=256", "k=5"]) == 0
+    assert "compared with" not in capsys.readouterr().out
+
+
+def test_the_graph_says_which_part_reads_which(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "inception_v1", "-f", "json"]) == 0
+    graph = {step["part"]: step["reads"] for step in json.loads(capsys.readouterr().out)["graph"]}
+    assert graph["branch_1.conv"] == ["x"] and graph["branch_1.conv_1"] == ["branch_1.conv"]
+    assert graph["concat"] == ["branch.conv", "branch_1.conv_1", "branch_2.conv_1", "pool.conv"]

@@ -25,7 +25,7 @@ ARGV = {
     "kinds": [], "matrix": ["conv2d", "c=1", "k=3", "-i", "1x4x4"], "examples": [], "help": ["limits"],
     "verify": ["-i", "8x14x14", "Conv2d(8, 16, 3, padding='same')", "BatchNorm2d(16)"],
     "reconcile": [MODEL, "-i", "3x32x32", "--to", "fvcore,thop"], "about": [], "completion": ["bash"],
-    "convert": ["examples/detector.cfg"],
+    "convert": ["examples/detector.cfg"], "show": ["conv2d", "k=3", "s=2", "p=1", "--unit", "1,1"],
     "sweep": ["conv2d", "c=8:64:8", "k=3,5", "p=same", "-i", "3x32x32", "--keep", "macs < 2M"],
     "fit": [
         "conv2d", "p=same", "-i", "64x56x56", "--vary", "out_channels=8:512:8", "--vary", "kernel_size=3,5,7",

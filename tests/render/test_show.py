@@ -17,7 +17,8 @@ from convcalc.analyses.wiring.scene import Scene
 from convcalc.cli.app import run
 from convcalc.kinds import all_kinds
 from convcalc.render.show.blocks import block_svg, boxes
-from convcalc.render.show.frames import Mark, chosen_spots, frame, inputs_of, spots, weight_number
+from convcalc.render.show.frames import Mark, chosen_spots, frame, spots
+from convcalc.render.show.sums import inputs_of, weight_number
 from convcalc.render.show.terminal import moved, print_frames, step_through
 from convcalc.spec.drawn import drawn
 from convcalc.spec.source import blocks
@@ -175,5 +176,7 @@ def test_without_colour_and_letters_beyond_ascii(
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100 and "\x1b" not in "".join(lines)
     assert [line[:13] for line in lines[4:11]] == [
-        "- - - - - - -", "- · · · · · -", "- · a b c · -", "- · d e f · -", "- · g h i · -", "- · · · · · -", "- - - - - - -",
+        "- - - - - - -", "- · · · · · -",
+        "- · a b c · -", "- · d e f · -", "- · g h i · -",
+        "- · · · · · -", "- - - - - - -",
     ]  # fmt: skip

@@ -17,12 +17,17 @@ from convcalc.analyses.symbolic.notation import filled, shape, shortest, text
 from convcalc.analyses.symbolic.symbols import STATED, input_shapes, letters
 from convcalc.documents import plain
 from convcalc.errors import ShapeError, SpecError, UnsupportedError
+from convcalc.graph import Graph
+from convcalc.literature import Literature
 from convcalc.sizes import PerAxis
 from convcalc.subject import Layer, Subject
 
 if TYPE_CHECKING:
     from convcalc.registry import Kind
 
+NOTHING_WRITTEN = Literature()
+READABLE = 200
+"""Characters of a formula that is still read."""
 PARTS = ("weights", "biases", "norm", "params", "macs")
 
 
@@ -52,6 +57,19 @@ class ExplainReport:
     graph: tuple[GraphStep, ...]
     subject: Subject | None = None
     numbers: tuple[WorkedNumber, ...] = ()
+    literature: Literature = NOTHING_WRITTEN
+    plain: Graph | None = None
+
+    @property
+    def beside_plain(self) -> tuple[tuple[str, int, int], ...]:
+        """Parameters and multiply-adds, here and of the plain convolution it stands in for; none where it has none."""
+        if self.plain is None or self.subject is None:
+            return ()
+        here = self.subject.graph
+        return (
+            ("params", params(here).total, params(self.plain).total),
+            ("macs", macs(here), macs(self.plain)),
+        )
 
     @property
     def formula_fails(self) -> bool:
@@ -61,10 +79,12 @@ class ExplainReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document without its envelope: formulas in Python's notation."""
         kind = self.layer.kind
-        document = {
+        document: dict[str, Any] = {
             "name": kind.name,
             "about": kind.about,
             "source": kind.source,
+            "equations": list(self.literature.equations),
+            "traps": [trap._asdict() for trap in self.literature.traps],
             "notes": {label.lower().replace(" ", "_"): note for label, note in kind.notes.items()},
             "stages": [text(formula.stages) for formula in self.formulas],
             "graph": [step._asdict() for step in self.graph],
@@ -74,21 +94,30 @@ class ExplainReport:
             document["input"] = shapes_json(self.subject.graph.inputs)
             document["output"] = shapes_json(self.subject.graph.outputs)
             document["numbers"] = [number._asdict() for number in self.numbers]
+            document["plain_conv"] = {name: there for name, _, there in self.beside_plain} or None
         result: dict[str, Any] = plain(document)
         return result
 
 
-def explain(layer: Layer, subject: Subject | None = None) -> ExplainReport:
-    """Derive a layer's formulas. Raises SpecError under the layer where they cannot be."""
+def explain(
+    layer: Layer,
+    subject: Subject | None = None,
+    literature: Literature = NOTHING_WRITTEN,
+    plain: Graph | None = None,
+) -> ExplainReport:
+    """Derive a layer's formulas; `literature` is what is written of its kind, `plain` the convolution it replaces.
+
+    Raises SpecError under the layer where they cannot be derived.
+    """
     try:
         derived = tuple(_derived(layer, subject))
     except (ShapeError, UnsupportedError) as error:
         raise SpecError(f"{layer.text}: {error}", layer.spot) from None
     graph = _graph(layer.kind, derived[0])
     if subject is None:
-        return ExplainReport(layer, derived, graph)
+        return ExplainReport(layer, derived, graph, literature=literature)
     numbers = _worked(layer, subject, derived[0], _values(layer, subject, derived[0]))
-    return ExplainReport(layer, derived, graph, subject, numbers)
+    return ExplainReport(layer, derived, graph, subject, numbers, literature, plain)
 
 
 def _graph(kind: Kind, formula: Formula) -> tuple[GraphStep, ...]:
@@ -187,11 +216,31 @@ def _derived(layer: Layer, subject: Subject | None) -> list[Formula]:
         chosen |= {name: None for name in STATED if name in sized and name in unsaid and unsaid[name] is None}
         chosen |= {name: unsaid[name] for name in GROWN if name in unsaid}
         count = len(subject.graph.inputs)
-    cases = formulas(kind, rank, chosen, count)
+    cases = sorted(formulas(kind, rank, chosen, count), key=_degeneracy)
     if subject is None:
-        return cases
+        return _with_defaults(kind, rank, chosen, cases)
     numbers = _values(layer, subject, cases[0])
     return [formula for formula in cases if _is_in(formula, numbers)] or cases[:1]
+
+
+def _with_defaults(kind: Kind, rank: int, chosen: dict[str, Any], general: list[Formula]) -> list[Formula]:
+    """The formulas of one layer before those of any number, where one is the default; none too long to read."""
+    grown = [name for name in GROWN if name in kind.arguments and name not in chosen]
+    if not grown or kind.arguments[grown[0]].default != 1:
+        return general
+    usual = formulas(kind, rank, {**chosen, grown[0]: 1})
+    named = [formula._replace(case=(*formula.case, f"{grown[0]} = 1")) for formula in usual]
+    return [*named, *(formula for formula in general if len(text(formula.macs)) <= READABLE)]
+
+
+def _degeneracy(formula: Formula) -> int:
+    """How far a case is from the general one: sizes that are equal or one weigh more than a rest that is left."""
+    weight = 0
+    for holds, answer in formula.decided:
+        if isinstance(holds, (sympy.Eq, sympy.Ne)):
+            equal = isinstance(holds, sympy.Eq) == answer
+            weight += (0 if equal else 1) if holds.has(sympy.Mod) else (2 if equal else 0)
+    return weight
 
 
 def _rank(layer: Layer, subject: Subject | None) -> int:

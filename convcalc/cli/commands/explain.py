@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -11,12 +12,18 @@ from convcalc.cli.options import Format, InputLayout, Inputs, Layout, Out, emit
 from convcalc.cli.subjects import layer_words, read_subjects
 from convcalc.cli.views.formulas import FormulaFormat, explain_tables, latex_lines
 from convcalc.cli.views.kinds import is_kind, kind_name, network_answer
+from convcalc.cli.views.pages import topic_answer
 from convcalc.errors import SpecError
 from convcalc.kinds import network
+from convcalc.kinds.plain_layer import plain_layer
+from convcalc.literature import literature, topic, topics
+from convcalc.profiling.cache import digest, read, write
+from convcalc.render.saved import answer_of, plain_answer
 from convcalc.render.table import Answer, Table
 from convcalc.spec.assemble import assemble
 from convcalc.spec.model_words import model_words
 from convcalc.spec.source import blocks
+from convcalc.subject import Block
 
 
 def command(
@@ -45,7 +52,7 @@ def command(
     if not kind:
         raise SpecError(
             "explain takes a kind: explain involution, or with numbers, explain depthwise_separable -i 3x12x12 c=256"
-            " (convcalc kinds lists them)"
+            f" (convcalc kinds lists them); or a topic: {', '.join(page.name for page in topics())}"
         )
     if model_words(kind) is not None:
         (model,) = read_subjects(kind, inputs, layout)
@@ -53,22 +60,39 @@ def command(
         kind, inputs = [text], [sizes]
     elif part is not None:
         raise SpecError("--layer names a layer of a model, such as: explain torchvision:resnet18 --layer conv1")
+    if (page := topic(" ".join(kind))) is not None:
+        return emit(topic_answer(page), _plain_format(form), out)
     words = [kind_name(word) for word in kind or ()]
     if words and (parts := network(words[0])) and not is_kind(words[0]):
-        plain = Format.table if form is FormulaFormat.latex else Format(form.value)
-        return emit(network_answer(words[0], parts), plain, out)
+        return emit(network_answer(words[0], parts), _plain_format(form), out)
     block = blocks(words, inputs or ())[0]
     if len(block.layers) != 1:
         raise SpecError(f"explain takes one kind, not {len(block.layers)}", block.layers[1].spot)
     layer = block.layers[0]
     if layer.repeat > 1 or layer.times > 1:
         raise SpecError("explain takes one layer: leave out repeat and times", layer.spot)
-    subject = assemble(block, layout=layout.value) if inputs else None
+    answer, written = _answer(block, form, layout.value)
+    return emit(answer, written, out)
+
+
+def _plain_format(form: FormulaFormat) -> Format:
+    return Format.table if form is FormulaFormat.latex else Format(form.value)
+
+
+def _answer(block: Block, form: FormulaFormat, layout: str) -> tuple[Answer, Format]:
+    """The answer of one kind, from the cache where it was derived before."""
+    latex, written, layer = form is FormulaFormat.latex, _plain_format(form), block.layers[0]
+    question = (layer.text, sorted(map(repr, layer.arguments.items())), [given.text for given in block.inputs])
+    name = f"explain/{digest(repr((*question, form.value, layout)))}.json"
+    with suppress(KeyError, TypeError, ValueError):
+        if (kept := read(name, "answer")) is not None:
+            return answer_of(kept), written
+    subject = assemble(block, layout=layout) if block.inputs else None
     from convcalc.analyses.symbolic.explain import explain
 
-    report = explain(layer, subject)
-    if form is FormulaFormat.latex:
-        tables, written = [Table((), [], head=latex_lines(report))], Format.table
-    else:
-        tables, written = explain_tables(report, form), Format(form.value)
-    return emit(Answer("explain", report.to_dict, tables), written, out)
+    plain = plain_layer(layer, subject) if subject is not None else None
+    report = explain(layer, subject, literature(layer.kind.name), plain)
+    tables = [Table((), [], head=latex_lines(report))] if latex else explain_tables(report, form)
+    answer = Answer("explain", report.to_dict, tables)
+    write(name, "answer", plain_answer(answer))
+    return answer, written

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from convcalc.cli.messages import say
 from convcalc.cli.options import Format as AnyFormat
 from convcalc.cli.options import InputLayout, Inputs, Layout, Spec, check_output, emit
 from convcalc.cli.subjects import drawn_subject
@@ -67,6 +68,7 @@ def command(
         from convcalc.render.show.files import save
 
         save(scene, chosen, out, numbers=numbers)
+        say(f"{out} is written: open it in a browser" if out.endswith((".html", ".svg")) else f"{out} is written")
         return 0
     from convcalc.render.show.terminal import print_frames, step_through
 

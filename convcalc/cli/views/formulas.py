@@ -10,7 +10,7 @@ from convcalc.analyses.transposed import direct
 from convcalc.ops import ConvTranspose
 from convcalc.registry import LABELS
 from convcalc.render.table import Column, Table
-from convcalc.units import exactly
+from convcalc.units import exactly, times_text
 
 if TYPE_CHECKING:
     from convcalc.analyses.symbolic.explain import ExplainReport
@@ -50,7 +50,9 @@ def _words(report: ExplainReport, tables: list[Table]) -> Table:
 
     kind = report.layer.kind
     head = [f"{kind.name}: {kind.about}", f"source: {kind.source}"]
+    head += [f"equation: {line}" for line in report.literature.equations]
     head += [f"{label.lower()}: {kind.notes[label]}" for label in LABELS if label in kind.notes]
+    head += [f"people say: {trap.people_say} / it is: {trap.it_is}" for trap in report.literature.traps]
     depth = dict.fromkeys(text(formula.stages) for formula in report.formulas)
     head.append(f"dependent stages: {' or '.join(depth)} (contractions that wait for one another)")
     head += [line for line in (_legend(report.layer, tables), _settings(report.layer)) if line]
@@ -145,6 +147,9 @@ def _numbers_table(report: ExplainReport) -> Table:
     assert report.subject is not None
     formula, graph = report.formulas[0], report.subject.graph
     foot = _direct(graph)
+    if report.beside_plain:
+        parts = [f"{times_text(here / plain)} {label}" for label, here, plain in report.beside_plain]
+        foot.insert(0, f"compared with conv2d of the same input, output and kernel: {', '.join(parts)}")
     if report.formula_fails:
         why = ", ".join(formula.assumes) or "one number for all axes"
         foot = [f"-: the formula does not hold for these numbers (it assumes {why}); they are counted", *foot]

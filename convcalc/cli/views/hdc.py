@@ -35,7 +35,8 @@ SAWTOOTH: Final = {
 }
 """How the order of the rates is judged, by what the analysis calls it."""
 RECURRENCE: Final = (
-    "M_i of the paper (arXiv:1702.08502) is the largest gap between two inputs that layers i and above read:"
+    "M_i of the paper (arXiv:1702.08502) stands for the largest gap between two inputs that layers i and above"
+    " read, and is that for kernels of 3 and rates that do not fall:"
     " M_i = max(M_(i+1) - 2 r_i, 2 r_i - M_(i+1), r_i), and M_n = r_n"
 )
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
+from convcalc.kinds import all_kinds
+from convcalc.render.table import Answer, Column, Table, to_markdown
+
+if TYPE_CHECKING:
+    from convcalc.literature import Topic
+
+STEPS: Final = ("Split", "Transform", "Merge")
 FOLDER = Path(__file__).parents[2] / "pages"
 
 
@@ -40,6 +48,27 @@ def page_lines(text: str) -> list[str]:
             lines[-1] += f" {_plain(line.strip())}"
     single = [line for place, line in enumerate(lines) if line or (place and lines[place - 1])]
     return single[:-1] if single and not single[-1] else single
+
+
+def topic_answer(page: Topic) -> Answer:
+    """Return a topic as an answer: its text in lines, and the table of all kinds where it asks for that."""
+    lead, mark, rest = page.text.partition("$table\n")
+    tables = [Table((), [], head=[page.title, "", *page_lines(lead)])]
+    text = f"# {page.title}\n\n{page.text}"
+    if mark:
+        columns = (Column("kind", "kind"), *(Column(step, step.lower()) for step in STEPS))
+        split = Table(columns, _by_steps())
+        tables += [split, Table((), [], head=page_lines(rest))]
+        text = text.replace("$table\n", to_markdown(Answer("help", {}, [split])))
+    return Answer("help", {"topic": page.name, "text": text}, tables)
+
+
+def _by_steps() -> list[dict[str, str]]:
+    """Every kind that says what it does in each step."""
+    kinds = ((name, kind.notes) for name, kind in all_kinds().items())
+    return [
+        {"kind": name, **{step: notes[step] for step in STEPS}} for name, notes in kinds if set(STEPS) <= set(notes)
+    ]
 
 
 def _plain(text: str) -> str:

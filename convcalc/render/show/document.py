@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convcalc.analyses.counts.stack_layers import shapes_json
+from convcalc.analyses.steps import steps
 from convcalc.analyses.wiring.links import place
 from convcalc.analyses.wiring.scene import sample_shape
 
@@ -35,4 +36,8 @@ def scene_json(scene: Scene, chosen: Sequence[Spot]) -> dict[str, Any]:
         "layers": list(scene.subject.layer_texts),
         "note": scene.note,
         "units": units,
+        "steps": [
+            {"part": step.name, "reads": list(step.reads), "does": step.does, "gives": list(step.output.shape)}
+            for step in steps(scene.subject.graph)
+        ],
     }

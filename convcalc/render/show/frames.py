@@ -12,6 +12,7 @@ import numpy
 from convcalc.analyses.wiring.links import place
 from convcalc.analyses.wiring.scene import sample_shape
 from convcalc.errors import ShapeError
+from convcalc.render.show.sums import inputs_of, sums, weight_number
 from convcalc.shapes import show
 from convcalc.units import plural
 
@@ -24,8 +25,6 @@ MAX_SHEETS: Final = 3
 """Sheets of channels that differ are drawn so many of each map."""
 MAX_FRAMES: Final = 64
 """Outputs that are drawn one after the other."""
-MAX_TERMS: Final = 60
-"""Terms of a sum that is written out."""
 
 
 class Mark(StrEnum):
@@ -105,16 +104,6 @@ def chosen_spots(scene: Scene, place: Sequence[int] | None) -> list[Spot]:
     return [Spot(0, at[0], at[1:])]
 
 
-def inputs_of(scene: Scene) -> list[list[int]]:
-    """Return small whole numbers for the elements of every input."""
-    return [[(7 * element + 3) % 10 for element in range(prod(value.shape))] for value in scene.inputs]
-
-
-def weight_number(weight: int) -> int:
-    """Return the small whole number that stands in for a weight."""
-    return (5 * weight + 2) % 7 - 3
-
-
 def frame(scene: Scene, spot: Spot, *, numbers: bool = False) -> Frame:
     """Return the picture of one output; with `numbers` small whole numbers and the sum they give.
 
@@ -129,7 +118,7 @@ def frame(scene: Scene, spot: Spot, *, numbers: bool = False) -> Frame:
     left = _canvas(scene, walk, spot, values) if walk is not None else _maps(scene, reads)
     middle = [_kernel(walk, spot, numbers=numbers)] if walk is not None else []
     columns = [column for column in (left, *middle, _outputs(scene, spot)) if column]
-    return Frame(tuple(_head(scene, spot, reads)), tuple(map(tuple, columns)), tuple(_foot(scene, spot, reads, values)))
+    return Frame(tuple(_head(scene, spot, reads)), tuple(map(tuple, columns)), tuple(sums(scene, reads, values)))
 
 
 def _head(scene: Scene, spot: Spot, reads: list[Read]) -> list[str]:
@@ -281,24 +270,3 @@ def _outputs(scene: Scene, spot: Spot) -> list[Panel]:
     where = f", slice {','.join(map(str, lead))}" if lead else ""
     channels = sample_shape(value)[0]
     return [Panel(f"{name} channel {spot.channel} of {channels}{where}", rows)]
-
-
-def _foot(scene: Scene, spot: Spot, reads: list[Read], values: list[list[int]] | None) -> list[str]:
-    walk = scene.walk
-    if values is None or walk is None:
-        return []
-    pairs = [(values[read.source][read.element], read.weight) for read in reads]
-    terms = " + ".join(
-        f"{x}*{f'({w})' if w < 0 else w}"
-        for x, w in ((x, weight_number(weight or 0)) for x, weight in pairs[:MAX_TERMS])
-    )
-    more = f" + {plural(len(pairs) - MAX_TERMS, 'more term')}" if len(pairs) > MAX_TERMS else ""
-    if walk.weighted:
-        total = sum(x * weight_number(weight or 0) for x, weight in pairs)
-        return [f"{terms}{more} = {total}, and the bias where there is one; taps on zeros add nothing"]
-    read = [x for x, _ in pairs]
-    listed = ", ".join(map(str, read[:MAX_TERMS])) + (" ..." if len(read) > MAX_TERMS else "")
-    function = getattr(walk.node.op, "function", "")
-    if function == "max":
-        return [f"max of {listed} = {max(read)}" if read else "nothing is read"]
-    return [f"sum of {listed} = {sum(read)}, divided by how many positions the window counts"]

@@ -51,7 +51,7 @@ def print_frames(scene: Scene, chosen: Iterable[Spot], *, numbers: bool = False)
         if place:
             out.print()
         for line in _lines(frame(scene, spot, numbers=numbers), out, key=place == 0):
-            out.print(line, soft_wrap=True)
+            out.print(line, soft_wrap=bool(line.no_wrap))
     sequence = steps(scene.subject.graph)
     if scene.walk is None and len(sequence) > 1:
         out.print()
@@ -104,10 +104,10 @@ def _lines(picture: Frame, out: Console, *, key: bool) -> list[Text]:
             parts = [
                 Text.assemble(part, " " * (wide - cell_len(part.plain))) for part, wide in zip(row, widths, strict=True)
             ]
-            lines.append(Text(GAP).join(parts))
+            lines.append(_grid_line(Text(GAP).join(parts)))
     else:
         for place, column in enumerate(columns):
-            lines += ([Text("")] if place else []) + column
+            lines += [*([Text("")] if place else []), *map(_grid_line, column)]
     for line in lines:
         line.rstrip()
     if key:
@@ -115,8 +115,14 @@ def _lines(picture: Frame, out: Console, *, key: bool) -> list[Text]:
         lines += [Text(""), Text("; ".join(text for mark, text in KEY.items() if _explained(mark, marks)), style="dim")]
     lines += [Text(line) for line in picture.foot]
     if not out.encoding.startswith("utf"):
-        lines = [Text(line.plain.translate(PLAIN)) for line in lines]
+        lines = [Text(line.plain.translate(PLAIN), no_wrap=line.no_wrap) for line in lines]
     return lines
+
+
+def _grid_line(line: Text) -> Text:
+    """A line of cells, which is never folded."""
+    line.no_wrap = True
+    return line
 
 
 def _explained(mark: Mark, marks: set[Mark]) -> bool:
