@@ -32,6 +32,7 @@ MEANT: Final[dict[str, tuple[str, ...]]] = {
         ),
         ("out_channels", "out_features", "num_features"),
     ),
+    **dict.fromkeys(("c", "out_channels"), ("multiplier", "num_features", "growth_rate")),
     **dict.fromkeys(("in", "in_ch", "ic", "cin", "输入", "输入通道", "输入通道数"), ("in_channels", "in_features")),
     **dict.fromkeys(("kernel", "ks", "filter", "filter_size", "size", "核", "卷积核", "核大小"), ("kernel_size",)),
     **dict.fromkeys(("strides", "步长", "步幅"), ("stride",)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convcalc.analyses.inverse import Bounds, Solution, solutions, transposed_solutions
+from convcalc.analyses.transposed import direct_relationship
 from convcalc.documents import plain
 from convcalc.units import axes_text
 
@@ -80,7 +81,7 @@ def _solution_json(solution: Solution, sizes: Sequence[int]) -> dict[str, Any]:
         "dilation": _value([w.dilation for w in windows]),
     }
     if not solution.transposed:
-        return {**row, "lost": solution.lost}
+        return {**row, "lost": solution.lost, "relationship": _value([direct_relationship(w) for w in windows])}
     axes = list(zip(solution.direct, sizes, windows, strict=True))
     return {
         **row,

@@ -139,7 +139,8 @@ def _exact_pairs(kernel: Rows) -> list[Pair]:
                 left[n] = [a - share * b for a, b in zip(left[n], base, strict=True)]
         row_scale, column_ = _primitive(column)
         column_scale, row_ = _primitive(base)
-        pairs.append(Pair(row_scale * column_scale, column_, row_))
+        scale = row_scale * column_scale
+        pairs.append(Pair(abs(scale), column_, row_ if scale > 0 else tuple(-value for value in row_)))
     return pairs
 
 

@@ -1,4 +1,4 @@
-"""`direct`: a transposed convolution as the direct convolution that computes the same, by Dumoulin's relationships.
+"""`direct`, `direct_relationship`: a transposed convolution as the direct one that computes the same, by number.
 
 Source: Dumoulin and Visin, arXiv:1603.07285 chapter 4 (its current version numbers fifteen relationships).
 """
@@ -55,3 +55,17 @@ def _relationship(window: Window, output_padding: int) -> int:
     if output_padding == 0:
         return 12 if p == 0 else 13
     return 14
+
+
+def direct_relationship(window: Window) -> int:
+    """Return the first of relationships 1 to 6, and 15 of a dilated layer, that a convolution is an instance of."""
+    k, p = window.kernel, window.before
+    if window.dilation != 1:
+        return 15
+    if window.stride > 1:
+        return 5 if window.before == window.after == 0 else 6
+    if p == 0:
+        return 1
+    if k % 2 and p == k // 2:
+        return 3
+    return 4 if p == k - 1 else 2

@@ -84,7 +84,8 @@ def whole_subject(
     try:
         subject, *more = read_subjects([words], own or inputs, layout, needs_input=needs_input)
     except SpecError as error:
-        raise (error if error.spot else SpecError(f"{spec}: {error}")) from None
+        each = "; or give each spec its own -i, inside its quotes" if len(own or inputs or ()) > 1 and not own else ""
+        raise SpecError(f"{error}{each}" if error.spot else f"{spec}: {error}{each}", error.spot) from None
     if more:
         raise SpecError(f"{spec} has {len(more) + 1} blocks: {command} takes one stack for each spec")
     return subject

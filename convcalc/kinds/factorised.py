@@ -190,7 +190,9 @@ def _towers(
             raise ShapeError(f"towers need a number of towers: cardinality ({cardinality}) must be at least 1")
         for name, size in (("mid_channels", inner), ("out_channels", outer)):
             b.require(
-                equal(size % cardinality, 0), "{name} ({size}) must be divisible by cardinality ({n})",
+                equal(size % cardinality, 0),
+                "{name} ({size}) must be divisible by cardinality ({n}): give a multiple of {n} as {name}, or another"
+                " cardinality",
                 name=name, size=size, n=cardinality,
             )  # fmt: skip
         mids, outs = (exact(inner, cardinality),) * cardinality, (exact(outer, cardinality),) * cardinality

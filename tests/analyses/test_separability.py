@@ -120,7 +120,7 @@ def asked(capsys: pytest.CaptureFixture[str], *argv: str) -> Any:
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert asked(capsys, "-1 0 1; -2 0 2; -1 0 1")["pairs"] == [{"scale": -1, "column": [1, 2, 1], "row": [1, 0, -1]}]
+    assert asked(capsys, "-1 0 1; -2 0 2; -1 0 1")["pairs"] == [{"scale": 1, "column": [1, 2, 1], "row": [-1, 0, 1]}]
     assert asked(capsys, "-1", "0", "1;", "-2", "0", "2;", "-1", "0", "1", "--image", "3")["cost"]["ratio"] == 12 / 9
     assert asked(capsys, "1/9 1/9; 0.5 .5")["rank"] == 1
     assert asked(capsys, "gaussian", "5")["pairs"][0]["row"] == [1, 4, 6, 4, 1]

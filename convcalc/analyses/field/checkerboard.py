@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from convcalc.analyses.counts.macs import macs
@@ -102,7 +103,10 @@ def verdict(overlap: Overlap) -> str:
         return "uniform"
     if overlap.ratio is None:
         return "uneven: some are never written"
-    return f"uneven: some get {overlap.ratio} times as many contributions as others"
+    axes = [overlap.pattern(axis) for axis in range(len(overlap.sizes))] if overlap.ways.is_product else []
+    factors = [str(Fraction(max(counts), min(counts))) for counts in axes if min(counts, default=0)]
+    product = f" ({' x '.join(factors)}, axis by axis)" if len(factors) > 1 else ""
+    return f"uneven: some get {overlap.ratio} times as many contributions as others{product}"
 
 
 def overlap_axes(overlap: Overlap) -> list[dict[str, Any]]:

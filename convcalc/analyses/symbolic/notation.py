@@ -1,4 +1,4 @@
-"""`text`, `shape`, `filled` and `latex`: formulas as people type them, with numbers in, and as LaTeX."""
+"""`text`, `shape`, `filled`, `latex`, `mathml`: formulas as people type them, with numbers in, and for others."""
 
 from __future__ import annotations
 
@@ -48,3 +48,10 @@ def latex(expression: Any) -> str:
 
     written: str = sympy.latex(shortest(expression))
     return written
+
+
+def mathml(expression: Any) -> str:
+    """Return a formula as a MathML element, which browsers draw by themselves."""
+    from sympy.printing.mathml import mathml as written
+
+    return f"<math>{written(shortest(expression), printer='presentation')}</math>"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from convcalc.cli.completions import complete_layers
+from convcalc.cli.messages import say
 from convcalc.cli.options import Format, InputLayout, Inputs, Layout, Out, emit
 from convcalc.cli.subjects import layer_words, read_subjects
 from convcalc.cli.views.formulas import FormulaFormat, explain_tables, latex_lines
 from convcalc.cli.views.kinds import is_kind, kind_name, network_answer
 from convcalc.cli.views.pages import topic_answer
-from convcalc.errors import SpecError
-from convcalc.kinds import network
+from convcalc.cli.views.progress import bar
+from convcalc.errors import ConvcalcError, SpecError
+from convcalc.kinds import all_kinds, network
 from convcalc.kinds.plain_layer import plain_layer
 from convcalc.literature import literature, topic, topics
 from convcalc.profiling.cache import digest, read, write
@@ -37,6 +41,9 @@ def command(
     ] = None,
     inputs: Inputs = None,
     layout: Layout = InputLayout.chw,
+    every: Annotated[
+        bool, typer.Option("--all", help="Write every kind and topic as pages into the folder -o names.")
+    ] = False,
     part: Annotated[
         str | None, typer.Option("--layer", metavar="NAME", help="Of a model: the layer to explain, such as conv1.")
     ] = None,
@@ -49,6 +56,8 @@ def command(
 
     The formulas are derived: the recipe that answers every other command runs on symbols here.
     """
+    if every:
+        return _handbook(out)
     if not kind:
         raise SpecError(
             "explain takes a kind: explain involution, or with numbers, explain depthwise_separable -i 3x12x12 c=256"
@@ -60,11 +69,9 @@ def command(
         kind, inputs = [text], [sizes]
     elif part is not None:
         raise SpecError("--layer names a layer of a model, such as: explain torchvision:resnet18 --layer conv1")
-    if (page := topic(" ".join(kind))) is not None:
-        return emit(topic_answer(page), _plain_format(form), out)
-    words = [kind_name(word) for word in kind or ()]
-    if words and (parts := network(words[0])) and not is_kind(words[0]):
-        return emit(network_answer(words[0], parts), _plain_format(form), out)
+    words = [kind_name(word) for word in kind]
+    if (idea := _idea(kind, words[0])) is not None:
+        return emit(idea, _plain_format(form), out)
     block = blocks(words, inputs or ())[0]
     if len(block.layers) != 1:
         raise SpecError(f"explain takes one kind, not {len(block.layers)}", block.layers[1].spot)
@@ -73,6 +80,33 @@ def command(
         raise SpecError("explain takes one layer: leave out repeat and times", layer.spot)
     answer, written = _answer(block, form, layout.value)
     return emit(answer, written, out)
+
+
+def _idea(written: Sequence[str], name: str) -> Answer | None:
+    """The page of a topic, the kinds of a network, or both; nothing where the words name a kind."""
+    page = topic(" ".join(written))
+    parts = network(name) if page is not None or not is_kind(name) else ()
+    if not parts:
+        return None if page is None else topic_answer(page)
+    answer = network_answer(name, parts)
+    return answer if page is None else answer._replace(tables=[*topic_answer(page).tables, *answer.tables])
+
+
+def _handbook(out: str | None) -> int:
+    """Every kind and topic as pages in a folder."""
+    if out is None:
+        raise SpecError("--all writes a folder of pages: name it with -o, such as -o handbook")
+    from convcalc.render.show.handbook import write_handbook
+
+    names = list(all_kinds())
+    try:
+        with bar() as progress:
+            progress.begin(len(names))
+            count = write_handbook(Path(out), names, progress)
+    except OSError as error:
+        raise ConvcalcError(f"{out} cannot be written: {error.strerror or error}") from None
+    say(f"{count} pages: open {Path(out) / 'index.html'} in a browser")
+    return 0
 
 
 def _plain_format(form: FormulaFormat) -> Format:

@@ -99,10 +99,12 @@ def _feet(report: SeparabilityReport) -> list[str]:
     if report.count < separability.rank:
         pairs += f" (which leave {percent(separability.errors[report.count])})"
     work = f"{valid.separable:,} multiplications, {valid.dense:,} dense"
+    high, wide = separability.shape
+    square = ": 2/m + (m - 1)/(m (N - m + 1))" if report.count == 1 and high == wide else ""
     return [
         *foot,
         f"weights: {report.weights} in {pairs}, {separability.size} in the kernel",
-        _pays(valid.ratio, f"on {image} x {image} without padding: {work}"),
+        _pays(valid.ratio, f"on {image} x {image} without padding: {work}{square}"),
         _pays(report.same.ratio, "with padding that keeps the size"),
     ]
 

@@ -27,6 +27,8 @@ class FormulaFormat(StrEnum):
     json = "json"
 
 
+SPACE = 5
+"""Axes of a tensor with three spatial ones."""
 FORMULAS = (Column("quantity", "quantity"), Column("formula", "formula"))
 GRAPH = (Column("part", "part"), Column("reads", "reads", ", ".join), Column("does", "does"), Column("gives", "gives"))
 NUMBERS = (
@@ -50,6 +52,10 @@ def _words(report: ExplainReport, tables: list[Table]) -> Table:
 
     kind = report.layer.kind
     head = [f"{kind.name}: {kind.about}", f"source: {kind.source}"]
+    if any(len(sizes) == SPACE for sizes in report.formulas[0].inputs) and "k x k" in kind.about + str(kind.notes):
+        head.append(
+            "in space: the kernel moves along depth as well, k x k x k, and still spans all channels of its group"
+        )
     head += [f"equation: {line}" for line in report.literature.equations]
     head += [f"{label.lower()}: {kind.notes[label]}" for label in LABELS if label in kind.notes]
     head += [f"people say: {trap.people_say} / it is: {trap.it_is}" for trap in report.literature.traps]

@@ -18,9 +18,17 @@ if TYPE_CHECKING:
 
 MAX_RUNS: Final = 8
 ENDLESS: Final = 2**60
+
+
+def _per_axis(value: int | list[int]) -> str:
+    """One number, or one per axis."""
+    return "x".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 LAYERS = (
     Column("layer", "layer"),
     Column("lost", "lost", lambda lost: "x".join(map(str, lost)) if any(lost) else "-", right=True),
+    Column("relationship", "relationship", _per_axis, right=True),
 )
 TRANSPOSED = (
     Column("layer", "layer"),
