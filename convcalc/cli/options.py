@@ -149,11 +149,10 @@ def _draw(answer: Answer, out: str) -> None:
     """Write the map of an answer into a file. Raises SpecError where it has none."""
     from convcalc.render.map_svg import map_svg
 
-    drawn = [table for table in answer.tables if table.picture is not None]
-    if not drawn:
+    if all(table.picture is None for table in answer.tables):
         raise SpecError(f"{out}: this answer has no map to draw (hdc-check and checkerboard draw theirs)")
     with replacing(Path(out)) as path:
-        path.write_text(map_svg(drawn[-1]), encoding="utf-8")
+        path.write_text(map_svg(answer.tables), encoding="utf-8")
 
 
 def check_output(out: str | None, *, rows: bool = False) -> None:

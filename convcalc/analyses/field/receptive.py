@@ -1,4 +1,4 @@
-"""`Receptive`: the field of a row in the words people use: size, jump, start and centre per axis; local and global."""
+"""`Receptive`, `size_text`: the field of a row in people's words: size, jump, start, centre; local and global."""
 
 from __future__ import annotations
 
@@ -92,3 +92,13 @@ def receptive(field: Field, rank: int, source: int = 0, shape: Shape = ()) -> Re
     return Receptive(
         axes=tuple(axes), along=tuple(places), outputs=tuple(outputs), everything=reasons[0] if reasons else None
     )
+
+
+def size_text(field: Receptive) -> str:
+    """Return the size of a field as people write it: 43x43, 5..16 where it varies, `all` for a whole map."""
+    if not any(field.axes):
+        return "all"
+    spans = []
+    for low, high in zip(field.size_min, field.size_max, strict=True):
+        spans.append("all" if low is None else str(low) if low == high else f"{low}..{high}")
+    return "x".join(spans)

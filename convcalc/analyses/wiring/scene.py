@@ -16,7 +16,7 @@ import numpy
 
 from convcalc import ops
 from convcalc.analyses.wiring.links import place
-from convcalc.analyses.wiring.wires import wires
+from convcalc.analyses.wiring.wires import followed, wires
 from convcalc.errors import ShapeError
 from convcalc.folding import folded
 from convcalc.graph import Graph
@@ -149,6 +149,13 @@ class Walk(NamedTuple):
         return found
 
 
+class Between(NamedTuple):
+    """A layer on the way, and which elements of its output are read: a boolean array (channels, *positions)."""
+
+    name: str
+    read: numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.bool_]]
+
+
 @dataclass(frozen=True)
 class Scene:
     """The layers that are drawn, on an input of known sizes; `note` says where that was chosen for the picture."""
@@ -190,6 +197,30 @@ class Scene:
                 for question, element in zip(*arrived[each.index].reshape(len(elements), -1).nonzero(), strict=True):
                     found[question].append(Read(source, int(element)))
         return found
+
+    def between(self, output: int, element: int) -> list[Between]:
+        """Return what the outputs of the layers before the last hold of one output: what it reads of each.
+
+        Nothing where there is a single layer. Raises as `reads` does.
+        """
+        graph = self.subject.graph
+        lasts: dict[tuple[str, ...], Value] = {}
+        depends = graph.dependent()
+        for node in graph.nodes:
+            if len(node.scope) and node.output.index in depends:
+                lasts[node.scope[:1]] = node.output
+        texts = {scope.path: scope.text or scope.kind for scope in graph.scopes}
+        value = self.outputs[output]
+        if len(lasts) < 2:
+            return []
+        marks = numpy.zeros((1, prod(value.shape)), bool)
+        marks[0, element] = True
+        arrived = followed(graph, value, marks.reshape(1, *value.shape))
+        return [
+            Between(f"{path[0]}: {texts.get(path, '')}", arrived[each.index][0].reshape(sample_shape(each)))
+            for path, each in lasts.items()
+            if each.index != value.index and each.index in arrived
+        ]
 
     def alike(self, output: int) -> list[list[int]]:
         """Return the channels of an output in groups whose positions read alike: at the middle, of any channel.

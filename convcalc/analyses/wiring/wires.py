@@ -43,7 +43,7 @@ def followed(graph: Graph, value: Value, marks: Marks) -> dict[int, Marks]:
     for node in reversed(graph.nodes[: value.index + 1]):
         if node.output.index not in arrived:
             continue
-        for number, found in _reads(node, arrived[node.output.index], [v.index in depends for v in node.inputs]):
+        for number, found in read_by(node, arrived[node.output.index], [v.index in depends for v in node.inputs]):
             read = node.inputs[number]
             if read.index in depends:
                 _check(found)
@@ -80,8 +80,8 @@ def _check(marks: Marks) -> None:
         )
 
 
-def _reads(node: Node, marks: Marks, carried: Sequence[bool]) -> Arrivals:
-    """What a step's marked outputs read of each operand."""
+def read_by(node: Node, marks: Marks, carried: Sequence[bool]) -> Arrivals:
+    """Return what a step's marked outputs read of each operand, of which `carried` says that it depends on an input."""
     op, inputs = node.op, node.inputs
     match op:
         case ops.Conv():

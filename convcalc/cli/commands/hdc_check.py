@@ -11,7 +11,7 @@ from convcalc.analyses.hdc.report import hdc_check, hdc_check_layers
 from convcalc.cli.options import Ascii, AsFormat, Drawn, Format, InputLayout, Inputs, Out, emit
 from convcalc.cli.subjects import hints, read_subjects
 from convcalc.cli.views.hdc import Drawing, layer_tables, rate_tables, written
-from convcalc.cli.views.hdc_lists import lists_document, lists_table
+from convcalc.cli.views.hdc_lists import growth_tables, lists_document, lists_table
 from convcalc.errors import SpecError
 from convcalc.render.table import Answer
 from convcalc.spec.lexer import normal
@@ -63,6 +63,8 @@ def command(
         numbers, kernels = parse_rates(text, "3" if kernel is None else kernel)
         report = hdc_check(numbers, kernels, suggest=suggest)
         tables = rate_tables(report, written(numbers), written(kernels), drawing)
+        if out is not None and out.lower().endswith(".svg"):
+            tables = [*growth_tables(numbers, kernels, drawing), *tables]
         return emit(Answer("hdc-check", report.to_dict, tables, holds=report.holds()), form, out)
     if kernel is not None or re.match(r"[-+\d]", text):
         own = "" if kernel is None else " (-k is the kernel of rates: layers say their own)"

@@ -11,10 +11,11 @@ import typer
 from convcalc.cli.messages import say
 from convcalc.cli.options import Format as AnyFormat
 from convcalc.cli.options import InputLayout, Inputs, Layout, Spec, check_output, emit
-from convcalc.cli.subjects import drawn_subject
+from convcalc.cli.subjects import drawn_subject, read_subject
 from convcalc.cli.values import position
 from convcalc.errors import SpecError
-from convcalc.render.table import Answer
+from convcalc.render.table import Answer, Table
+from convcalc.subject import Subject
 
 
 class Form(StrEnum):
@@ -34,6 +35,10 @@ def command(
     numbers: Annotated[
         bool, typer.Option("--numbers", help="Put small whole numbers in and write the sum out, term by term.")
     ] = False,
+    image: Annotated[
+        str | None,
+        typer.Option("--image", metavar="FILE", help="Draw what an output sees of this picture, layer by layer (-o)."),
+    ] = None,
     form: Annotated[
         Form, typer.Option("--format", "-f", help="A picture here, or what it is drawn from.")
     ] = Form.picture,
@@ -50,13 +55,17 @@ def command(
     input is chosen; a large one is drawn smaller.
     """
     check_output(out)
+    place = None if unit is None else position(unit, "--unit")
+    if image is not None:
+        return _fields(spec, inputs, layout, image, place, out)
     from convcalc.analyses.wiring.scene import Scene  # loads numpy
     from convcalc.render.show.frames import chosen_spots
 
     subject, note = drawn_subject(spec, inputs, layout)
+    if subject.on is not None:
+        return _model(subject, " ".join(spec or ()), out)
     scene = Scene(subject, note)
     scene.check()
-    place = None if unit is None else position(unit, "--unit")
     chosen = chosen_spots(scene, place)
     if form is Form.json:
         from convcalc.render.show.document import scene_json
@@ -75,4 +84,38 @@ def command(
     if place is None and sys.stdin.isatty() and sys.stdout.isatty():
         chosen = [step_through(scene, chosen[0], typer.getchar, numbers=numbers)]
     print_frames(scene, chosen, numbers=numbers)
+    return 0
+
+
+def _model(subject: Subject, title: str, out: str | None) -> int:
+    """A model as the graph of its modules: in words here, as a page or a picture with -o."""
+    from convcalc.render.show.files import check_suffix, write_picture
+    from convcalc.render.show.model import model_lines, model_page, model_svg
+
+    if out is None:
+        return emit(Answer("show", {}, [Table((), [], head=model_lines(subject, title))]), AnyFormat.table, None)
+    suffix = check_suffix(out)
+    if suffix not in (".html", ".svg"):
+        raise SpecError(f"{out}: the graph of a model is a page (.html) or a drawing (.svg); --image draws its field")
+    write_picture((model_page if suffix == ".html" else model_svg)(subject, title), out)
+    say(f"{out} is written: open it in a browser")
+    return 0
+
+
+def _fields(
+    spec: list[str] | None, inputs: list[str] | None, layout: InputLayout, image: str, place: tuple[int, ...] | None,
+    out: str | None,
+) -> int:  # fmt: skip
+    """What one output sees of an image, layer by layer."""
+    if out is None or not out.lower().endswith((".png", ".gif")):
+        raise SpecError("--image draws into a picture: name it with -o, such as -o field.png")
+    from convcalc.render.show.files import replaced
+    from convcalc.render.show.photo import image_size, save_fields
+
+    high, wide = image_size(image)
+    refusal = "show draws one stack, not several blocks"
+    subject = read_subject(spec, inputs or [f"3x{high}x{wide}"], layout, refusal, any_channels=True)
+    with replaced(out) as path:
+        save_fields(subject, image, path, place)
+    say(f"{out} is written")
     return 0

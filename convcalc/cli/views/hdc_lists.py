@@ -1,10 +1,12 @@
-"""`lists_table`, `lists_document`: several lists of dilation rates beside one another, a row each."""
+"""`lists_table`, `growth_tables`: several lists of dilation rates: a row each, or the growing ends of one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from convcalc.analyses.hdc.report import hdc_check
+from convcalc.cli.views.hdc import Drawing, rate_tables, written
 from convcalc.render.table import Column, Table
 from convcalc.units import percent, plural
 
@@ -47,3 +49,13 @@ def _row(report: HdcReport) -> dict[str, Any]:
         "deviation_over_mean": worst.unevenness,
         "m2_within_kernel": worst.gridding.m2_within_kernel,
     }
+
+
+def growth_tables(rates: Sequence[Any], kernels: Sequence[Any], drawing: Drawing) -> list[Table]:
+    """Return the maps of the last layer alone, of the last two and so on: how what is read grows towards the input."""
+    tables = []
+    for count in range(1, len(rates)):
+        own = kernels if len(kernels) == 1 else kernels[-count:]
+        table = rate_tables(hdc_check(rates[-count:], own), written(rates[-count:]), written(own), drawing)[-1]
+        tables.append(Table((), [], picture=table.picture, name=f"rates {written(rates[-count:])}"))
+    return tables

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.analyses.counts.modules import FP32
 from convcalc.analyses.counts.traffic import intensity
+from convcalc.analyses.field.receptive import size_text
 from convcalc.analyses.module_tree import Line
 from convcalc.cli.views.counts import at_least_line, shape_text, total_label, trainable_text
-from convcalc.cli.views.receptive_field import joined, size_text
+from convcalc.cli.views.receptive_field import joined
 from convcalc.errors import SpecError, nearest
 from convcalc.render.table import Column, Shown, Table, shown
 from convcalc.sizes import total

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from convcalc.analyses.field.receptive import size_text
 from convcalc.analyses.field.report import FieldReport, smallest_object
 from convcalc.cli.views.counts import shape_text
 from convcalc.ops import Pad
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
     from convcalc.analyses.field.routes import Routes
 
 BY_DATA = "data-dependent"
-
-
-def size_text(field: Receptive) -> str:
-    """Return the size of a field as people write it: 43x43, 5..16 where it varies, `all` for a whole map."""
-    if not any(field.axes):
-        return "all"
-    spans = []
-    for low, high in zip(field.size_min, field.size_max, strict=True):
-        spans.append("all" if low is None else str(low) if low == high else f"{low}..{high}")
-    return "x".join(spans)
 
 
 def joined(values: Sequence[Any], missing: str = "-") -> str:

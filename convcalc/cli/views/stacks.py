@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from convcalc.analyses.field.receptive import size_text
 from convcalc.cli.views.comparison import ratio_text
 from convcalc.cli.views.counts import shape_text
 from convcalc.cli.views.progress import bar
-from convcalc.cli.views.receptive_field import size_text
 from convcalc.profiling.compare import compare_interleaved
 from convcalc.profiling.fields import to_json
 from convcalc.profiling.machine import cores

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from convcalc.analyses.field.receptive import size_text
 from convcalc.cli.views.counts import at_least_line, shape_text, total_label
-from convcalc.cli.views.receptive_field import joined, size_text
+from convcalc.cli.views.receptive_field import joined
 from convcalc.render.table import Column, Table
 from convcalc.sizes import total
 from convcalc.units import count, exactly, percent, share

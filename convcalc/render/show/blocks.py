@@ -41,9 +41,13 @@ class Box(NamedTuple):
         return LANE in self.name
 
 
-def boxes(graph: Graph, sequence: Sequence[Step]) -> list[Box]:
-    """Return the inputs and steps of a graph with their places: each below all that it reads."""
-    inputs = [(getattr(graph.nodes[value.index].op, "name", "input"), show(value.shape[1:])) for value in graph.inputs]
+def boxes(graph: Graph, sequence: Sequence[Step], *, inside: bool = False) -> list[Box]:
+    """Return the inputs and steps of a graph with their places: each below all that it reads.
+
+    Those `inside` of a module read what is called input, whatever it is.
+    """
+    inputs = [(getattr(graph.nodes[value.index].op, "name", ""), show(value.shape[1:])) for value in graph.inputs]
+    inputs = [("input", "")] if inside else inputs
     readers: dict[str, int] = {}
     for step in sequence:
         for name in step.reads:

@@ -10,6 +10,7 @@ from convcalc.analyses.steps import steps
 from convcalc.errors import ConvcalcError, SpecError
 from convcalc.files import replacing
 from convcalc.render.show.blocks import boxes
+from convcalc.render.show.deployed import folded_boxes
 from convcalc.render.show.frames import frame
 from convcalc.render.show.shapes import drawing, with_graph
 
@@ -36,32 +37,34 @@ def save(scene: Scene, chosen: Sequence[Spot], out: str, *, numbers: bool = Fals
     if suffix == ".html":
         from convcalc.render.show.page import page
 
-        _write(page(scene), out)
+        write_picture(page(scene), out)
         return
     drawings = [drawing(frame(scene, spot, numbers=numbers)) for spot in chosen]
     if scene.walk is None and len(sequence := steps(scene.subject.graph)) > 1:
         top = max(each.height for each in drawings)
-        found = boxes(scene.subject.graph, sequence)
+        found = [*boxes(scene.subject.graph, sequence), *folded_boxes(scene.subject)]
         drawings = [with_graph(each, found, top) for each in drawings]
     title = f"{' | '.join(scene.subject.layer_texts)}: what each output reads"
     if suffix == ".svg":
         from convcalc.render.show.svg import animated_svg
 
-        _write(animated_svg(drawings, title), out)
+        write_picture(animated_svg(drawings, title), out)
         return
     from convcalc.render.show.raster import save_gif, save_png
 
-    with _replacing(out) as path:
+    with replaced(out) as path:
         (save_gif if suffix == ".gif" else save_png)(drawings, path)
 
 
-def _write(text: str, out: str) -> None:
-    with _replacing(out) as path:
+def write_picture(text: str, out: str) -> None:
+    """Write a picture that is text. Raises ConvcalcError where it cannot be written."""
+    with replaced(out) as path:
         path.write_text(text, encoding="utf-8")
 
 
 @contextmanager
-def _replacing(out: str) -> Iterator[Path]:
+def replaced(out: str) -> Iterator[Path]:
+    """Give the path to write a picture to. Raises ConvcalcError where it cannot be written."""
     try:
         with replacing(Path(out)) as path:
             yield path

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy
 
+from convcalc.analyses.wiring.generated import kernel_reads
 from convcalc.analyses.wiring.links import place
 from convcalc.analyses.wiring.scene import sample_shape
 from convcalc.errors import ShapeError
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_SHEETS: Final = 3
 """Sheets of channels that differ are drawn so many of each map."""
+MAX_LAYERS: Final = 6
+"""Layers on the way whose outputs are drawn, the last ones."""
 MAX_FRAMES: Final = 64
 """Outputs that are drawn one after the other."""
 
@@ -53,10 +56,11 @@ class Cell(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """A grid with its title."""
+    """A grid with its title; `points` are places between cells, row and column, each with its tap."""
 
     title: str
     rows: tuple[tuple[Cell, ...], ...]
+    points: tuple[tuple[float, float, int], ...] = ()
 
 
 class Frame(NamedTuple):
@@ -116,7 +120,15 @@ def frame(scene: Scene, spot: Spot, *, numbers: bool = False) -> Frame:
     values = inputs_of(scene) if numbers else None
     walk = scene.walk
     left = _canvas(scene, walk, spot, values) if walk is not None else _maps(scene, reads)
-    middle = [_kernel(walk, spot, numbers=numbers)] if walk is not None else []
+    if walk is not None:
+        middle = [_kernel(walk, spot, numbers=numbers)]
+    else:
+        from convcalc.render.show.offsets import offset_panels  # draws panels as well
+
+        middle = [_sheets(layer.name, layer.read) for layer in scene.between(spot.output, element)[-MAX_LAYERS:]]
+        middle += [[panel] for panel in offset_panels(scene, spot)]
+        made = kernel_reads(scene, spot.output, element)
+        middle += [_sheets("makes its kernel: input", made)] if made is not None else []
     columns = [column for column in (left, *middle, _outputs(scene, spot)) if column]
     return Frame(tuple(_head(scene, spot, reads)), tuple(map(tuple, columns)), tuple(sums(scene, reads, values)))
 

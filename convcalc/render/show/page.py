@@ -161,10 +161,10 @@ def _arguments(subject: Subject, graphs: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, argument in layer.kind.arguments.items():
         value = layer.arguments.get(name, argument.default)
-        if not isinstance(value, int) or isinstance(value, bool) or name == (layer.kind.channels or "in_channels"):
+        if name == (layer.kind.channels or "in_channels"):
             continue
         options: dict[str, Any] = {}
-        for choice in _choices(value):
+        for choice in argument.choices or _choices(value):
             changed = subject.block._replace(layers=(layer._replace(arguments={**layer.arguments, name: choice}),))
             try:
                 options[str(choice)] = _variant(assemble(changed), graphs)
@@ -175,8 +175,12 @@ def _arguments(subject: Subject, graphs: list[str]) -> dict[str, Any]:
     return found
 
 
-def _choices(value: int) -> list[int]:
-    """Values about one: half, the neighbours, double."""
+def _choices(value: Any) -> list[Any]:
+    """Values about one: half, the neighbours, double; of a switch both; of anything else none."""
+    if isinstance(value, bool):
+        return [False, True]
+    if not isinstance(value, int):
+        return []
     return sorted({each for each in (value // 2, value - 1, value, value + 1, 2 * value) if each > 0} | {value})[
         :MAX_CHOICES
     ]

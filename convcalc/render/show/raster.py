@@ -56,6 +56,9 @@ def _picture(drawing: Drawing, wide: int, high: int) -> Any:
             middle = (corner[0] + SIDE * SCALE // 2, corner[1] + SIDE * SCALE // 2)
             lit = square.fill and square.mark is not Mark.read_zero
             pen.text(middle, square.text, fill=INK if lit else FAINT, font=plain, anchor="mm")
+    for dot in drawing.dots:
+        x, y, around = dot.x * SCALE, dot.y * SCALE, 6 * SCALE
+        pen.ellipse((x - around, y - around, x + around, y + around), fill=dot.fill, outline=INK)
     for words in drawing.words:
         place = (words.x * SCALE, words.y * SCALE)
         pen.text(place, words.text, fill=INK, font=plain, anchor="ls", stroke_width=int(words.heading))

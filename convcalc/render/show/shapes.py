@@ -48,6 +48,14 @@ class Square(NamedTuple):
     mark: Mark
 
 
+class Dot(NamedTuple):
+    """A point between cells: its middle and its colour."""
+
+    x: float
+    y: float
+    fill: str
+
+
 class Words(NamedTuple):
     """A line of text: where it begins, and whether it is a heading."""
 
@@ -64,6 +72,7 @@ class Drawing(NamedTuple):
     height: int
     squares: tuple[Square, ...]
     words: tuple[Words, ...]
+    dots: tuple[Dot, ...] = ()
     graph: tuple[Box, ...] = ()
     graph_top: int = 0
 
@@ -79,6 +88,7 @@ def drawing(frame: Frame) -> Drawing:
     words = [Words(MARGIN, MARGIN + LINE * (n + 1) - 6, text) for n, text in enumerate(frame.head)]
     top = MARGIN + LINE * len(frame.head) + 8
     squares: list[Square] = []
+    dots: list[Dot] = []
     left, bottom = MARGIN, top
     for column in frame.columns:
         y = top
@@ -86,6 +96,10 @@ def drawing(frame: Frame) -> Drawing:
         for panel in column:
             words.append(Words(left, y + LINE - 6, panel.title, heading=True))
             squares += _squares(panel, left, y + LINE)
+            dots += [
+                Dot(left + SIDE * (x + 0.5), y + LINE + SIDE * (down + 0.5), TAPS[tap % len(TAPS)])
+                for down, x, tap in panel.points
+            ]
             y += LINE + SIDE * len(panel.rows) + 10
             wide = max(wide, SIDE * max(map(len, panel.rows), default=0), int(LETTER * len(panel.title)) + 4)
         left += wide + GAP
@@ -94,7 +108,7 @@ def drawing(frame: Frame) -> Drawing:
         words.append(Words(MARGIN, bottom + LINE * (n + 1) - 6, text))
     longest = max((int(LETTER * len(line.text)) + line.x for line in words), default=0)
     width = max(left - GAP, longest) + MARGIN
-    return Drawing(width, bottom + LINE * len(frame.foot) + MARGIN, tuple(squares), tuple(words))
+    return Drawing(width, bottom + LINE * len(frame.foot) + MARGIN, tuple(squares), tuple(words), tuple(dots))
 
 
 def _squares(panel: Panel, left: int, top: int) -> list[Square]:

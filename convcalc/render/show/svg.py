@@ -13,7 +13,7 @@ from convcalc.render.show.shapes import SIDE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convcalc.render.show.shapes import Drawing, Square, Words
+    from convcalc.render.show.shapes import Dot, Drawing, Square, Words
 
 SECONDS: Final = 0.9
 """How long a frame stands."""
@@ -37,7 +37,7 @@ CLASSES: Final = {Mark.idle: "i", Mark.zero: "z"}
 def animated_svg(drawings: Sequence[Drawing], title: str) -> str:
     """Return an SVG that shows some drawings in turn; what is alike in all of them is written once."""
     wide, high = max(each.width for each in drawings), max(each.height for each in drawings)
-    parts = [[*map(_square, each.squares), *map(_words, each.words)] for each in drawings]
+    parts = [[*map(_square, each.squares), *map(_dot, each.dots), *map(_words, each.words)] for each in drawings]
     fixed = set(parts[0]).intersection(*parts[1:])
     style = STYLE + (GRAPH_STYLE if drawings[0].graph else "")
     if len(drawings) > 1:
@@ -74,6 +74,10 @@ def _square(square: Square) -> str:
     ink = "n d" if square.fill and square.mark is not Mark.read_zero else "n w"
     place = f'x="{square.x + SIDE // 2}" y="{square.y + SIDE // 2 + 5}"'
     return f'{box}<text class="{ink}" {place}>{escape(square.text)}</text>'
+
+
+def _dot(dot: Dot) -> str:
+    return f'<circle cx="{dot.x:g}" cy="{dot.y:g}" r="6" fill="{dot.fill}" stroke="#333"/>'
 
 
 def _words(words: Words) -> str:

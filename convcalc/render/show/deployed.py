@@ -1,0 +1,35 @@
+"""`folded_boxes`: the graph of a layer as it is deployed, to stand beside the one that is trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from convcalc.analyses.steps import steps
+from convcalc.render.show.blocks import MARGIN, Box, boxes
+from convcalc.spec.assemble import assemble
+
+if TYPE_CHECKING:
+    from convcalc.subject import Subject
+
+FOLDED: Final = "deployed: "
+
+
+def folded_boxes(subject: Subject) -> list[Box]:
+    """Return the boxes of the folded form, to the right of the others; none for a layer that has no such form."""
+    layers = subject.block.layers
+    if len(layers) != 1 or "form" not in layers[0].kind.arguments or layers[0].arguments.get("form") == "folded":
+        return []
+    folded = layers[0]._replace(arguments={**layers[0].arguments, "form": "folded"})
+    deployed = assemble(subject.block._replace(layers=(folded,))).graph
+    trained = boxes(subject.graph, steps(subject.graph))
+    aside = max(box.x + box.wide for box in trained) + 4 * MARGIN
+    return [
+        box._replace(
+            name=FOLDED + box.name,
+            lines=tuple(f"{FOLDED}{line}" if not n else line for n, line in enumerate(box.lines)),
+            reads=tuple(FOLDED + name for name in box.reads),
+            x=box.x + aside,
+            wide=max(box.wide, 7.0 * len(FOLDED + box.name)) if box.lines else box.wide,
+        )
+        for box in boxes(deployed, steps(deployed))
+    ]
