@@ -200,3 +200,15 @@ def test_keys_move_and_a_block_changes_with_its_arguments(open_page: Any) -> Non
     assert before != after and f"{macs(graph):,}" in after
     edges = block.eval_on_selector_all("path.edge", "all => all.map(e => [e.dataset.from, e.dataset.to])")
     assert ["input", "branch_1.conv"] in edges and ["branch_1.conv", "branch_1.conv_1"] in edges
+
+
+@needs_browser
+@pytest.mark.parametrize("words", [("k=3", "s=2"), ("k=4", "s=2", "p=1"), ("k=5", "s=3")])
+def test_lines_are_counted_as_checkerboard_counts(
+    words: tuple[str, ...], open_page: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tab = open_page("conv_transpose1d", *words, "-i", "1x8", "c=1")
+    capsys.readouterr()
+    run(["checkerboard", "conv_transpose1d", *words, "-i", "1x8", "c=1", "-f", "json"])
+    (axis,) = json.loads(capsys.readouterr().out)["forward"]["axes"]
+    assert tab.locator("#lines").get_attribute("data-counts") == " ".join(map(str, axis["counts"]))
