@@ -236,3 +236,14 @@ def test_the_graph_says_which_part_reads_which(capsys: pytest.CaptureFixture[str
     graph = {step["part"]: step["reads"] for step in json.loads(capsys.readouterr().out)["graph"]}
     assert graph["branch_1.conv"] == ["x"] and graph["branch_1.conv_1"] == ["branch_1.conv"]
     assert graph["concat"] == ["branch.conv", "branch_1.conv_1", "branch_2.conv_1", "pool.conv"]
+
+
+def test_kernels_that_are_not_square_have_a_letter_per_axis(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "conv", "-i", "3x16x32x32", "c=10", "k=6x5x4"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "weights C_in C_out k_d k_h k_w/g" in text and "3 * 10 * 6 * 5 * 4/1 3,600" in text
+    assert "field (d k_d - d + 1) x (d k_h - d + 1) x (d k_w - d + 1), jump s" in text
+    assert "k_d kernel depth, k_h kernel height, k_w kernel width" in text
+    assert run(["explain", "conv", "k=3", "s=2x1", "-f", "json"]) == 0
+    (field,) = json.loads(capsys.readouterr().out)["cases"][0]["fields"]
+    assert (field["size"], field["jump"]) == ("(2 d + 1) x (2 d + 1)", "2 x 1")

@@ -19,7 +19,7 @@ from convcalc.kinds import all_kinds
 from convcalc.render.show.blocks import block_svg, boxes
 from convcalc.render.show.frames import Mark, chosen_spots, frame, spots
 from convcalc.render.show.sums import inputs_of, weight_number
-from convcalc.render.show.terminal import moved, print_frames, step_through
+from convcalc.render.show.terminal import moved, print_frames, print_graph, step_through
 from convcalc.spec.drawn import drawn
 from convcalc.spec.source import blocks
 
@@ -139,7 +139,8 @@ def test_keys_step_from_output_to_output(capsys: pytest.CaptureFixture[str]) -> 
     assert moved(picture, start, "m").output == 1 and moved(picture, start, "c").channel == 1
     keys = iter(["\x1b[C", "j", "q"])
     assert step_through(picture, start, lambda: next(keys)).position == (1, 1)
-    print_frames(picture, [start])
+    print_frames([frame(picture, start)])
+    print_graph(picture.subject.graph)
     assert "high_to_low.conv reads avg: conv 3 x 3, padding 1; " in capsys.readouterr().out.replace("\n", " ")
 
 
@@ -180,3 +181,20 @@ def test_without_colour_and_letters_beyond_ascii(
         "- · a b c · -", "- · d e f · -", "- · g h i · -",
         "- · · · · · -", "- - - - - - -",
     ]  # fmt: skip
+
+
+def test_channels_are_a_block_matrix_and_a_shuffle_mixes_the_blocks(capsys: pytest.CaptureFixture[str]) -> None:
+    """arXiv:1707.01083, fig. 1: two grouped convolutions keep their blocks, a shuffle between them does not."""
+    for words, joined in (("conv2d c=6 k=1 g=3 conv2d c=6 k=1 g=3", 12), ("shuffled_grouped c=6 k=1 g=3", 24)):
+        assert run(["show", *words.split(), "-i", "6x1x1", "--channels"]) == 0
+        text = capsys.readouterr().out
+        assert f"{joined} of 36 pairs of channels are joined" in text
+    assert "2: channel shuffle" in text
+    for words, joined in (
+        ("depthwise k=3", 4),
+        ("conv2d c=4 k=3", 16),
+        ("conv2d c=4 k=3 g=2", 8),
+        ("max_pool2d k=2", 4),
+    ):
+        assert run(["show", *words.split(), "-i", "4x5x5", "--channels"]) == 0
+        assert f"{joined} of 16 pairs" in capsys.readouterr().out

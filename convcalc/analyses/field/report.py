@@ -125,6 +125,7 @@ class FieldReport:
             lengths = {str(length): count for length, count in self.routes.by_length.items()}
             document["paths"] = {
                 "total": self.routes.total, "mean_length": self.routes.mean, "by_length": lengths,
+                "connections": self.routes.connections,
             }  # fmt: skip
         return document
 

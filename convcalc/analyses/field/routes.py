@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 
 class Routes(NamedTuple):
-    """How many ways there are of each length: weighted layers passed -> ways."""
+    """How many ways there are of each length: weighted layers passed -> ways; and direct connections of joined maps."""
 
     by_length: dict[int, int]
+    connections: int = 0
 
     @property
     def total(self) -> int:
@@ -48,7 +49,27 @@ def routes(graph: Graph) -> Routes:
                 sums[length + longer] = sums.get(length + longer, 0) + count
         check_digits(max(sums.values(), default=0), "the ways through these layers")
         by_value[node.output.index] = sums
-    return Routes(dict(sorted(by_value[graph.outputs[-1].index].items())))
+    return Routes(dict(sorted(by_value[graph.outputs[-1].index].items())), connections(graph))
+
+
+def connections(graph: Graph) -> int:
+    """Return how many maps the parts of a graph read, each of a join by itself: L(L+1)/2 of a dense block of L layers.
+
+    0 where nothing that is joined is joined again. Source: arXiv:1608.06993.
+    """
+    makers: dict[int, frozenset[int]] = {}
+    read: dict[tuple[str, ...], set[int]] = {}
+    rejoined = False
+    for node in graph.nodes:
+        origins = frozenset().union(*(makers.get(value.index, frozenset()) for value in node.inputs))
+        if isinstance(node.op, ops.Concat):
+            rejoined = rejoined or any(len(makers.get(value.index, ())) > 1 for value in node.inputs)
+        elif isinstance(node.op, (ops.Input, *ops.CONTRACTIONS)):
+            here = {index for index in origins if graph.nodes[index].scope[:-1] != node.scope[:-1]}
+            read.setdefault(node.scope[:-1], set()).update(here)
+            origins = frozenset({node.output.index})
+        makers[node.output.index] = origins
+    return sum(map(len, read.values())) if rejoined else 0
 
 
 def _gates(node: Node, value: Value) -> bool:

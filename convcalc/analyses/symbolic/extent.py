@@ -22,7 +22,8 @@ Extents = dict[int, "Extent"]
 class Extent(NamedTuple):
     """The first and the last position output 0 sees, positions per output, and what else is seen.
 
-    `local` is False where nothing else than that is, `known` where no closed form of the size is kept.
+    `local` is False where nothing else than that is, `known` where no closed form of the size is kept; `axes` are then
+    the size and the jump of each axis, where the axes differ.
     """
 
     first: Any = sympy.Integer(0)
@@ -31,6 +32,7 @@ class Extent(NamedTuple):
     more: tuple[str, ...] = ()
     local: bool = True
     known: bool = True
+    axes: tuple[tuple[Any, Any], ...] = ()
 
     @property
     def size(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sympy
@@ -10,7 +11,7 @@ from convcalc.analyses.counts import macs as work
 from convcalc.analyses.counts.params import params
 from convcalc.analyses.steps import stages
 from convcalc.analyses.symbolic.assumptions import assumptions
-from convcalc.analyses.symbolic.extent import extents
+from convcalc.analyses.symbolic.extent import Extents, extents
 from convcalc.analyses.symbolic.layer_fit import CHECKS, GROWN, POINTS, Formula, fit_in_layers
 from convcalc.analyses.symbolic.relations import say, say_decision
 from convcalc.analyses.symbolic.symbols import EXAMPLES, Case, cases, input_shapes, letters, rules, symbol
@@ -74,6 +75,12 @@ def _derived(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = 
         sent = {name: 2 * _half(symbol) + 1 if odd and "kernel" in name else symbol for name, symbol in free.items()}
         return lambda b: kind.build(*shapes, builder=b, **{**sent, **chosen})
 
+    def write_turned(turn: int, b: Any) -> Graph:
+        """The same with each setting's axes in another order, axis number `turn` last."""
+        order = [axis for axis in range(rank) if axis != turn] + [turn]
+        settings = {n: PerAxis(v[a] for a in order) if isinstance(v, PerAxis) else v for n, v in chosen.items()}
+        return kind.build(*shapes, builder=b, **{**free, **settings})
+
     branches = cases(write(False))
     kernels = [symbol for name, symbol in free.items() if "kernel" in name]
     odd = any(_halved(case.graph, kernels) for case in branches)
@@ -84,12 +91,35 @@ def _derived(kind: Kind, rank: int, chosen: dict[str, Any], count: int | None = 
         key=lambda case: any(symbol.name == "C_in" and value.is_Integer for symbol, value in case.known.items())
     )
     derived = [_formula(kind, case, back) for case in branches]
-    if any(isinstance(value, PerAxis) for value in chosen.values()):  # the field is followed along one axis
-        unknown = [
-            tuple({i: e._replace(known=False) for i, e in extents.items()} for extents in f.fields) for f in derived
+    if any(isinstance(value, PerAxis) for value in chosen.values()):  # the field is followed along the last axis
+        turned = [[_extents(kind, case, back) for case in cases(partial(write_turned, turn))] for turn in range(rank)]
+        derived = [
+            formula._replace(fields=_by_axis([axis[place] for axis in turned]))
+            for place, formula in enumerate(derived)
+            if all(place < len(axis) for axis in turned)
         ]
-        derived = [f._replace(fields=fields) for f, fields in zip(derived, unknown, strict=True)]
     return derived
+
+
+def _extents(kind: Kind, case: Case, back: dict[Any, Any]) -> list[Extents]:
+    tidy = tidier(rules(case), case, back)
+    return [
+        {i: e._replace(first=tidy(e.first), last=tidy(e.last), jump=tidy(e.jump)) for i, e in by_input.items()}
+        for by_input in extents(case.graph, spatial=not kind.layout)
+    ]
+
+
+def _by_axis(axes: list[list[Extents]]) -> tuple[Extents, ...]:
+    """What each output sees of each input along every axis, as one extent that has no closed form of its own."""
+    return tuple(
+        {
+            source: extent._replace(
+                known=False, axes=tuple((axis[place][source].size, axis[place][source].jump) for axis in axes)
+            )
+            for source, extent in by_input.items()
+        }
+        for place, by_input in enumerate(axes[-1])
+    )
 
 
 def _half(kernel: Any) -> Any:
@@ -119,10 +149,7 @@ def _formula(kind: Kind, case: Case, back: dict[Any, Any]) -> Formula:
     names = size_names(case.graph, tidy)
     nodes = [with_names(node, tidy, names) for node in case.graph.nodes]
     counts = params(nodes)
-    fields = tuple(
-        {i: e._replace(first=tidy(e.first), last=tidy(e.last), jump=tidy(e.jump)) for i, e in by_input.items()}
-        for by_input in extents(case.graph, spatial=not kind.layout)
-    )
+    fields = tuple(_extents(kind, case, back))
     decisions = [(holds.subs(back), answer) for holds, answer in case.decided]
     said = [
         say_decision(holds if answer else holds.subs(case.known), answer, case.known) for holds, answer in decisions

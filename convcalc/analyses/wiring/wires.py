@@ -55,15 +55,19 @@ def followed(graph: Graph, value: Value, marks: Marks) -> dict[int, Marks]:
 def channel_wires(graph: Graph) -> dict[int, Any]:
     """Return for each input the matrix (channels out, channels in) that says which channel joins which."""
     value = graph.outputs[0]
+    return {index: channels_marked(each) for index, each in wires(graph, value, channel_marks(value)).items()}
+
+
+def channel_marks(value: Value) -> Marks:
+    """Return a question for each channel of a value, which marks all of its positions."""
     axis = min(len(value.shape) - 1, 1)
     channels = value.shape[axis]
     own = numpy.eye(channels, dtype=bool).reshape(channels, *(-1 if n == axis else 1 for n in range(len(value.shape))))
-    found = wires(graph, value, numpy.broadcast_to(own, (channels, *value.shape)))
-    return {index: _over_others(each) for index, each in found.items()}
+    return numpy.broadcast_to(own, (channels, *value.shape))
 
 
-def _over_others(marks: Marks) -> Any:
-    """Marks (questions, batch, channels, ...) with all but the questions and the channels taken together."""
+def channels_marked(marks: Marks) -> Any:
+    """Return marks (questions, batch, channels, ...) as questions by channels, the other axes taken together."""
     channel = 2 if marks.ndim > 2 else 1
     return marks.any(axis=tuple(axis for axis in range(1, marks.ndim) if axis != channel))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +17,10 @@ from convcalc.cli.values import position
 from convcalc.errors import SpecError
 from convcalc.render.table import Answer, Table
 from convcalc.subject import Subject
+
+if TYPE_CHECKING:
+    from convcalc.analyses.wiring.scene import Scene
+    from convcalc.render.show.frames import Frame
 
 
 class Form(StrEnum):
@@ -32,6 +37,9 @@ def command(
     unit: Annotated[
         str | None, typer.Option("--unit", metavar="I,J", help="Draw this output alone (C,I,J: of channel C).")
     ] = None,
+    channels: Annotated[
+        bool, typer.Option("--channels", help="Draw which channels join which, as a matrix for each step.")
+    ] = False,
     numbers: Annotated[
         bool, typer.Option("--numbers", help="Put small whole numbers in and write the sum out, term by term.")
     ] = False,
@@ -59,7 +67,8 @@ def command(
     if image is not None:
         return _fields(spec, inputs, layout, image, place, out)
     from convcalc.analyses.wiring.scene import Scene  # loads numpy
-    from convcalc.render.show.frames import chosen_spots
+    from convcalc.render.show.frames import chosen_spots, frame
+    from convcalc.render.show.wirings import channel_frame
 
     subject, note = drawn_subject(spec, inputs, layout)
     if subject.on is not None:
@@ -73,17 +82,28 @@ def command(
         return emit(Answer("show", lambda: scene_json(scene, chosen), []), AnyFormat.json, out)
     if numbers and scene.walk is None:
         raise SpecError("--numbers writes out the sum of one convolution or pool: these layers are more than one")
-    if out is not None:
-        from convcalc.render.show.files import save
+    if channels:
+        return _drawn(scene, [channel_frame(scene)], out, graphed=False)
+    if out is None and place is None and sys.stdin.isatty() and sys.stdout.isatty():
+        from convcalc.render.show.terminal import step_through
 
-        save(scene, chosen, out, numbers=numbers)
-        say(f"{out} is written: open it in a browser" if out.endswith((".html", ".svg")) else f"{out} is written")
-        return 0
-    from convcalc.render.show.terminal import print_frames, step_through
-
-    if place is None and sys.stdin.isatty() and sys.stdout.isatty():
         chosen = [step_through(scene, chosen[0], typer.getchar, numbers=numbers)]
-    print_frames(scene, chosen, numbers=numbers)
+    return _drawn(scene, (frame(scene, spot, numbers=numbers) for spot in chosen), out)
+
+
+def _drawn(scene: Scene, frames: Iterable[Frame], out: str | None, *, graphed: bool = True) -> int:
+    """Frames in the terminal or in a file, and what the layers are made of."""
+    if out is None:
+        from convcalc.render.show.terminal import print_frames, print_graph
+
+        print_frames(frames)
+        if graphed and scene.walk is None:
+            print_graph(scene.subject.graph)
+        return 0
+    from convcalc.render.show.files import save
+
+    save(scene, frames, out, graphed=graphed)
+    say(f"{out} is written: open it in a browser" if out.endswith((".html", ".svg")) else f"{out} is written")
     return 0
 
 

@@ -72,6 +72,7 @@ def _legend(layer: Layer, tables: list[Table]) -> str:
     known = {"B": "batch", "C_in": "in_channels", "C_h": "channels of high", "C_l": "channels of low",
              "C_1": "channels of the first input", "C_2": "channels of the second", "N": "nodes", "F": "features",
              "H": "height", "W": "width", "D": "depth", "T": "length"}  # fmt: skip
+    known |= {"k_d": "kernel depth", "k_h": "kernel height", "k_w": "kernel width"}
     known |= {letter.name: name for name, letter in letters(layer.kind, {}).items()}
     known |= {"K": "num_terms"} if "num_terms" in layer.kind.arguments else {}
     known |= {"L": "num_layers"} if "num_layers" in layer.kind.arguments else {}
@@ -111,8 +112,11 @@ def _graph_table(report: ExplainReport) -> Table:
 
 
 def _field_text(extent: Any) -> str:
+    from convcalc.analyses.symbolic.explain import jump_text, size_text
     from convcalc.analyses.symbolic.notation import text
 
+    if extent.axes:
+        return f"{size_text(extent)}, jump {jump_text(extent)}"
     if not extent.local:
         return " and ".join(extent.more) or "no spatial axis"
     size = text(extent.size) if extent.known else "depends on the sizes: see convcalc rf"

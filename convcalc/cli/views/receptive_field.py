@@ -186,4 +186,6 @@ def _ways(routes: Routes) -> str:
     lengths = list(routes.by_length)
     over = plural(lengths[0], "weighted layer")
     over = over if len(lengths) == 1 else f"{lengths[0]} to {plural(lengths[-1], 'weighted layer')}"
-    return f"ways from the input to the output: {routes.total:,}{named}, over {over}, {figures(routes.mean)} on average"
+    joins = f"; {plural(routes.connections, 'direct connection')} of joined maps" if routes.connections else ""
+    mean = figures(routes.mean)
+    return f"ways from the input to the output: {routes.total:,}{named}, over {over}, {mean} on average{joins}"

@@ -11,14 +11,13 @@ from convcalc.errors import ConvcalcError, SpecError
 from convcalc.files import replacing
 from convcalc.render.show.blocks import boxes
 from convcalc.render.show.deployed import folded_boxes
-from convcalc.render.show.frames import frame
 from convcalc.render.show.shapes import drawing, with_graph
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from convcalc.analyses.wiring.scene import Scene
-    from convcalc.render.show.frames import Spot
+    from convcalc.render.show.frames import Frame
 
 SUFFIXES = (".html", ".svg", ".gif", ".png")
 
@@ -31,16 +30,16 @@ def check_suffix(out: str) -> str:
     return suffix
 
 
-def save(scene: Scene, chosen: Sequence[Spot], out: str, *, numbers: bool = False) -> None:
-    """Draw some outputs of a scene into a file. Raises ConvcalcError where it cannot be written."""
+def save(scene: Scene, frames: Iterable[Frame], out: str, *, graphed: bool = True) -> None:
+    """Draw frames of a scene into a file, `graphed` with what it is made of. Raises ConvcalcError as writing does."""
     suffix = check_suffix(out)
     if suffix == ".html":
         from convcalc.render.show.page import page
 
         write_picture(page(scene), out)
         return
-    drawings = [drawing(frame(scene, spot, numbers=numbers)) for spot in chosen]
-    if scene.walk is None and len(sequence := steps(scene.subject.graph)) > 1:
+    drawings = [drawing(each) for each in frames]
+    if graphed and scene.walk is None and len(sequence := steps(scene.subject.graph)) > 1:
         top = max(each.height for each in drawings)
         found = [*boxes(scene.subject.graph, sequence), *folded_boxes(scene.subject)]
         drawings = [with_graph(each, found, top) for each in drawings]

@@ -134,7 +134,7 @@ def frame(scene: Scene, spot: Spot, *, numbers: bool = False) -> Frame:
 
 
 def _head(scene: Scene, spot: Spot, reads: list[Read]) -> list[str]:
-    texts = " | ".join(scene.subject.layer_texts) or "layers"
+    texts = " | ".join(layer.text for layer in scene.subject.block.layers) or "layers"
     where = f"output {_called(scene, spot)}"
     by_input = [sum(read.source == source for read in reads) for source in range(len(scene.inputs))]
     names = scene.subject.input_names
@@ -240,7 +240,7 @@ def _maps(scene: Scene, reads: list[Read]) -> list[Panel]:
 
 def _sheets(name: str, lit: numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.bool_]]) -> list[Panel]:
     if lit.ndim == 1:
-        return [Panel(name, (_row(lit),))]
+        return [Panel(name, (row_of(lit),))]
     panels = []
     runs = groupby(range(len(lit)), key=lambda channel: lit[channel].tobytes())
     alike = [list(channels) for _, channels in runs]
@@ -254,14 +254,15 @@ def _sheets(name: str, lit: numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.boo
             grid = (
                 each.reshape(1, -1) if each.ndim < 2 else each.reshape(each.shape[-2:]) if each.ndim == 2 else each[0]
             )
-            panels.append(Panel(text, tuple(map(_row, grid))))
+            panels.append(Panel(text, tuple(map(row_of, grid))))
     left = sum(map(len, alike[MAX_SHEETS:]))
     if left:
         panels.append(Panel(f"{name}: {plural(left, 'more channel')}", ()))
     return panels
 
 
-def _row(lit: numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.bool_]]) -> tuple[Cell, ...]:
+def row_of(lit: numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.bool_]]) -> tuple[Cell, ...]:
+    """Return a line of cells, those that are marked lit."""
     return tuple(Cell(Mark.read if each else Mark.idle) for each in lit.reshape(-1))
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from convcalc.analyses.wiring.scene import Scene
+    from convcalc.graph import Graph
     from convcalc.render.show.frames import Cell, Frame, Panel
 
 GAP: Final = "   "
@@ -44,16 +45,21 @@ STEPS: Final = {"\x1b[A": -1, "\x1b[B": 1, "\x1b[C": 1, "\x1b[D": -1, " ": 1, "j
 HINT: Final = "arrow keys: another output; c: another channel; m: another map; q: leave"
 
 
-def print_frames(scene: Scene, chosen: Iterable[Spot], *, numbers: bool = False) -> None:
-    """Print the frame of each of some outputs, one after the other."""
+def print_frames(frames: Iterable[Frame]) -> None:
+    """Print frames one after the other, what the signs mean below the first."""
     out = console()
-    for place, spot in enumerate(chosen):
+    for place, picture in enumerate(frames):
         if place:
             out.print()
-        for line in _lines(frame(scene, spot, numbers=numbers), out, key=place == 0):
+        for line in _lines(picture, out, key=place == 0):
             out.print(line, soft_wrap=bool(line.no_wrap))
-    sequence = steps(scene.subject.graph)
-    if scene.walk is None and len(sequence) > 1:
+
+
+def print_graph(graph: Graph) -> None:
+    """Print what layers of several steps are made of: a line for each, with what it reads."""
+    sequence = steps(graph)
+    if len(sequence) > 1:
+        out = console()
         out.print()
         for step in sequence:
             out.print(Text(f"{step.name} reads {' and '.join(step.reads)}: {step.does}; {show(step.output.shape[1:])}"))
