@@ -76,6 +76,9 @@ def test_every_command_of_the_tour_answers(
         capsys.readouterr()
     assert run(argv) == 0
     printed = capsys.readouterr()
+    if "-o" in argv:
+        assert Path(argv[argv.index("-o") + 1]).stat().st_size > 0
+        return
     assert printed.out.strip()
     timed = argv[0] in ("machine", "profile") or "--timed" in argv or re.search(r"=\d+(,\d+)+", line)
     assert not printed.err or (all(re.match(SAID, line) for line in printed.err.splitlines()) and timed)
@@ -107,7 +110,11 @@ def test_the_pictures_of_the_readme_are_those_that_convcalc_draws(
         name = f".github/gridding-{rates.replace(',', '-')}.svg"
         assert name in README and drawn.read_text() == (ROOT / name).read_text()
     root = ElementTree.parse(drawn).getroot()
-    assert sum(part.tag.endswith("rect") for part in root.iter()) == 1 + 17 * 17  # and none is red
+    assert sum(part.tag.endswith("rect") for part in root.iter()) == 3 + 3 * 3 + 9 * 9 + 17 * 17  # the last has no red
+    moving = tmp_path / "transposed.svg"
+    (words,) = re.findall(r"`convcalc (show conv_transpose2d .*) -o transposed.svg`", README)
+    assert run([*words.split(), "-o", str(moving)]) == 0
+    assert moving.read_text() == (ROOT / ".github/transposed.svg").read_text()
     capsys.readouterr()
 
 

@@ -125,6 +125,7 @@ NETWORKS: Final[dict[str, tuple[str, ...]]] = {
         "inception_v1_naive", "inception_v1", "inception_v2", "inception_v3_a", "inception_v3_b", "inception_v3_c",
         "inception_v4_a", "inception_v4_b", "inception_v4_c",
     ),
+    "inception_net": ("inception_v1", "inception_v2", "inception_v3_a", "inception_v4_a", "inception_resnet_block35"),
     "inception_v2": ("inception_v2", "inception_v2_reduction"),
     "inception_v3": ("inception_v3_a", "inception_v3_b", "inception_v3_c", "inception_v3_d", "inception_v3_e"),
     "inception_v4": (
@@ -157,6 +158,11 @@ NETWORKS: Final[dict[str, tuple[str, ...]]] = {
     "shufflenet": (
         "shufflenet_unit_a", "shufflenet_unit_b", "shufflenet_unit_c", "channel_shuffle", "pointwise_grouped",
     ),
+    "shufflenet_v1": (
+        "shufflenet_unit_a", "shufflenet_unit_b", "shufflenet_unit_c", "channel_shuffle", "pointwise_grouped",
+    ),
+    "密集网络": ("dense_layer", "dense_block", "dense_transition"),
+    "稠密网络": ("dense_layer", "dense_block", "dense_transition"),
     "shufflenet_v2": ("channel_shuffle", "depthwise", "pointwise", "concat", "slice"),
     "ghostnet": ("ghost", "ghost_bottleneck"),
     "acnet": ("acb",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import product
 from pathlib import Path
 
 import numpy
@@ -16,6 +17,7 @@ from convcalc.cli.app import run
 from convcalc.render.show.deployed import folded_boxes
 from convcalc.render.show.frames import Spot
 from convcalc.render.show.offsets import neighbours, offset_panels
+from convcalc.render.show.unravelled import path_panels
 from convcalc.spec.drawn import drawn
 from convcalc.spec.source import blocks
 
@@ -123,3 +125,13 @@ def test_a_model_is_a_graph_of_modules_that_open(tmp_path: Path, capsys: pytest.
     assert run(["show", UNET, "-i", "3x32x32", "-o", str(drawing)]) == 0
     outermost = set(re.findall(r'data-from="([^"]+)" data-to="([^"]+)"', drawing.read_text()))
     assert outermost < edges and ("down.3", "concat") in outermost
+
+
+def test_residual_blocks_are_unravelled_into_their_paths() -> None:
+    """Veit et al., arXiv:1605.06431, fig. 1: three blocks are eight paths, one for each set of blocks."""
+    (panel,) = path_panels(scene("resnet_basic c=4 resnet_basic c=4 resnet_basic c=4", "4x5x5"))
+    passed = {tuple(cell.mark == "read" for cell in row) for row in panel.rows}
+    assert len(panel.rows) == 8 and passed == set(product((False, True), repeat=3))
+    assert [sum(cell.mark == "read" for cell in row) for row in panel.rows] == [0, 1, 1, 1, 2, 2, 2, 3]
+    assert path_panels(scene("conv2d c=4 k=3 conv2d c=4 k=3", "4x7x7")) == []
+    assert path_panels(scene("resnet_basic c=4", "4x5x5")) == []

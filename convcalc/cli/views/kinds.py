@@ -16,7 +16,9 @@ from convcalc.render.table import Answer, Column, Table
 from convcalc.units import plural
 
 COLUMNS = (Column("name", "kind"), Column("about", "what it does"))
-USUAL_FOOT = "names ignore case, - and _; `convcalc kinds NAME` and `convcalc explain NAME` say more"
+USUAL_FOOT = (
+    "names ignore case, - and _; `convcalc kinds NAME` and `convcalc explain NAME` say more, show NAME draws it"
+)
 MAX_OTHERS = 12
 """So many other kinds with a word are named below one that is called by it."""
 

@@ -123,10 +123,11 @@ def frame(scene: Scene, spot: Spot, *, numbers: bool = False) -> Frame:
     if walk is not None:
         middle = [_kernel(walk, spot, numbers=numbers)]
     else:
-        from convcalc.render.show.offsets import offset_panels  # draws panels as well
+        from convcalc.render.show.offsets import offset_panels  # what draws panels as well
+        from convcalc.render.show.unravelled import path_panels
 
         middle = [_sheets(layer.name, layer.read) for layer in scene.between(spot.output, element)[-MAX_LAYERS:]]
-        middle += [[panel] for panel in offset_panels(scene, spot)]
+        middle += [[panel] for panel in (*offset_panels(scene, spot), *path_panels(scene))]
         made = kernel_reads(scene, spot.output, element)
         middle += [_sheets("makes its kernel: input", made)] if made is not None else []
     columns = [column for column in (left, *middle, _outputs(scene, spot)) if column]

@@ -14,6 +14,8 @@ from convcalc.analyses.counts.params import params
 from convcalc.analyses.steps import steps
 from convcalc.analyses.wiring.scene import Scene, sample_shape
 from convcalc.errors import ConvcalcError
+from convcalc.literature import literature
+from convcalc.render.maths import equation_html
 from convcalc.render.show.blocks import block_svg, boxes
 from convcalc.render.show.shapes import TAPS
 from convcalc.shapes import show
@@ -40,6 +42,7 @@ def page(scene: Scene) -> str:
     title = " | ".join(scene.subject.layer_texts) or "layers"
     layers = scene.subject.block.layers
     about = layers[0].kind.help if len(layers) == 1 else ""
+    equations = literature(layers[0].kind.name).equations if len(layers) == 1 else ()
     data = {"colours": TAPS, "sheets": SHEETS, "graphs": []}
     data |= _window(scene, scene.walk) if scene.walk is not None else _table(scene)
     room = files("convcalc.render.show")
@@ -51,6 +54,7 @@ def page(scene: Scene) -> str:
         style=(room / "page.css").read_text(encoding="utf-8"),
         script=(room / "page.js").read_text(encoding="utf-8"),
         data=text,
+        equations="".join(f"<p>{equation_html(line)}</p>" for line in equations),
     )
 
 

@@ -39,6 +39,7 @@ def animated_svg(drawings: Sequence[Drawing], title: str) -> str:
     wide, high = max(each.width for each in drawings), max(each.height for each in drawings)
     parts = [[*map(_square, each.squares), *map(_dot, each.dots), *map(_words, each.words)] for each in drawings]
     fixed = set(parts[0]).intersection(*parts[1:])
+    ground = _ground(drawings)
     style = STYLE + (GRAPH_STYLE if drawings[0].graph else "")
     if len(drawings) > 1:
         style += (
@@ -52,17 +53,29 @@ def animated_svg(drawings: Sequence[Drawing], title: str) -> str:
         f"<title>{escape(title)}</title>",
         f"<style>{style}</style>",
         f'<rect class="b" width="{wide}" height="{high}"/>',
-        *(part for part in dict.fromkeys(parts[0]) if part in fixed),
+        *ground.values(),
+        *(part for part in dict.fromkeys(parts[0]) if part in fixed and part not in ground.values()),
     ]
     if drawings[0].graph:
         place = f"translate({MARGIN} {drawings[0].graph_top + MARGIN})"
         lines.append(f'<g transform="{place}">{"".join(svg_parts(drawings[0].graph))}</g>')
+    still = set(ground.values())
     for number, each in enumerate(parts):
-        moving = [part for part in each if part not in fixed]
+        moving = [part for part in each if part not in fixed and part not in still]
         delay = f' style="animation-delay:{SECONDS * number:g}s"' if number else ""
         name = ' class="f"' if len(parts) > 1 else ""
         lines.append(f"<g{name}{delay}>{''.join(moving)}</g>")
     return "\n".join([*lines, "</svg>\n"])
+
+
+def _ground(drawings: Sequence[Drawing]) -> dict[tuple[int, int], str]:
+    """Cells as they are while nothing lights them, by their place: they are drawn once, below what is lit."""
+    return {
+        (square.x, square.y): _square(square)
+        for drawing in reversed(drawings)
+        for square in drawing.squares
+        if not square.fill
+    }
 
 
 def _square(square: Square) -> str:
