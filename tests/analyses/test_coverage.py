@@ -109,6 +109,15 @@ def test_gates_are_no_way_through() -> None:
     assert routes(stack(gated, "8x8x8")).by_length == {0: 1, 1: 1}
 
 
+@pytest.mark.parametrize("layers", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("bottleneck", ["true", "false"])
+def test_a_dense_block_has_a_connection_for_each_pair(layers: int, bottleneck: str) -> None:
+    """L (L + 1)/2 direct connections, arXiv:1608.06993, whatever a layer is made of."""
+    block = f"dense_block num_layers={layers} growth_rate=4 bottleneck={bottleneck}"
+    assert routes(stack(block, "8x8x8")).connections == (layers * (layers + 1) // 2 if layers > 1 else 0)
+    assert routes(stack("inception_v1", "8x8x8")).connections == 0
+
+
 def test_rf_says_it_all(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
 
@@ -129,6 +138,7 @@ def test_rf_says_it_all(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         "total": 2,
         "mean_length": 2.0,
         "by_length": {"1": 1, "3": 1},
+        "connections": 0,
     }
     assert found["whole_input"] == {"some_output": None, "every_output": None}
     assert asked("conv", "c=2", "k=3", "p=1", "repeat=7", "-i", "2x8x8")["whole_input"]["every_output"] == "0"

@@ -15,7 +15,7 @@ from convcalc.kinds import all_kinds
 from convcalc.literature import literature, topics
 from convcalc.profiling.progress import Silence
 from convcalc.render.maths import equation_html
-from convcalc.render.show.handbook import markdown_html, write_handbook
+from convcalc.render.show.handbook import topic_html, write_handbook
 
 NAMES = ("conv", "conv_transpose", "deformable", "inception_v1", "layer_norm", "relu")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -64,8 +64,8 @@ def test_how_equations_read() -> None:
     assert equation_html("y = x, where x < 3").endswith("</math>, where x &lt; 3")
 
 
-def test_markdown_of_topics() -> None:
-    html = markdown_html("One `two`.\n\n* a\n  b\n* c\n\n| x | y |\n|---|---|\n| 1 | 2 |\n\n```sh\nls <\n```\n")
+def test_the_text_of_topics() -> None:
+    html = topic_html("One `two`.\n\n* a\n  b\n* c\n\n| x | y |\n|---|---|\n| 1 | 2 |\n\n```sh\nls <\n```\n")
     assert "<p>One <code>two</code>.</p><ul><li>a b</li><li>c</li></ul>" in html
     assert "<th>x</th>" in html and "<td>2</td>" in html and "<pre>ls &lt;</pre>" in html
 

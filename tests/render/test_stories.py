@@ -69,7 +69,7 @@ def test_an_image_is_bright_where_it_is_read(tmp_path: Path) -> None:
     ("argv", "message"),
     [
         (["conv2d", "k=3", "--image", "none.png", "-o", "f.png"], "--image none.png cannot be read"),
-        (["conv2d", "k=3", "--image", "README.md", "-o", "f.png"], "it is no picture that can be read"),
+        (["conv2d", "k=3", "--image", "README.md", "-o", "f.png"], "it is not a picture that can be read"),
         (["conv2d", "k=3", "--image", "x.png"], "--image draws into a picture"),
         ([UNET, "-i", "3x32x32", "-o", "f.png"], "the graph of a model is a page (.html) or a drawing (.svg)"),
     ],

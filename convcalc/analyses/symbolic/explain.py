@@ -14,7 +14,8 @@ from convcalc.analyses.steps import steps
 from convcalc.analyses.symbolic.formula import formulas
 from convcalc.analyses.symbolic.layer_fit import GROWN, Formula
 from convcalc.analyses.symbolic.notation import filled, shape, shortest, text
-from convcalc.analyses.symbolic.symbols import STATED, input_shapes, letters, symbol
+from convcalc.analyses.symbolic.per_axis import axis_letters, is_uneven, jump_text, size_text
+from convcalc.analyses.symbolic.symbols import STATED, input_shapes, letters
 from convcalc.documents import plain
 from convcalc.errors import ShapeError, SpecError, UnsupportedError
 from convcalc.graph import Graph
@@ -23,7 +24,6 @@ from convcalc.sizes import PerAxis
 from convcalc.subject import Layer, Subject
 
 if TYPE_CHECKING:
-    from convcalc.analyses.symbolic.extent import Extent
     from convcalc.registry import Kind
 
 NOTHING_WRITTEN = Literature()
@@ -200,19 +200,6 @@ def field_quantities(formula: Formula, kind: Kind) -> list[tuple[str, Any, Any, 
     return rows
 
 
-def size_text(extent: Extent) -> str | None:
-    """Return the size of a field, that of each axis where they differ; None where it has no closed form."""
-    if extent.axes:
-        return shape(tuple(size for size, _ in extent.axes))
-    return str(extent.size) if extent.local and extent.known else None
-
-
-def jump_text(extent: Extent) -> str:
-    """Return the jump, once where it is the same along every axis."""
-    jumps = [str(jump) for _, jump in extent.axes] or [str(extent.jump)]
-    return jumps[0] if len(set(jumps)) == 1 else " x ".join(jumps)
-
-
 def _derived(layer: Layer, subject: Subject | None) -> list[Formula]:
     """A layer's formulas: all cases, or with an input the one its numbers are in.
 
@@ -224,7 +211,7 @@ def _derived(layer: Layer, subject: Subject | None) -> list[Formula]:
     chosen = dict(layer.arguments)
     count = None
     chosen |= {
-        name: PerAxis(axis_letters(kind, name, value)) for name, value in chosen.items() if _is_uneven(name, value)
+        name: PerAxis(axis_letters(kind, name, value)) for name, value in chosen.items() if is_uneven(name, value)
     }
     if subject is not None:
         chosen = {name: value for name, value in chosen.items() if name not in sized or not isinstance(value, int)}
@@ -238,17 +225,6 @@ def _derived(layer: Layer, subject: Subject | None) -> list[Formula]:
         return _with_defaults(kind, rank, chosen, cases)
     numbers = _values(layer, subject, cases[0])
     return [formula for formula in cases if _is_in(formula, numbers)] or cases[:1]
-
-
-def _is_uneven(name: str, value: Any) -> bool:
-    """Whether a kernel has other sizes along one axis than along another: each then has a letter of its own."""
-    return "kernel" in name and isinstance(value, PerAxis) and len(set(value)) > 1
-
-
-def axis_letters(kind: Kind, name: str, value: PerAxis) -> list[Any]:
-    """Return a symbol for each axis of a kernel: k_h and k_w."""
-    stem = letters(kind, {}).get(name, symbol("k")).name
-    return [symbol(f"{stem}_{axis}") for axis in ("d", "h", "w")[-len(value) :]]
 
 
 def _with_defaults(kind: Kind, rank: int, chosen: dict[str, Any], general: list[Formula]) -> list[Formula]:
@@ -307,7 +283,7 @@ def _values(layer: Layer, subject: Subject, formula: Formula) -> dict[Any, Any]:
         if isinstance(value, int):
             numbers[letter] = sympy.Integer(value)
     for name, value in layer.arguments.items():
-        if _is_uneven(name, value):
+        if is_uneven(name, value):
             numbers |= dict(zip(axis_letters(layer.kind, name, value), map(sympy.Integer, value), strict=True))
     for name, size in formula.names.items():
         numbers[name] = sympy.sympify(size).subs(numbers)

@@ -112,8 +112,8 @@ def _graph_table(report: ExplainReport) -> Table:
 
 
 def _field_text(extent: Any) -> str:
-    from convcalc.analyses.symbolic.explain import jump_text, size_text
     from convcalc.analyses.symbolic.notation import text
+    from convcalc.analyses.symbolic.per_axis import jump_text, size_text
 
     if extent.axes:
         return f"{size_text(extent)}, jump {jump_text(extent)}"

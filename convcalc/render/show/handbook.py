@@ -109,11 +109,11 @@ def _index(kinds: dict[str, Kind], pages: list[Topic]) -> str:
 
 
 def _topic_page(page: Topic) -> str:
-    return _page(page.title, markdown_html(page.text.replace("$table\n", "")))
+    return _page(page.title, topic_html(page.text.replace("$table\n", "")))
 
 
-def markdown_html(text: str) -> str:
-    """Return the markdown of a topic as HTML: paragraphs, lists, tables, code."""
+def topic_html(text: str) -> str:
+    """Return the text of a topic as HTML: paragraphs, lists, tables, code."""
     parts: list[str] = []
     for block in re.split(r"\n\s*\n", text.strip()):
         lines = block.splitlines()

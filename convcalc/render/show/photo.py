@@ -37,7 +37,7 @@ def _opened(path: str) -> Any:
     try:
         return Image.open(path).convert("RGB")
     except (OSError, UnidentifiedImageError) as error:
-        reason = getattr(error, "strerror", None) or "it is no picture that can be read"
+        reason = getattr(error, "strerror", None) or "it is not a picture that can be read"
         raise SpecError(f"--image {path} cannot be read: {reason}") from None
 
 
