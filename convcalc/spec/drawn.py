@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
-from convcalc.errors import ConvcalcError, Spot
+from convcalc.errors import ConvcalcError, SpecError, Spot
+from convcalc.ops import Conv, Pool
 from convcalc.shapes import show
 from convcalc.sizes import PerAxis
 from convcalc.spec.assemble import assemble
@@ -51,26 +52,50 @@ def drawn(block: Block, *, layout: str = "chw") -> tuple[Subject, str]:
     complete = block._replace(layers=_complete(block.layers, {}))
     if block.inputs:
         subject = assemble(complete, layout=layout)
-        if not _is_large(subject):
+        if not _is_large(subject) or subject.graph.inputs[0].shape[0] != 1:
             return subject, ""
-        smaller = next((found for found in _tried(complete, subject) if _shows(found)), None)
+        tried = list(_tried(complete, subject))
+        smaller = next((each for each in tried if _shows(each) and _is_roomy(each)), None)
+        smaller = smaller or next((each for each in reversed(tried) if _shows(each)), tried[0] if tried else None)
         if smaller is None:
             return subject, ""
-        sizes = " and ".join(show(value.shape[1:]) for value in smaller.graph.inputs)
-        return smaller, f"drawn on {sizes}: every position does the same"
-    chosen = next(_chosen(block), None)
+        return smaller, f"drawn on {_sizes(smaller)}, smaller than -i: what is counted is counted there"
+    refusals: list[ConvcalcError] = []
+    chosen = next(_chosen(block, refusals), None)
     if chosen is None:
-        return assemble(complete, layout=layout), ""
-    sizes = " and ".join(show(value.shape[1:]) for value in chosen.graph.inputs)
-    return chosen, f"drawn on {sizes} (-i gives another input)"
+        raise refusals[0] if refusals else SpecError("no small input fits these layers: give one with -i")
+    return chosen, f"drawn on {_sizes(chosen)} (-i gives another input)"
 
 
-def _chosen(block: Block) -> Iterator[Subject]:
+def _sizes(subject: Subject) -> str:
+    """The sizes of the inputs as -i takes them."""
+    rows = any(layer.kind.rows or subject.batch_axis for layer in subject.block.layers[:1])
+    axis = subject.batch_axis
+    shapes = [
+        value.shape if rows and not axis else value.shape[:axis] + value.shape[axis + 1 :]
+        for value in subject.graph.inputs
+    ]
+    return " and ".join(map(show, shapes))
+
+
+def _is_roomy(subject: Subject) -> bool:
+    """Whether the windows of a stack fit inside its input: those in the middle then read no padding."""
+    graph = subject.graph
+    spans = [
+        max(window.span + 2 * window.stride for window in node.op.windows)
+        for node in graph.nodes
+        if isinstance(node.op, (Conv, Pool)) and node.op.windows
+    ]
+    return all(size >= max(spans, default=1) for size in graph.inputs[0].shape[2:])
+
+
+def _chosen(block: Block, refusals: list[ConvcalcError]) -> Iterator[Subject]:
     """Inputs that fit, those first that show enough outputs and need no more settings."""
     for more in OTHERWISE:
         complete = block._replace(layers=_complete(block.layers, more))
-        yield from _candidates(complete, least=True)
-        yield from _candidates(complete, least=False)
+        for least in (True, False):
+            for subject in _candidates(complete, least=least, refusals=refusals):
+                yield next(_shrunken(complete, subject), subject)
 
 
 def _complete(layers: tuple[Layer, ...], more: dict[str, Any]) -> tuple[Layer, ...]:
@@ -93,7 +118,8 @@ def _groups(layer: Layer) -> int:
     """Into how many groups a layer parts its channels at most."""
     named = layer.kind.arguments
     values = [layer.arguments.get(name, named[name].default) for name in GROUPS if name in named]
-    return max((value for value in values if isinstance(value, int)), default=1)
+    stated = [USUAL.get(name, 1) for name in GROUPS if name in named and named[name].required]
+    return max((value for value in (*values, *stated) if isinstance(value, int)), default=1)
 
 
 def _is_large(subject: Subject) -> bool:
@@ -120,24 +146,35 @@ def _tried(block: Block, subject: Subject) -> Iterator[Subject]:
         largest = max(shapes[0][2:], default=1)
         smaller = [(*shape[:2], *(max(1, each * size // largest) for each in shape[2:])) for shape in shapes]
         pairs = zip(block.inputs, smaller, strict=True)
-        yield from _assembled(
-            block._replace(inputs=tuple(given._replace(sizes=(1, *sizes[1:])) for given, sizes in pairs))
-        )
+        inputs = tuple(given._replace(sizes=(1, *sizes[1:])) for given, sizes in pairs)
+        yield from _assembled(block._replace(inputs=inputs), [])
 
 
-def _candidates(block: Block, *, least: bool) -> Iterator[Subject]:
+def _shrunken(block: Block, subject: Subject) -> Iterator[Subject]:
+    """The same on fewer positions, where the output has more of them than the input: a small one shows it as well."""
+    source, output = subject.graph.inputs[0], subject.graph.outputs[0]
+    if len(source.shape) == len(output.shape) and all(
+        a < b for a, b in zip(source.spatial, output.spatial, strict=True)
+    ):
+        for size in (2, 3) if source.spatial else ():
+            shape = (*source.shape[:2], *(size,) * len(source.spatial))
+            inputs = tuple(given._replace(sizes=shape) for given in subject.block.inputs)
+            yield from (each for each in _assembled(block._replace(inputs=inputs), []) if _shows(each))
+
+
+def _candidates(block: Block, *, least: bool, refusals: list[ConvcalcError]) -> Iterator[Subject]:
     """Inputs in turn, few channels and positions first; with `least` only those that show enough outputs."""
     first = block.layers[0]
     for shape in _shapes(block):
         count = 2 if first.kind.variadic else len(first.kind.inputs) - first.kind.optional
         dtype = "int64" if first.kind.layout and "F" not in first.kind.layout else ""
         text = "x".join(map(str, shape))
-        spot = Spot(f"-i {text}", 3, 3 + len(text))
+        spot = Spot(f"-i {text}", 3, 3 + len(text))  # never pointed at: the layers are what is wrong
         inputs = (Tensor(shape, text, spot, dtype=dtype),) * max(count, 1)
         named = tuple(
             given._replace(name=f"input_{n}" if n and first.kind.variadic else "") for n, given in enumerate(inputs)
         )
-        for subject in _assembled(block._replace(inputs=named)):
+        for subject in _assembled(block._replace(inputs=named), refusals):
             if not least or _shows(subject):
                 yield subject
 
@@ -167,8 +204,9 @@ def _shapes(block: Block) -> Iterator[tuple[int, ...]]:
         yield (1, count, *(size,) * rank)
 
 
-def _assembled(block: Block) -> Iterator[Subject]:
+def _assembled(block: Block, refusals: list[ConvcalcError]) -> Iterator[Subject]:
+    """The stack on these inputs, where it fits; why it does not is noted otherwise."""
     try:
         yield assemble(block)
-    except ConvcalcError:
-        return
+    except ConvcalcError as error:
+        refusals.append(error)

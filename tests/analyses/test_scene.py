@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import prod
 from typing import Any
 
@@ -10,7 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from convcalc.analyses.wiring.matrix import matrix
-from convcalc.analyses.wiring.scene import Scene, sample_shape, walk_of
+from convcalc.analyses.wiring.scene import Scene
+from convcalc.analyses.wiring.walk import walk_of
 from convcalc.errors import ConvcalcError
 from convcalc.kinds import all_kinds
 from convcalc.spec.drawn import drawn
@@ -46,7 +48,7 @@ def test_the_cells_lit_are_the_row_of_the_matrix(
         more |= {"dilation": dilation, "groups": groups, "out_channels": 4}
     scene = scene_of(name, (1, 2, *sizes), **more)
     value = scene.outputs[0]
-    row = data.draw(st.integers(0, prod(sample_shape(value)) - 1))
+    row = data.draw(st.integers(0, prod(scene.shape(value)) - 1))
     (reads,) = scene.reads(0, [row])
     want = {entry.column: entry.weight for entry in matrix(scene.subject.graph).entries if entry.row == row}
     assert scene.walk is not None and {read.element for read in reads} == set(want)
@@ -69,5 +71,20 @@ def test_every_kind_has_a_picture_on_a_small_input(name: str) -> None:
 
 def test_a_large_input_is_drawn_smaller() -> None:
     subject, note = drawn(blocks(["conv2d c=64 k=7 s=2 p=3"], ["3x224x224"])[0])
-    assert note == "drawn on 3x5x5: every position does the same" and walk_of(subject.graph) is not None
-    assert subject.graph.outputs[0].shape == (1, 64, 3, 3)
+    assert note.startswith("drawn on 3x11x11, smaller than -i") and walk_of(subject.graph) is not None
+    assert subject.graph.outputs[0].shape == (1, 64, 6, 6)
+    (reads,) = Scene(subject, note).reads(0, [3 * 6 + 3])
+    assert len(reads) == 3 * 7 * 7  # a window in the middle reads no padding
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("conv2d k=3 s=0", "stride (0) must be at least 1"),
+        ("conv2d k=3 g=3 c=4", "must be divisible by groups (3)"),
+        ("conv2d c=4 k=3 from=zz", "no layer before this one is called 'zz'"),
+    ],
+)
+def test_what_fits_no_input_is_refused_for_its_own_reason(words: str, message: str) -> None:
+    with pytest.raises(ConvcalcError, match=re.escape(message)):
+        drawn(blocks(words.split())[0])

@@ -14,8 +14,8 @@ from PIL import Image
 from convcalc.analyses.wiring.generated import kernel_reads
 from convcalc.analyses.wiring.scene import Scene
 from convcalc.cli.app import run
+from convcalc.render.show.cells import Spot
 from convcalc.render.show.deployed import folded_boxes
-from convcalc.render.show.frames import Spot
 from convcalc.render.show.offsets import neighbours, offset_panels
 from convcalc.render.show.unravelled import path_panels
 from convcalc.spec.drawn import drawn

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from convcalc import ops
-from convcalc.analyses.wiring.scene import sample_shape
 from convcalc.analyses.wiring.wires import followed, read_by, wires
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def kernel_reads(scene: Scene, output: int, element: int) -> Any:
         return None
     source = graph.inputs[0]
     found = wires(graph, node.inputs[operand], arrived[0]).get(source.index)
-    return None if found is None else found[0].reshape(sample_shape(source))
+    return None if found is None else found[0].reshape(scene.shape(source))
 
 
 def _contraction(graph: Graph) -> tuple[Node, int] | None:

@@ -1,14 +1,9 @@
-"""`Scene`: what a picture of layers shows: maps of inputs and outputs, and what each output element reads of them.
-
-Of a single window (a convolution either way, a pool) it also holds the walk: the canvas that the kernel slides over,
-with its padding and, of a transposed layer, the zeros between the positions, and which tap falls on which cell.
-"""
+"""`Scene`: what a picture of layers shows: maps of inputs and outputs, and what each output element reads of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -16,137 +11,20 @@ import numpy
 
 from convcalc import ops
 from convcalc.analyses.wiring.links import place
+from convcalc.analyses.wiring.walk import Read, Walk, walk_of
 from convcalc.analyses.wiring.wires import followed, wires
 from convcalc.errors import ShapeError
-from convcalc.folding import folded
-from convcalc.graph import Graph
 from convcalc.sizes import known
 from convcalc.subject import Subject
 
 if TYPE_CHECKING:
-    from convcalc.graph import Node, Value
-    from convcalc.window import Window
+    from convcalc.graph import Value
 
 
+AXES: Final = {"L": "steps", "F": "features"}
+"""What the axes of a sequence count."""
 MAX_ALIKE: Final = 256
 """Channels that are compared with one another."""
-
-
-class Plane(NamedTuple):
-    """One axis of the canvas: `size` positions, `spacing` cells from one to the next, cells of padding at both ends.
-
-    Output `o` puts tap number `t` of the kernel on cell `step * o + dilation * t - before + ahead`. A transposed layer
-    walks with step 1 over its stretched input, with its taps in reverse order.
-    """
-
-    size: int
-    spacing: int
-    ahead: int
-    length: int
-    step: int
-    before: int
-    dilation: int
-    kernel: int
-    turned: bool
-
-    def cell(self, position: int) -> int:
-        """Return where a position of the input lies on the canvas."""
-        return self.ahead + self.spacing * position
-
-    def position(self, cell: int) -> int | None:
-        """Return which position of the input lies on a cell: None for padding and for zeros put in between."""
-        at, rest = divmod(cell - self.ahead, self.spacing)
-        return at if not rest and 0 <= at < self.size else None
-
-    def is_padding(self, cell: int) -> bool:
-        """Whether a cell lies outside of the input."""
-        return not self.ahead <= cell <= self.cell(self.size - 1)
-
-    def covers(self, output: int) -> list[tuple[int, int]]:
-        """Return the cells under the kernel at an output, each with its tap."""
-        start = self.step * output - self.before + self.ahead
-        taps = range(self.kernel - 1, -1, -1) if self.turned else range(self.kernel)
-        return [(start + self.dilation * nth, tap) for nth, tap in enumerate(taps)]
-
-
-def plane(window: Window, size: int, outputs: int, *, transposed: bool = False) -> Plane:
-    """Return one axis of the canvas that a window slides over, or that a transposed one slides over when stretched."""
-    spread = window.dilation * (window.kernel - 1)
-    if transposed:
-        spacing, step, before = window.stride, 1, spread - window.before
-    else:
-        spacing, step, before = 1, window.stride, window.before
-    stretched = spacing * (size - 1) + 1
-    last = step * (outputs - 1) - before + spread
-    wanted = stretched + window.after if not transposed else stretched
-    ahead = max(before, 0)
-    length = ahead + max(stretched, wanted, last + 1)
-    return Plane(size, spacing, ahead, length, step, before, window.dilation, window.kernel, transposed)
-
-
-class Read(NamedTuple):
-    """An element of an input that an output reads: the input's number, the element, and the weight or tap between."""
-
-    source: int
-    element: int
-    weight: int | None = None
-
-
-class Walk(NamedTuple):
-    """A single window: its step, the planes of its axes, and how many weights it has of each output channel."""
-
-    node: Node
-    planes: tuple[Plane, ...]
-
-    @property
-    def transposed(self) -> bool:
-        """Whether the input is stretched."""
-        return isinstance(self.node.op, ops.ConvTranspose)
-
-    @property
-    def weighted(self) -> bool:
-        """Whether each tap has a weight: a convolution, not a pool."""
-        return isinstance(self.node.op, ops.CONVOLUTIONS)
-
-    @property
-    def kernel(self) -> tuple[int, ...]:
-        """Taps along each axis."""
-        return tuple(each.kernel for each in self.planes)
-
-    @property
-    def groups(self) -> int:
-        """Groups of channels that do not see one another; of a pool every channel is one."""
-        op = self.node.op
-        return op.groups if isinstance(op, ops.CONVOLUTIONS) else self.node.output.channels
-
-    def channels_of(self, output: int) -> range:
-        """Return the input channels that an output channel reads."""
-        each = self.node.inputs[0].channels // self.groups
-        group = output // (self.node.output.channels // self.groups)
-        return range(group * each, (group + 1) * each)
-
-    def weight(self, output: int, channel: int, tap: tuple[int, ...]) -> int:
-        """Return the place of the weight between two channels at a tap; of a pool the number of the tap."""
-        if not self.weighted:
-            return place(tap, self.kernel)
-        shape = self.node.inputs[1].shape
-        if self.transposed:
-            nth = output % (self.node.output.channels // self.groups)
-            return place((channel, nth, *tap), shape)
-        return place((output, channel - self.channels_of(output).start, *tap), shape)
-
-    def reads(self, output: int, position: tuple[int, ...]) -> list[Read]:
-        """Return what one output reads of the input; taps on padding and on zeros read nothing."""
-        x = self.node.inputs[0]
-        found = []
-        covers = [each.covers(at) for each, at in zip(self.planes, position, strict=True)]
-        for channel in self.channels_of(output):
-            for taps in product(*covers):
-                at = [each.position(cell) for each, (cell, _) in zip(self.planes, taps, strict=True)]
-                if None not in at:
-                    element = place((channel, *(each for each in at if each is not None)), x.shape[1:])
-                    found.append(Read(0, element, self.weight(output, channel, tuple(tap for _, tap in taps))))
-        return found
 
 
 class Between(NamedTuple):
@@ -174,6 +52,40 @@ class Scene:
         return self.subject.graph.outputs
 
     @cached_property
+    def words(self) -> tuple[str, ...]:
+        """What the axes of sequences, graphs and features count; nothing of maps, which have channels and positions."""
+        layers = self.subject.block.layers
+        if not layers:
+            return ()
+        layer, rank = layers[0], len(self.inputs[0].shape)
+        if layer.kind.rows:
+            return (layer.kind.rows, "features")
+        if layer.kind.layout:
+            return tuple(AXES.get(axis, axis) for axis in layer.kind.axes(layer.arguments) if axis != "N")
+        return (*("rows",) * (rank - 2), "features") if layer.kind.axis == -1 else ()
+
+    def shape(self, value: Value) -> tuple[int, ...]:
+        """Return (channels, *positions) of one sample of a value; what has no channels has a single one."""
+        if not self.words:
+            return tuple(value.shape[1:]) if len(value.shape) > 1 else tuple(value.shape)
+        layers = self.subject.block.layers
+        if layers[0].kind.rows:
+            return (1, *value.shape)
+        axis = self.subject.batch_axis
+        return (1, *value.shape[:axis], *value.shape[axis + 1 :])
+
+    @property
+    def nominal(self) -> list[str]:
+        """What is said where the places that are read come from the data, or from chance."""
+        found = []
+        for node in self.subject.graph.nodes:
+            if isinstance(node.op, ops.Sample) and node.op.windows:
+                found.append("what is lit is read at zero offsets; with others it lies elsewhere")
+            if isinstance(node.op, ops.Pool) and node.op.random:
+                found.append("the windows lie at random: any of what is lit may be read")
+        return list(dict.fromkeys(found))
+
+    @cached_property
     def walk(self) -> Walk | None:
         """The single window that the layers are; None where they are anything else."""
         return walk_of(self.subject.graph)
@@ -184,7 +96,7 @@ class Scene:
         Raises LimitError where those are too many to follow one by one.
         """
         value = self.outputs[output]
-        shape = sample_shape(value)
+        shape = self.shape(value)
         if self.walk is not None:
             indices = [numpy.unravel_index(element, shape) for element in elements]
             return [self.walk.reads(int(at[0]), tuple(map(int, at[1:]))) for at in indices]
@@ -217,7 +129,7 @@ class Scene:
         marks[0, element] = True
         arrived = followed(graph, value, marks.reshape(1, *value.shape))
         return [
-            Between(f"{path[0]}: {texts.get(path, '')}", arrived[each.index][0].reshape(sample_shape(each)))
+            Between(f"{path[0]}: {texts.get(path, '')}", arrived[each.index][0].reshape(self.shape(each)))
             for path, each in lasts.items()
             if each.index != value.index and each.index in arrived
         ]
@@ -228,7 +140,7 @@ class Scene:
         Of more than MAX_ALIKE channels some, evenly chosen, are looked at. Raises as `reads` does.
         """
         value = self.outputs[output]
-        shape = sample_shape(value)
+        shape = self.shape(value)
         step = -(-shape[0] // MAX_ALIKE)
         channels = list(range(0, shape[0], step))
         middle = place([size // 2 for size in shape[1:]], shape[1:])
@@ -240,43 +152,14 @@ class Scene:
         return list(groups.values())
 
     def _positions(self, source: int) -> int:
-        return prod(sample_shape(self.inputs[source])[1:])
+        return prod(self.shape(self.inputs[source])[1:])
 
     def check(self) -> None:
         """Raise ShapeError for what has no picture: sizes that are not known, several samples."""
         layers = self.subject.block.layers
-        batched = not any(layer.kind.rows or layer.kind.layout for layer in layers[:1])
+        nodes = any(layer.kind.rows for layer in layers[:1])
         for value in (*self.inputs, *self.outputs):
             if not known(*value.shape):
                 raise ShapeError("a picture needs the input's size: give it with -i")
-            if batched and value.shape[0] != 1:
+            if not nodes and value.shape[self.subject.batch_axis] != 1:
                 raise ShapeError("a picture is that of one sample: give -i without a batch")
-
-
-def sample_shape(value: Value) -> tuple[int, ...]:
-    """Return (channels, *positions) of a value with a batch of one; a tensor without a batch is itself."""
-    return tuple(value.shape[1:]) if value.shape[0] == 1 and len(value.shape) > 1 else tuple(value.shape)
-
-
-def walk_of(graph: Graph) -> Walk | None:
-    """Return the walk of a graph that is one convolution, transposed convolution or pool by windows; else None."""
-    nodes, _ = folded(graph.nodes, 0)
-    depends = Graph(tuple(nodes), ()).dependent()
-    steps = [node for node in nodes if node.output.index in depends and not isinstance(node.op, ops.SOURCES)]
-    steps = [node for node in steps if not _adds_bias(node, depends)]
-    if len(steps) != 1:
-        return None
-    (node,) = steps
-    op = node.op
-    if isinstance(op, ops.CONVOLUTIONS) or (isinstance(op, ops.Pool) and op.windows and not op.random):
-        if isinstance(op, ops.CONVOLUTIONS) and node.inputs[1].index in depends:
-            return None
-        transposed = isinstance(op, ops.ConvTranspose)
-        sizes = zip(op.windows, node.inputs[0].spatial, node.output.spatial, strict=True)
-        return Walk(node, tuple(plane(w, size, count, transposed=transposed) for w, size, count in sizes))
-    return None
-
-
-def _adds_bias(node: Node, depends: set[int]) -> bool:
-    stored = [value for value in node.inputs if value.index not in depends]
-    return isinstance(node.op, ops.Elementwise) and bool(node.op.about.terms) and len(stored) == 1

@@ -52,9 +52,8 @@ def followed(graph: Graph, value: Value, marks: Marks) -> dict[int, Marks]:
     return arrived
 
 
-def channel_wires(graph: Graph) -> dict[int, Any]:
-    """Return for each input the matrix (channels out, channels in) that says which channel joins which."""
-    value = graph.outputs[0]
+def channel_wires(graph: Graph, value: Value) -> dict[int, Any]:
+    """Return for each input the matrix (channels out of a value, channels in) that says which channel joins which."""
     return {index: channels_marked(each) for index, each in wires(graph, value, channel_marks(value)).items()}
 
 

@@ -17,7 +17,7 @@ from convcalc.cli.views.formulas import FormulaFormat, explain_tables, latex_lin
 from convcalc.cli.views.kinds import is_kind, kind_name, network_answer
 from convcalc.cli.views.pages import topic_answer
 from convcalc.cli.views.progress import bar
-from convcalc.errors import ConvcalcError, SpecError
+from convcalc.errors import ConvcalcError, SpecError, nearest
 from convcalc.kinds import all_kinds, network
 from convcalc.kinds.plain_layer import plain_layer
 from convcalc.literature import literature, topic, topics
@@ -71,8 +71,16 @@ def command(
         raise SpecError("--layer names a layer of a model, such as: explain torchvision:resnet18 --layer conv1")
     words = [kind_name(word) for word in kind]
     if (idea := _idea(kind, words[0])) is not None:
+        if inputs:
+            raise SpecError(f"{' '.join(kind)} is not a layer: -i goes with one")
         return emit(idea, _plain_format(form), out)
-    block = blocks(words, inputs or ())[0]
+    try:
+        block = blocks(words, inputs or ())[0]
+    except SpecError as error:
+        names = [page.name for page in topics()]
+        raise SpecError(
+            f"{error}{nearest(kind[0].lower(), names)}" if "=" not in kind[0] else str(error), error.spot
+        ) from None
     if len(block.layers) != 1:
         raise SpecError(f"explain takes one kind, not {len(block.layers)}", block.layers[1].spot)
     layer = block.layers[0]

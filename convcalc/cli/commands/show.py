@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +19,7 @@ from convcalc.subject import Subject
 
 if TYPE_CHECKING:
     from convcalc.analyses.wiring.scene import Scene
-    from convcalc.render.show.frames import Frame
+    from convcalc.render.show.cells import Frame
 
 
 class Form(StrEnum):
@@ -67,11 +66,13 @@ def command(
     if image is not None:
         return _fields(spec, inputs, layout, image, place, out)
     from convcalc.analyses.wiring.scene import Scene  # loads numpy
-    from convcalc.render.show.frames import chosen_spots, frame
+    from convcalc.render.show.frames import MAX_FRAMES, chosen_spots, frame
     from convcalc.render.show.wirings import channel_frame
 
     subject, note = drawn_subject(spec, inputs, layout)
     if subject.on is not None:
+        if numbers or channels or place is not None or form is Form.json:
+            raise SpecError("a model is drawn as the graph of its modules: of the options here it takes --image and -o")
         return _model(subject, " ".join(spec or ()), out)
     scene = Scene(subject, note)
     scene.check()
@@ -81,13 +82,20 @@ def command(
 
         return emit(Answer("show", lambda: scene_json(scene, chosen), []), AnyFormat.json, out)
     if numbers and scene.walk is None:
-        raise SpecError("--numbers writes out the sum of one convolution or pool: these layers are more than one")
+        raise SpecError(
+            "--numbers writes out the sum of one convolution or pool by windows: these layers are something else"
+        )
     if channels:
+        if numbers or place is not None:
+            raise SpecError("--channels draws all channels: --unit and --numbers go with one output")
         return _drawn(scene, [channel_frame(scene)], out, graphed=False)
-    if out is None and place is None and sys.stdin.isatty() and sys.stdout.isatty():
-        from convcalc.render.show.terminal import step_through
+    if out is None and place is None:
+        from convcalc.render.show.terminal import can_step, step_through
 
-        chosen = [step_through(scene, chosen[0], typer.getchar, numbers=numbers)]
+        if can_step():
+            chosen = [step_through(scene, chosen[0], typer.getchar, numbers=numbers)]
+    if len(chosen) == MAX_FRAMES:
+        say(f"the first {MAX_FRAMES} outputs are drawn: --unit draws any")
     return _drawn(scene, (frame(scene, spot, numbers=numbers) for spot in chosen), out)
 
 

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Any
 from convcalc.analyses.counts.stack_layers import shapes_json
 from convcalc.analyses.steps import steps
 from convcalc.analyses.wiring.links import place
-from convcalc.analyses.wiring.scene import sample_shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convcalc.analyses.wiring.scene import Scene
-    from convcalc.render.show.frames import Spot
+    from convcalc.render.show.cells import Spot
 
 
 def scene_json(scene: Scene, chosen: Sequence[Spot]) -> dict[str, Any]:
     """Return the document of some outputs: the elements of the inputs that each reads, and the weights between."""
     units = []
     for spot in chosen:
-        element = place((spot.channel, *spot.position), sample_shape(scene.outputs[spot.output]))
+        element = place((spot.channel, *spot.position), scene.shape(scene.outputs[spot.output]))
         (reads,) = scene.reads(spot.output, [element])
         units.append(
             {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from convcalc.analyses.wiring.scene import Scene
-    from convcalc.render.show.frames import Frame
+    from convcalc.render.show.cells import Frame
 
 SUFFIXES = (".html", ".svg", ".gif", ".png")
 

@@ -126,7 +126,7 @@ def model_svg(subject: Subject, title: str) -> str:
 
 def model_lines(subject: Subject, title: str) -> list[str]:
     """Return a line on each of the outermost modules: what it reads, and what it is."""
-    lines = [f"{title}; {subject.reading}"]
+    lines = [subject.reading if title in subject.reading else f"{title}; {subject.reading}"]
     for step in _outermost(subject):
         read = " and ".join(step.reads)
         lines.append(f"{step.name} reads {read}: {step.does}; gives {show(step.output.shape[1:])}")

@@ -6,11 +6,11 @@ from math import cos, floor, pi, sin
 from typing import TYPE_CHECKING, Final
 
 from convcalc import ops
-from convcalc.render.show.frames import Cell, Mark, Panel
+from convcalc.render.show.cells import Cell, Mark, Panel
 
 if TYPE_CHECKING:
     from convcalc.analyses.wiring.scene import Scene
-    from convcalc.render.show.frames import Spot
+    from convcalc.render.show.cells import Spot
 
 SPREAD, TURN = 1.6, pi / 6
 """The factor by which taps are moved apart, and the angle by which they are turned, for an example."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 from convcalc.analyses.counts.macs import macs
 from convcalc.analyses.counts.params import params
 from convcalc.analyses.steps import steps
-from convcalc.analyses.wiring.scene import Scene, sample_shape
 from convcalc.errors import ConvcalcError
 from convcalc.literature import literature
 from convcalc.render.maths import equation_html
@@ -24,7 +23,8 @@ from convcalc.spec.assemble import assemble
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from convcalc.analyses.wiring.scene import Walk
+    from convcalc.analyses.wiring.scene import Scene
+    from convcalc.analyses.wiring.walk import Walk
     from convcalc.subject import Subject
 
 SHEETS: Final = 4
@@ -88,7 +88,7 @@ def _table(scene: Scene) -> dict[str, Any]:
     reads: dict[str, list[list[list[int]]]] = {}
     outputs = []
     for number, value in enumerate(scene.outputs):
-        shape = sample_shape(value)
+        shape = scene.shape(value)
         groups = scene.alike(number)
         outputs.append(
             {
@@ -107,7 +107,7 @@ def _table(scene: Scene) -> dict[str, Any]:
             ]
             reads[f"{number}:{element}"] = by_source
     inputs = [
-        {"name": name, "channels": sample_shape(value)[0], "sizes": list(sample_shape(value)[1:])}
+        {"name": name, "channels": scene.shape(value)[0], "sizes": list(scene.shape(value)[1:])}
         for name, value in zip(scene.subject.input_names, scene.inputs, strict=True)
     ]
     base = _variant(scene.subject, graphs)

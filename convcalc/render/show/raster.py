@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from PIL import Image, ImageDraw, ImageFont
 
 from convcalc.render.show.blocks import HIGH, MARGIN, ways
-from convcalc.render.show.frames import Mark
+from convcalc.render.show.cells import Mark
 from convcalc.render.show.shapes import SIDE
 
 if TYPE_CHECKING:

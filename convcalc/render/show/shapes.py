@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from convcalc.render.show.blocks import size_of
-from convcalc.render.show.frames import Mark
+from convcalc.render.show.cells import Mark
 from convcalc.render.show.signs import sign
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convcalc.render.show.blocks import Box
-    from convcalc.render.show.frames import Cell, Frame, Panel
+    from convcalc.render.show.cells import Cell, Frame, Panel
 
 SIDE: Final = 26
 """Width and height of a cell, in pixels."""
@@ -123,7 +123,7 @@ def fill(cell: Cell) -> str:
     """Return the colour of a cell; nothing for one that is not lit."""
     if cell.mark is Mark.unit:
         return UNIT
-    if cell.mark in (Mark.idle, Mark.zero):
+    if cell.mark in (Mark.idle, Mark.zero, Mark.gap):
         return ""
     return LIT if cell.tap is None else TAPS[cell.tap % len(TAPS)]
 
@@ -132,6 +132,6 @@ def written(cell: Cell) -> str:
     """Return what is written in a cell: its number, the letter of its tap, 0 where it is one."""
     if cell.number is not None:
         return str(cell.number)
-    if cell.mark in (Mark.read_zero, Mark.zero):
+    if cell.mark in (Mark.read_zero, Mark.zero, Mark.gap):
         return "0"
     return sign(cell.tap) if cell.tap is not None and cell.mark in (Mark.read, Mark.tap) else ""

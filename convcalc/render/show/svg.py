@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from convcalc.render.show.blocks import MARGIN, svg_parts
 from convcalc.render.show.blocks import STYLE as GRAPH_STYLE
-from convcalc.render.show.frames import Mark
+from convcalc.render.show.cells import Mark
 from convcalc.render.show.shapes import SIDE
 
 if TYPE_CHECKING:
@@ -24,14 +24,15 @@ text{font:13px system-ui,sans-serif;fill:#333}
 .d{fill:#222}
 .i{fill:#fff;stroke:#bbb}
 .z{fill:#f1f1f1;stroke:#ccc;stroke-dasharray:3 2}
+.g{fill:#fff;stroke:#ccc;stroke-dasharray:3 2}
 .o{stroke:#777}
 .w{fill:#999}
 .b{fill:#fff}
 @media (prefers-color-scheme:dark){
-text{fill:#ddd}.b{fill:#15181c}.i{fill:#22262b;stroke:#4a4f55}.z{fill:#1a1d21;stroke:#444}.w{fill:#888}
+text{fill:#ddd}.b{fill:#15181c}.i{fill:#22262b;stroke:#4a4f55}.z{fill:#1a1d21;stroke:#444}.g{fill:#22262b;stroke:#444}.w{fill:#888}
 }
 """
-CLASSES: Final = {Mark.idle: "i", Mark.zero: "z"}
+CLASSES: Final = {Mark.idle: "i", Mark.zero: "z", Mark.gap: "g"}
 
 
 def animated_svg(drawings: Sequence[Drawing], title: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +11,8 @@ from rich.live import Live
 from rich.text import Text
 
 from convcalc.analyses.steps import steps
-from convcalc.render.show.frames import Mark, Spot, frame
+from convcalc.render.show.cells import Mark, Spot
+from convcalc.render.show.frames import frame
 from convcalc.render.show.signs import sign
 from convcalc.render.terminal import console
 from convcalc.shapes import show
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from convcalc.analyses.wiring.scene import Scene
     from convcalc.graph import Graph
-    from convcalc.render.show.frames import Cell, Frame, Panel
+    from convcalc.render.show.cells import Cell, Frame, Panel
 
 GAP: Final = "   "
 COLOURS: Final = (
@@ -30,14 +32,23 @@ COLOURS: Final = (
     "color(183)", "color(219)",
 )  # fmt: skip
 """Light colours, one for each tap in turn: the letters on them are black."""
-GLYPHS: Final = {Mark.idle: "·", Mark.read: "■", Mark.zero: "-", Mark.read_zero: "0", Mark.unit: "■", Mark.tap: "□"}
+GLYPHS: Final = {
+    Mark.gap: "o",
+    Mark.idle: "·",
+    Mark.read: "■",
+    Mark.zero: "-",
+    Mark.read_zero: "0",
+    Mark.unit: "■",
+    Mark.tap: "□",
+}
 PLAIN: Final = str.maketrans("·■□", ".##")
 KEY: Final = {
-    Mark.tap: "a, b, c: taps of the kernel, and below them what they read",
+    Mark.tap: "a, b, c: taps, and what they read",
     Mark.read: "■: read",
     Mark.idle: "·: not read",
     Mark.read_zero: "0: a zero under a tap",
-    Mark.zero: "-: a zero not read",
+    Mark.zero: "-: padding",
+    Mark.gap: "o: a zero put between",
 }
 """What each sign means, where it stands in a picture."""
 STEPS: Final = {"\x1b[A": -1, "\x1b[B": 1, "\x1b[C": 1, "\x1b[D": -1, " ": 1, "j": 1, "k": -1, "h": -1, "l": 1}
@@ -71,7 +82,8 @@ def step_through(scene: Scene, first: Spot, read_key: Callable[[], str], *, numb
     spot = first
     with Live(console=out, screen=True, auto_refresh=False) as live:
         while True:
-            lines = [*_lines(frame(scene, spot, numbers=numbers), out, key=True), Text(HINT, style="dim")]
+            lines = [Text(HINT, style="dim"), *_lines(frame(scene, spot, numbers=numbers), out, key=True, first=True)]
+            lines = lines[: max(out.height - 1, 3)]
             live.update(Text("\n").join(lines), refresh=True)
             key = read_key()
             if key in ("q", "Q", "\x1b", "\r", "\n"):
@@ -81,12 +93,10 @@ def step_through(scene: Scene, first: Spot, read_key: Callable[[], str], *, numb
 
 def moved(scene: Scene, spot: Spot, key: str) -> Spot:
     """Return the output that a key leads to: the next or the one before along an axis, around the ends."""
-    value = scene.outputs[spot.output]
-    shape = value.shape[1:] if len(value.shape) > 1 else value.shape
+    shape = scene.shape(scene.outputs[spot.output])
     if key == "m":
         output = (spot.output + 1) % len(scene.outputs)
-        rank = len(scene.outputs[output].shape[2:])
-        return Spot(output, 0, (0,) * rank)
+        return Spot(output, 0, (0,) * (len(scene.shape(scene.outputs[output])) - 1))
     if key == "c" or not spot.position:
         step = STEPS.get(key, 1) if key != "c" else 1
         return spot._replace(channel=(spot.channel + step) % shape[0])
@@ -98,8 +108,16 @@ def moved(scene: Scene, spot: Spot, key: str) -> Spot:
     return spot._replace(position=tuple(position))
 
 
-def _lines(picture: Frame, out: Console, *, key: bool) -> list[Text]:
-    """The sentences, the panels side by side (below one another where the terminal is narrow), the key."""
+def can_step() -> bool:
+    """Return whether this is a terminal that a picture can be drawn anew in."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and not console().is_dumb_terminal
+
+
+def _lines(picture: Frame, out: Console, *, key: bool, first: bool = False) -> list[Text]:
+    """The sentences, the panels side by side (below one another where the terminal is narrow), the key.
+
+    `first` puts the output above what it reads where they stand below one another: it is then in sight.
+    """
     coloured = out.color_system is not None and not out.no_color
     columns = [_column(column, coloured=coloured) for column in picture.columns]
     widths = [max(cell_len(line.plain) for line in column) for column in columns]
@@ -112,13 +130,22 @@ def _lines(picture: Frame, out: Console, *, key: bool) -> list[Text]:
             ]
             lines.append(_grid_line(Text(GAP).join(parts)))
     else:
-        for place, column in enumerate(columns):
+        for place, column in enumerate([columns[-1], *columns[:-1]] if first else columns):
             lines += [*([Text("")] if place else []), *map(_grid_line, column)]
     for line in lines:
         line.rstrip()
     if key:
         marks = {cell.mark for column in picture.columns for panel in column for row in panel.rows for cell in row}
-        lines += [Text(""), Text("; ".join(text for mark, text in KEY.items() if _explained(mark, marks)), style="dim")]
+        numbered = any(
+            cell.number is not None
+            for column in picture.columns
+            for panel in column
+            for row in panel.rows
+            for cell in row
+        )
+        known = [text for mark, text in KEY.items() if _explained(mark, marks)]
+        known = ["in colour, or in brackets: under a tap"] if numbered else known
+        lines += [Text(""), Text("; ".join(known), style="dim")]
     lines += [Text(line) for line in picture.foot]
     if not out.encoding.startswith("utf"):
         lines = [Text(line.plain.translate(PLAIN), no_wrap=line.no_wrap) for line in lines]
@@ -144,16 +171,16 @@ def _column(panels: Sequence[Panel], *, coloured: bool) -> list[Text]:
         numbers = [cell.number for row in panel.rows for cell in row if cell.number is not None]
         wide = max(map(len, map(str, numbers)), default=1)
         for row in panel.rows:
-            cells = [_glyph(cell, wide, coloured=coloured) for cell in row]
+            cells = [_glyph(cell, wide, coloured=coloured, numbered=bool(numbers)) for cell in row]
             lines.append(Text(" ").join(cells) if not coloured else Text("").join(cells))
     return lines
 
 
-def _glyph(cell: Cell, wide: int, *, coloured: bool) -> Text:
+def _glyph(cell: Cell, wide: int, *, coloured: bool, numbered: bool) -> Text:
     text = _sign(cell).rjust(wide)
     if not coloured:
         lit = cell.mark in (Mark.read, Mark.read_zero, Mark.unit) and cell.number is not None
-        return Text(f"[{text}]" if lit else f" {text} " if cell.number is not None else text)
+        return Text(f"[{text}]" if lit else f" {text} " if numbered else text)
     return Text(f" {text}", style=_style(cell))
 
 
@@ -168,7 +195,7 @@ def _sign(cell: Cell) -> str:
 def _style(cell: Cell) -> str:
     if cell.mark is Mark.unit:
         return "black on color(220)"
-    if cell.mark in (Mark.idle, Mark.zero):
+    if cell.mark in (Mark.idle, Mark.zero, Mark.gap):
         return "dim"
     if cell.tap is None:
         return "black on color(158)"

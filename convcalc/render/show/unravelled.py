@@ -6,7 +6,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from convcalc.analyses.field.routes import routes
-from convcalc.render.show.frames import Cell, Mark, Panel
+from convcalc.render.show.cells import Cell, Mark, Panel
 
 if TYPE_CHECKING:
     from convcalc.analyses.wiring.scene import Scene

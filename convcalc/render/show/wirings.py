@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from convcalc.analyses.wiring.channels import channel_stages
 from convcalc.analyses.wiring.wires import channel_wires
-from convcalc.render.show.frames import Frame, Panel, row_of
+from convcalc.errors import UnsupportedError
+from convcalc.render.show.cells import Frame, Panel
+from convcalc.render.show.frames import MAX_CELLS, rows_of
 
 if TYPE_CHECKING:
     from convcalc.analyses.wiring.scene import Scene
@@ -15,18 +17,28 @@ if TYPE_CHECKING:
 def channel_frame(scene: Scene) -> Frame:
     """Return which channels join which: a matrix for each step that mixes or moves them, and one for all together.
 
-    Raises LimitError where there are too many channels to follow one by one.
+    Of several inputs or outputs there is one for each pair. Raises UnsupportedError for what has no channels,
+    LimitError where there are too many to follow one by one.
     """
-    source = scene.inputs[0].index
-    whole = channel_wires(scene.subject.graph)[source]
-    stages = channel_stages(scene.subject.graph)
-    panels = [Panel(f"{n}: {stage.name}", tuple(map(row_of, stage.table))) for n, stage in enumerate(stages, 1)]
-    title = "all together" if len(stages) > 1 else "channels out by channels in"
-    parts = [panels[0]] if len(panels) == 1 else [*panels, Panel(title, tuple(map(row_of, whole)))]
-    joined, all_pairs = int(whole.sum()), whole.size
+    if scene.words:
+        raise UnsupportedError("--channels is for maps: what these layers read has no channels")
+    graph, panels, sentences = scene.subject.graph, [], []
+    stages = channel_stages(graph) if len(scene.inputs) == len(scene.outputs) == 1 else []
+    for output, value in enumerate(scene.outputs):
+        found = channel_wires(graph, value)
+        for source, each in enumerate(scene.inputs):
+            table = found.get(each.index)
+            if table is None:
+                continue
+            name = scene.subject.names.get(value.index, "output" if len(scene.outputs) == 1 else f"output {output}")
+            of = scene.subject.input_names[source] if len(scene.inputs) > 1 else "input"
+            title = "all together" if len(stages) > 1 else f"{name} by {of}"
+            cut = " (cut)" if max(table.shape) > MAX_CELLS else ""
+            panels.append((Panel(f"{title}{cut}", rows_of(table)),))
+            sentences.append(f"{int(table.sum())} of {table.size} pairs of channels are joined ({name} by {of})")
+    if len(stages) > 1:
+        steps = [(Panel(f"{n}: {stage.name}", rows_of(stage.table)),) for n, stage in enumerate(stages, 1)]
+        panels = [*steps, *panels]
     texts = " | ".join(layer.text for layer in scene.subject.block.layers)
-    head = (
-        f"{texts}; rows are channels out, columns channels in",
-        f"{joined} of {all_pairs} pairs of channels are joined",
-    )
-    return Frame(head, tuple((panel,) for panel in parts), ())
+    head = f"{texts}; {scene.note or scene.subject.reading}; rows are channels out, columns channels in"
+    return Frame((head, *sentences), tuple(panels), ())
