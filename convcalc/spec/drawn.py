@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from convcalc.subject import Block, Layer, Subject
 
-MOST: Final = {1: 24, 2: 13, 3: 7}
+MOST: Final = {1: 48, 2: 17, 3: 7}
 """Positions along an axis of an input that is drawn whole, by the number of its axes."""
 MOST_CHANNELS: Final = 16
 OTHERWISE: Final[tuple[dict[str, Any], ...]] = (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sympy
 
+from convcalc import ops
 from convcalc.analyses.counts.macs import macs, other
 from convcalc.analyses.counts.params import params
 from convcalc.analyses.counts.stack_layers import shapes_json
@@ -71,6 +72,11 @@ class ExplainReport:
             ("params", params(here).total, params(self.plain).total),
             ("macs", macs(here), macs(self.plain)),
         )
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether it works through the steps of a sequence one after another."""
+        return any(isinstance(node.op, ops.Recurrent) for node in self.formulas[0].graph.nodes)
 
     @property
     def formula_fails(self) -> bool:

@@ -78,6 +78,8 @@ def command(
     scene.check()
     chosen = chosen_spots(scene, place)
     if form is Form.json:
+        if out is not None and not out.lower().endswith(".json"):
+            raise SpecError(f"{out}: -f json writes a document, not a picture: leave out -f, or name a .json file")
         from convcalc.render.show.document import scene_json
 
         return emit(Answer("show", lambda: scene_json(scene, chosen), []), AnyFormat.json, out)

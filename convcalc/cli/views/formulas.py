@@ -60,7 +60,8 @@ def _words(report: ExplainReport, tables: list[Table]) -> Table:
     head += [f"{label.lower()}: {kind.notes[label]}" for label in LABELS if label in kind.notes]
     head += [f"people say: {trap.people_say} / it is: {trap.it_is}" for trap in report.literature.traps]
     depth = dict.fromkeys(text(formula.stages) for formula in report.formulas)
-    head.append(f"dependent stages: {' or '.join(depth)} (contractions that wait for one another)")
+    steps = " in every step, which waits for the one before" if report.recurrent else ""
+    head.append(f"dependent stages: {' or '.join(depth)}{steps} (contractions that wait for one another)")
     head += [line for line in (_legend(report.layer, tables), _settings(report.layer)) if line]
     return Table(columns=(), rows=[], head=head)
 

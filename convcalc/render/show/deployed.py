@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from convcalc.analyses.steps import steps
-from convcalc.render.show.blocks import MARGIN, Box, boxes
+from convcalc.render.show.blocks import LETTER, MARGIN, Box, boxes
 from convcalc.spec.assemble import assemble
 
 if TYPE_CHECKING:
@@ -23,13 +23,14 @@ def folded_boxes(subject: Subject) -> list[Box]:
     deployed = assemble(subject.block._replace(layers=(folded,))).graph
     trained = boxes(subject.graph, steps(subject.graph))
     aside = max(box.x + box.wide for box in trained) + 4 * MARGIN
-    return [
-        box._replace(
-            name=FOLDED + box.name,
-            lines=tuple(f"{FOLDED}{line}" if not n else line for n, line in enumerate(box.lines)),
-            reads=tuple(FOLDED + name for name in box.reads),
-            x=box.x + aside,
-            wide=max(box.wide, 7.0 * len(FOLDED + box.name)) if box.lines else box.wide,
-        )
-        for box in boxes(deployed, steps(deployed))
-    ]
+    return [_renamed(box, aside) for box in boxes(deployed, steps(deployed))]
+
+
+def _renamed(box: Box, aside: float) -> Box:
+    """A box of the deployed form, moved aside; that of an input says so, and has room for it."""
+    renamed = box._replace(name=FOLDED + box.name, reads=tuple(FOLDED + name for name in box.reads), x=box.x + aside)
+    if not box.lines or box.reads:
+        return renamed
+    lines = (f"{FOLDED}{box.lines[0]}", *box.lines[1:])
+    more = max(LETTER * len(lines[0]) + 16 - box.wide, 0)
+    return renamed._replace(lines=lines, wide=box.wide + more, x=renamed.x - more / 2)

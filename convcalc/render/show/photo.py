@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy
@@ -22,6 +23,8 @@ MOST_SIDE: Final = 256
 PANEL: Final = 256
 MOST_PANELS: Final = 12
 ROW: Final = 4
+CAPTION: Final = 24
+"""Letters of a layer's name below its panel."""
 DIM: Final = 0.22
 """How bright what is not read stays."""
 
@@ -109,5 +112,10 @@ def _panel(picture: Any, mask: Any, size: str, name: str) -> Any:
     panel = Image.new("RGB", (PANEL, PANEL + 28), "white")
     panel.paste(drawn, (0, 0))
     pen = ImageDraw.Draw(panel)
-    pen.text((0, PANEL + 4), f"{name[:26]}: {size}", fill="#222222", font=ImageFont.load_default(12))
+    pen.text(
+        (0, PANEL + 4),
+        f"{shorten(name, CAPTION, placeholder='...')}: {size}",
+        fill="#222222",
+        font=ImageFont.load_default(12),
+    )
     return panel
