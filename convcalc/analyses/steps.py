@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcalc import ops
 from convcalc.analyses.counts.memory import is_stored
+from convcalc.equations import linear_equation
 
 if TYPE_CHECKING:
     from convcalc.graph import Graph, Node, Value
@@ -132,7 +133,8 @@ def describe_step(node: Node, show: Show = str) -> str:
         case ops.Sample():
             return "sample at the offsets, bilinear" if op.windows else "gather"
         case ops.Einsum():
-            return f"contract {op.equation}"
+            is_linear = op.equation == linear_equation(len(node.inputs[0].shape))
+            return "linear" if is_linear else f"contract {op.equation}"
         case ops.Resample():
             return f"{op.mode} resize to {_by(op.size, show)}"
         case ops.Reduce():

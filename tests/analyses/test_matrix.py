@@ -133,7 +133,7 @@ def test_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     ("argv", "message"),
     [
         (["conv2d", "c=1", "k=3", "relu", "-i", "1x4x4"], "relu is not linear"),
-        (["max_pool", "k=2", "-i", "1x4x4"], "pool is not linear"),
+        (["max_pool", "k=2", "-i", "1x4x4"], "max pool is not linear"),
         (["conv2d", "c=1", "k=3", "-i", "2x1x4x4"], "that of one sample"),
         (["conv2d", "c=64", "k=3", "-i", "64x56x56"], "107,495,424 entries are past what is listed"),
         (["conv2d", "c=1", "k=3"], "the input's size is missing"),

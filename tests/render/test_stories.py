@@ -107,6 +107,7 @@ def test_kernels_that_are_made_say_from_what() -> None:
 def test_trained_and_deployed_forms_stand_side_by_side() -> None:
     subject = scene("acb k=3 c=2", "2x5x5").subject
     deployed = [box for box in folded_boxes(subject) if not box.is_lane]
+    assert folded_boxes(scene("inception_v1").subject) == []
     assert [(box.name, box.reads) for box in deployed[1:]] == [(deployed[1].name, (deployed[0].name,))]
     assert all(box.name.startswith("deployed: ") for box in deployed)
     assert folded_boxes(scene("conv2d k=3").subject) == []

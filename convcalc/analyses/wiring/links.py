@@ -76,6 +76,8 @@ def links(node: Node, stored: Sequence[bool]) -> Iterator[Link]:
 
 
 def _name(op: ops.Op) -> str:
+    if isinstance(op, ops.Pool):
+        return f"{op.function} pool"
     return op.function.replace("_", " ") if isinstance(op, ops.Elementwise) else type(op).__name__.lower()
 
 

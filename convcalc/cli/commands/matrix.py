@@ -67,10 +67,10 @@ def _lines(report: MatrixReport) -> list[str]:
     counted = f"{exactly(len(matrix.entries))} non-zeros ({percent(matrix.density)})"
     if report.transpose_is is not None:
         counted += " = multiply-adds on real input"
+    weights = f"{exactly(matrix.weights)} distinct weights where" if matrix.weights else "its entries are numbers;"
     lines = [
         f"{report.subject.reading}; {name} is {matrix.rows} x {matrix.columns}",
-        f"{counted}; {exactly(matrix.weights)} distinct weights where a dense layer would hold"
-        f" {exactly(report.dense_weights)}",
+        f"{counted}; {weights} a dense layer would hold {exactly(report.dense_weights)}",
     ]
     if matrix.rank is not None:
         lines.append(f"rank {matrix.rank} for almost all weights")

@@ -15,12 +15,14 @@ FOLDED: Final = "deployed: "
 
 
 def folded_boxes(subject: Subject) -> list[Box]:
-    """Return the boxes of the folded form, to the right of the others; none for a layer that has no such form."""
+    """Return the boxes of the folded form, to the right of the others; none for a layer that is deployed as it is."""
     layers = subject.block.layers
     if len(layers) != 1 or "form" not in layers[0].kind.arguments or layers[0].arguments.get("form") == "folded":
         return []
     folded = layers[0]._replace(arguments={**layers[0].arguments, "form": "folded"})
     deployed = assemble(subject.block._replace(layers=(folded,))).graph
+    if [step.does for step in steps(deployed)] == [step.does for step in steps(subject.graph)]:
+        return []  # nothing to fold
     trained = boxes(subject.graph, steps(subject.graph))
     aside = max(box.x + box.wide for box in trained) + 4 * MARGIN
     return [_renamed(box, aside) for box in boxes(deployed, steps(deployed))]

@@ -38,12 +38,13 @@ def save(scene: Scene, frames: Iterable[Frame], out: str, *, graphed: bool = Tru
 
         write_picture(page(scene), out)
         return
-    drawings = [drawing(each) for each in frames]
+    pictures = list(frames)
+    drawings = [drawing(each) for each in pictures]
     if graphed and scene.walk is None and len(sequence := steps(scene.subject.graph)) > 1:
         top = max(each.height for each in drawings)
         found = [*boxes(scene.subject.graph, sequence), *folded_boxes(scene.subject)]
         drawings = [with_graph(each, found, top) for each in drawings]
-    title = f"{' | '.join(scene.subject.layer_texts)}: what each output reads"
+    title = pictures[0].head[0]
     if suffix == ".svg":
         from convcalc.render.show.svg import animated_svg
 

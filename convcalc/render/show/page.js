@@ -140,7 +140,7 @@ function drawWindow(s) {
   const inputs = times(shownIn, (c) => canvas.leads.map((lead) => sheet(`channel ${c}${name(lead)}`, canvas.high, canvas.wide, (y, x) => {
     const at = canvas.at(lead, y, x), place = at.map((cell, a) => l.planes[a].position(cell)), zero = place.includes(null);
     const key = zero ? "" : flat([c, ...place], [s.channels, ...s.sizes]);
-    return { role: zero ? "zero" : "input", key, zero, text: zero ? "0" : "", label: zero ? "a zero" : `input channel ${c} at ${place.join(",")}` };
+    return { role: zero ? "zero" : "input", key, zero, text: zero && s.function !== "max" ? "0" : "", label: zero ? "padding or a zero" : `input channel ${c} at ${place.join(",")}` };
   }))).flat();
   const outs = times(shownOut, (o) => result.leads.map((lead) => sheet(`channel ${o}${name(lead)}`, result.high, result.wide, (y, x) => {
     const at = result.at(lead, y, x);
@@ -166,7 +166,7 @@ function drawWindow(s) {
 function drawTable() {
   const maps = data.inputs.map((input, n) => {
     const part = slices(input.sizes);
-    return map(input.name, times(Math.min(input.channels, data.sheets), (c) => part.leads.map((lead) => sheet(`channel ${c}`, part.high, part.wide, (y, x) => {
+    return map(input.name, times(Math.min(input.channels, data.sheets), (c) => part.leads.map((lead) => sheet(input.title || `channel ${c}`, part.high, part.wide, (y, x) => {
       const at = part.at(lead, y, x);
       return { role: "input", key: `${n}:${flat([c, ...at], [input.channels, ...input.sizes])}`, label: `${input.name} channel ${c} at ${at.join(",")}` };
     }))).flat());
@@ -239,6 +239,7 @@ function paint(cell, tap, letter) {
 
 function coveredZeros(key) {
   const { s, l } = state, sizes = [l.out, ...l.sizes], at = [];
+  if (s.function === "max") return new Map();   // a maximum never takes padding
   let rest = key;
   for (const size of [...sizes].reverse()) { at.unshift(rest % size); rest = Math.floor(rest / size); }
   const under = new Map(l.under(at.slice(1)).map(([cells, tap]) => [cells.join(), tap])), found = new Map();

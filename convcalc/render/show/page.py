@@ -87,6 +87,7 @@ def _table(scene: Scene) -> dict[str, Any]:
     graphs: list[str] = []
     reads: dict[str, list[list[list[int]]]] = {}
     outputs = []
+    words = " by ".join(scene.words[-2:])
     for number, value in enumerate(scene.outputs):
         shape = scene.shape(value)
         groups = scene.alike(number)
@@ -95,7 +96,7 @@ def _table(scene: Scene) -> dict[str, Any]:
                 "name": scene.subject.names.get(value.index, "output"),
                 "channels": shape[0],
                 "sizes": list(shape[1:]),
-                "channels_shown": [[channels[0], _title(channels)] for channels in groups[:SHEETS]],
+                "channels_shown": [[each[0], words or _title(each)] for each in groups[:SHEETS]],
             }
         )
         positions = prod(shape[1:])
@@ -107,7 +108,7 @@ def _table(scene: Scene) -> dict[str, Any]:
             ]
             reads[f"{number}:{element}"] = by_source
     inputs = [
-        {"name": name, "channels": scene.shape(value)[0], "sizes": list(scene.shape(value)[1:])}
+        {"name": name, "channels": scene.shape(value)[0], "sizes": list(scene.shape(value)[1:]), "title": words}
         for name, value in zip(scene.subject.input_names, scene.inputs, strict=True)
     ]
     base = _variant(scene.subject, graphs)

@@ -99,6 +99,7 @@ def drawing(frame: Frame) -> Drawing:
             dots += [
                 Dot(left + SIDE * (x + 0.5), y + LINE + SIDE * (down + 0.5), TAPS[tap % len(TAPS)])
                 for down, x, tap in panel.points
+                if -0.5 <= down <= len(panel.rows) - 0.5 and -0.5 <= x <= len(panel.rows[0]) - 0.5
             ]
             y += LINE + SIDE * len(panel.rows) + 10
             wide = max(wide, SIDE * max(map(len, panel.rows), default=0), int(LETTER * len(panel.title)) + 4)
