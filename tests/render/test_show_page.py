@@ -212,3 +212,13 @@ def test_lines_are_counted_as_checkerboard_counts(
     run(["checkerboard", "conv_transpose1d", *words, "-i", "1x8", "c=1", "-f", "json"])
     (axis,) = json.loads(capsys.readouterr().out)["forward"]["axes"]
     assert tab.locator("#lines").get_attribute("data-counts") == " ".join(map(str, axis["counts"]))
+
+
+@needs_browser
+def test_the_maps_of_a_block_follow_its_arguments(open_page: Any) -> None:
+    tab = open_page("ghost", "k=3", "c=4", "-i", "4x7x7")
+    for kernel, reads in ((1, 9), (3, 25)):  # a cheap 3x3 on top of the primary one: 3x3, then 5x5 in the middle
+        tab.locator("select[name=kernel_size]").select_option(str(kernel))
+        tab.locator(".cell[data-role=output][data-key='0:122']").hover()  # channel 2 at 3,3
+        lit = tab.locator(".cell.lit[data-role=input]").count()
+        assert lit == 4 * reads

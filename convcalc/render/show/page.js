@@ -128,6 +128,7 @@ function slices(sizes) {
   return { leads: every(sizes.slice(0, -2)), high, wide, at: (lead, y, x) => sizes.length > 1 ? [...lead, y, x] : sizes.length ? [x] : [] };
 }
 
+let table = null;      // the maps of a block, as they are drawn now
 let state = null;      // {settings, layer} of a window
 let kept = false;      // a click keeps what is lit
 
@@ -163,15 +164,16 @@ function drawWindow(s) {
   light({ role: "output", key: flat(l.sizes.map((size) => Math.floor(size / 2)), l.sizes) });
 }
 
-function drawTable() {
-  const maps = data.inputs.map((input, n) => {
+function drawTable(view) {
+  table = view;
+  const maps = view.inputs.map((input, n) => {
     const part = slices(input.sizes);
     return map(input.name, times(Math.min(input.channels, data.sheets), (c) => part.leads.map((lead) => sheet(input.title || `channel ${c}`, part.high, part.wide, (y, x) => {
       const at = part.at(lead, y, x);
       return { role: "input", key: `${n}:${flat([c, ...at], [input.channels, ...input.sizes])}`, label: `${input.name} channel ${c} at ${at.join(",")}` };
     }))).flat());
   });
-  const outs = data.outputs.map((output, n) => {
+  const outs = view.outputs.map((output, n) => {
     const part = slices(output.sizes);
     return map(output.name, output.channels_shown.map(([c, title]) => part.leads.map((lead) => sheet(title, part.high, part.wide, (y, x) => {
       const at = part.at(lead, y, x);
@@ -179,9 +181,9 @@ function drawTable() {
     }))).flat());
   });
   $("maps").replaceChildren(...maps, ...outs);
-  const first = data.outputs[0];
+  const first = view.outputs[0];
   const middle = `0:${first.channels_shown[0][0] * product(first.sizes) + flat(first.sizes.map((size) => Math.floor(size / 2)), first.sizes)}`;
-  light({ role: "output", key: middle in data.reads ? middle : Object.keys(data.reads)[0] });
+  light({ role: "output", key: middle in view.reads ? middle : Object.keys(view.reads)[0] });
 }
 
 const runs = (list) => list.flatMap(([start, count]) => times(count, (n) => start + n));
@@ -199,7 +201,7 @@ function pairs(role, key) {
     return found;
   }
   const found = [];
-  for (const [output, sources] of Object.entries(data.reads)) {
+  for (const [output, sources] of Object.entries(table.reads)) {
     if (role === "output" && output !== key) continue;
     sources.forEach((list, n) => { for (const element of runs(list)) if (role === "output" || key === `${n}:${element}`) found.push([output, `${n}:${element}`, null, null]); });
   }
@@ -385,6 +387,7 @@ function variants() {
 function showVariant(variant) {
   $("refusal").textContent = variant.error || "";
   if (variant.error) return;
+  if (variant.maps) drawTable(data.maps[variant.maps - 1]);
   $("formulas").replaceChildren(...Object.entries(variant.numbers).flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
   if (variant.graph) { $("graph").innerHTML = data.graphs[variant.graph - 1]; $("graph-part").hidden = false; }
 }
@@ -414,6 +417,6 @@ document.addEventListener("keydown", (event) => {
 });
 
 if (data.mode === "window") { sliders(data.settings); drawWindow(data.settings); }
-else { drawTable(); variants(); showVariant(data.base); }
+else { variants(); showVariant(data.base); }
 if (data.mode === "window" && data.graphs.length) { $("graph").innerHTML = data.graphs[0]; }
 window.convcalc = { layer, refusal, settingsOf, outputs };

@@ -7,11 +7,12 @@ from html import escape
 from importlib.resources import files
 from math import prod
 from string import Template
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convcalc.analyses.counts.macs import macs
 from convcalc.analyses.counts.params import params
 from convcalc.analyses.steps import steps
+from convcalc.analyses.wiring.scene import Scene
 from convcalc.errors import ConvcalcError
 from convcalc.literature import literature
 from convcalc.render.maths import equation_html
@@ -23,7 +24,6 @@ from convcalc.spec.assemble import assemble
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from convcalc.analyses.wiring.scene import Scene
     from convcalc.analyses.wiring.walk import Walk
     from convcalc.subject import Subject
 
@@ -31,6 +31,8 @@ SHEETS: Final = 4
 """Channels that are drawn of each map."""
 MAX_UNITS: Final = 400
 """Outputs whose reads are written into a page of a block."""
+MAX_MAPS: Final = 100_000
+"""Characters of maps after which a page takes no more of them."""
 MAX_RUNS: Final = 3
 """Runs of channels that a title names."""
 MAX_CHOICES: Final = 5
@@ -82,46 +84,52 @@ def _window(scene: Scene, walk: Walk) -> dict[str, Any]:
     return {"mode": "window", "settings": settings}
 
 
+class _Drawings(NamedTuple):
+    """Graphs and maps that the variants of a block share: each is written into a page once."""
+
+    graphs: list[str]
+    maps: list[dict[str, Any]]
+
+
 def _table(scene: Scene) -> dict[str, Any]:
-    graph = scene.subject.graph
-    graphs: list[str] = []
+    drawings = _Drawings([], [])
+    return {
+        "mode": "table",
+        "base": _variant(scene.subject, drawings),
+        "arguments": _arguments(scene.subject, drawings),
+        "graphs": drawings.graphs,
+        "maps": drawings.maps,
+    }
+
+
+def _maps(scene: Scene) -> dict[str, Any]:
+    """The inputs and outputs of a scene, and what each output that is drawn reads, as runs of elements."""
     reads: dict[str, list[list[list[int]]]] = {}
     outputs = []
     words = " by ".join(scene.words[-2:])
     for number, value in enumerate(scene.outputs):
         shape = scene.shape(value)
-        groups = scene.alike(number)
+        groups = scene.alike(number)[:SHEETS]
         outputs.append(
             {
                 "name": scene.subject.names.get(value.index, "output"),
                 "channels": shape[0],
                 "sizes": list(shape[1:]),
-                "channels_shown": [[each[0], words or _title(each)] for each in groups[:SHEETS]],
+                "channels_shown": [[each[0], words or _title(each)] for each in groups],
             }
         )
         positions = prod(shape[1:])
-        elements = [channels[0] * positions + at for channels in groups[:SHEETS] for at in range(positions)][:MAX_UNITS]
+        elements = [channels[0] * positions + at for channels in groups for at in range(positions)][:MAX_UNITS]
         for element, found in zip(elements, scene.reads(number, elements), strict=True):
-            by_source = [
+            reads[f"{number}:{element}"] = [
                 list(_runs(sorted(read.element for read in found if read.source == source)))
                 for source in range(len(scene.inputs))
             ]
-            reads[f"{number}:{element}"] = by_source
     inputs = [
         {"name": name, "channels": scene.shape(value)[0], "sizes": list(scene.shape(value)[1:]), "title": words}
         for name, value in zip(scene.subject.input_names, scene.inputs, strict=True)
     ]
-    base = _variant(scene.subject, graphs)
-    return {
-        "mode": "table",
-        "inputs": inputs,
-        "outputs": outputs,
-        "reads": reads,
-        "base": base,
-        "arguments": _arguments(scene.subject, graphs),
-        "graphs": graphs,
-        "nodes": len(graph.nodes),
-    }
+    return {"inputs": inputs, "outputs": outputs, "reads": reads}
 
 
 def _title(channels: Sequence[int]) -> str:
@@ -141,12 +149,12 @@ def _runs(elements: Sequence[int]) -> Iterator[list[int]]:
             start = end
 
 
-def _variant(subject: Subject, graphs: list[str]) -> dict[str, Any]:
-    """The numbers of a stack, and the number of its graph among those that are written down once."""
+def _variant(subject: Subject, drawings: _Drawings) -> dict[str, Any]:
+    """The numbers of a stack, and where its graph and its maps lie among those that are written down once.
+
+    Maps are left out (0) once a page holds as much of them as it should.
+    """
     graph = subject.graph
-    drawing = block_svg(boxes(graph, steps(graph)), "what each step reads", styled=False)
-    if drawing not in graphs:
-        graphs.append(drawing)
     sums = params(graph)
     numbers = {
         "input": " and ".join(show(value.shape[1:]) for value in graph.inputs),
@@ -154,10 +162,19 @@ def _variant(subject: Subject, graphs: list[str]) -> dict[str, Any]:
         "params": f"{sums.total:,} = {sums.weights:,} weights + {sums.biases:,} biases + {sums.norm:,} of norms",
         "MACs": f"{macs(graph):,}",
     }
-    return {"numbers": numbers, "graph": graphs.index(drawing) + 1}
+    drawing = block_svg(boxes(graph, steps(graph)), "what each step reads", styled=False)
+    if drawing not in drawings.graphs:
+        drawings.graphs.append(drawing)
+    maps = 0
+    if not drawings.maps or len(json.dumps(drawings.maps)) < MAX_MAPS:
+        made = _maps(Scene(subject))
+        if made not in drawings.maps:
+            drawings.maps.append(made)
+        maps = drawings.maps.index(made) + 1
+    return {"numbers": numbers, "graph": drawings.graphs.index(drawing) + 1, "maps": maps}
 
 
-def _arguments(subject: Subject, graphs: list[str]) -> dict[str, Any]:
+def _arguments(subject: Subject, drawings: _Drawings) -> dict[str, Any]:
     """Whole-number arguments of a single layer with some values, and what the layer is with each."""
     layers = subject.block.layers
     if len(layers) != 1 or subject.on is not None:
@@ -172,7 +189,7 @@ def _arguments(subject: Subject, graphs: list[str]) -> dict[str, Any]:
         for choice in argument.choices or _choices(value):
             changed = subject.block._replace(layers=(layer._replace(arguments={**layer.arguments, name: choice}),))
             try:
-                options[str(choice)] = _variant(assemble(changed), graphs)
+                options[str(choice)] = _variant(assemble(changed), drawings)
             except ConvcalcError as error:
                 options[str(choice)] = {"error": str(error)}
         if sum("error" not in option for option in options.values()) > 1:
