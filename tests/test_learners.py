@@ -30,6 +30,7 @@ Hybrid Dilated Convolution|ASPP|global average pooling|GConv|PGC|DWC|DWConv|PWC|
 ANSWERS = [
     ("G3", 'hdc-check "[1, 2, 5]"', 0, "no holes, all 17 positions are read"),
     ("G4", "hdc-check 1,2,5", 0, "M_i = max(M_(i+1) - 2 r_i, 2 r_i - M_(i+1), r_i), and M_n = r_n"),
+    ("G4", "lint --rule CC101", 0, "M_i = max(M_(i+1) - 2 r_i, 2 r_i - M_(i+1), r_i)"),
     ("G4", "explain hdc", 0, "there is no k in the recurrence"),
     ("G5", "explain gridding", 0, "convcalc hdc-check 2,2,2"),
     ("G5", 'explain "receptive field"', 0, "j_l = s_l j_(l-1)"),

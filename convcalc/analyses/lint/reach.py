@@ -16,7 +16,8 @@ def gridding(facts: Facts) -> Findings:
     """Stacked dilated convolutions that leave holes.
 
     Some inputs inside the receptive field reach the output by no way at all: neighbouring outputs then see disjoint
-    inputs, and fine structure is lost. Judged exactly per group (see hdc-check); branches side by side are not a
+    inputs, and fine structure is lost. Judged exactly per group (see hdc-check), not by the paper's rule of thumb
+    M_i = max(M_(i+1) - 2 r_i, 2 r_i - M_(i+1), r_i) with M_2 <= k (explain gridding); branches side by side are not a
     stack and are not judged. Source: Wang et al., arXiv:1702.08502.
     """
     for group in groups(facts.graph):
