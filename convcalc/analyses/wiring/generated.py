@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Any
 
-import numpy
-
 from convcalc import ops
-from convcalc.analyses.wiring.wires import followed, read_by, wires
+from convcalc.analyses.wiring.wires import element_marks, followed, read_by, wires
 
 if TYPE_CHECKING:
     from convcalc.analyses.wiring.scene import Scene
@@ -26,9 +23,7 @@ def kernel_reads(scene: Scene, output: int, element: int) -> Any:
         return None
     node, operand = made
     value = scene.outputs[output]
-    marks = numpy.zeros((1, prod(value.shape)), bool)
-    marks[0, element] = True
-    at_node = followed(graph, value, marks.reshape(1, *value.shape)).get(node.output.index)
+    at_node = followed(graph, value, element_marks(value, [element])).get(node.output.index)
     if at_node is None:
         return None
     carried = [True] * len(node.inputs)

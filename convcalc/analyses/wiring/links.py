@@ -81,6 +81,13 @@ def _name(op: ops.Op) -> str:
     return op.function.replace("_", " ") if isinstance(op, ops.Elementwise) else type(op).__name__.lower()
 
 
+def is_added(node: Node, number: int) -> bool:
+    """Return whether an operand is a bias where it is stored: what it adds is no part of the matrix."""
+    if isinstance(node.op, ops.CONVOLUTIONS):
+        return number == 2
+    return isinstance(node.op, ops.Elementwise) and bool(node.op.about.terms)
+
+
 def place(index: Sequence[int], sizes: Sequence[int]) -> int:
     """Return where an element lies in the flattened tensor."""
     flat = 0

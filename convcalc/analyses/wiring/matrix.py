@@ -15,7 +15,7 @@ from math import prod
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from convcalc import ops
-from convcalc.analyses.wiring.links import links
+from convcalc.analyses.wiring.links import is_added, links
 from convcalc.errors import LimitError, ShapeError
 from convcalc.folding import folded
 from convcalc.graph import Graph
@@ -132,17 +132,10 @@ def weight_starts(graph: Graph) -> tuple[dict[int, int], int]:
     for node in graph.nodes:
         for number, value in enumerate(node.inputs):
             stored = isinstance(graph.nodes[value.index].op, ops.STORED)
-            if stored and value.index not in starts and not _is_added(node, number):
+            if stored and value.index not in starts and not is_added(node, number):
                 starts[value.index] = total
                 total += prod(value.shape)
     return starts, total
-
-
-def _is_added(node: Node, number: int) -> bool:
-    """Whether an operand is a bias: what it adds is no part of the matrix."""
-    if isinstance(node.op, ops.CONVOLUTIONS):
-        return number == 2
-    return isinstance(node.op, ops.Elementwise) and bool(node.op.about.terms)
 
 
 def _entries(graph: Graph, starts: dict[int, int]) -> tuple[Entry, ...]:

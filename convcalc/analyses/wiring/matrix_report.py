@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from convcalc import ops
 from convcalc.analyses.counts.stack_layers import shapes_json
+from convcalc.analyses.wiring.links import is_added
 from convcalc.analyses.wiring.matrix import Entry, Matrix, matrix, window_step
 from convcalc.documents import plain
 from convcalc.subject import Subject
@@ -70,14 +71,10 @@ def _has_bias(graph: Graph) -> bool:
     """Whether something stored is added to what the matrix gives."""
     depends = graph.dependent()
     return any(
-        (isinstance(node.op, ops.CONVOLUTIONS) and len(node.inputs) > 2)
-        or (
-            isinstance(node.op, ops.Elementwise)
-            and bool(node.op.about.terms)
-            and node.output.index in depends
-            and any(value.index not in depends for value in node.inputs)
-        )
+        value.index not in depends and is_added(node, number)
         for node in graph.nodes
+        if node.output.index in depends
+        for number, value in enumerate(node.inputs)
     )
 
 

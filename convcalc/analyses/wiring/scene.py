@@ -12,7 +12,7 @@ import numpy
 from convcalc import ops
 from convcalc.analyses.wiring.links import place
 from convcalc.analyses.wiring.walk import Read, Walk, walk_of
-from convcalc.analyses.wiring.wires import followed, wires
+from convcalc.analyses.wiring.wires import element_marks, followed, wires
 from convcalc.errors import ShapeError
 from convcalc.sizes import known
 from convcalc.subject import Subject
@@ -100,9 +100,7 @@ class Scene:
         if self.walk is not None:
             indices = [numpy.unravel_index(element, shape) for element in elements]
             return [self.walk.reads(int(at[0]), tuple(map(int, at[1:]))) for at in indices]
-        marks = numpy.zeros((len(elements), prod(value.shape)), bool)
-        marks[range(len(elements)), elements] = True
-        arrived = wires(self.subject.graph, value, marks.reshape(-1, *value.shape))
+        arrived = wires(self.subject.graph, value, element_marks(value, elements))
         found: list[list[Read]] = [[] for _ in elements]
         for source, each in enumerate(self.inputs):
             if each.index in arrived:
@@ -125,9 +123,7 @@ class Scene:
         value = self.outputs[output]
         if len(lasts) < 2:
             return []
-        marks = numpy.zeros((1, prod(value.shape)), bool)
-        marks[0, element] = True
-        arrived = followed(graph, value, marks.reshape(1, *value.shape))
+        arrived = followed(graph, value, element_marks(value, [element]))
         return [
             Between(f"{path[0]}: {texts.get(path, '')}", arrived[each.index][0].reshape(self.shape(each)))
             for path, each in lasts.items()

@@ -9,7 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from convcalc import ops
-from convcalc.analyses.wiring.links import place
+from convcalc.analyses.wiring.links import is_added, place
 from convcalc.folding import folded
 from convcalc.graph import Graph
 
@@ -168,5 +168,5 @@ def walk_of(graph: Graph) -> Walk | None:
 
 
 def _adds_bias(node: Node, depends: set[int]) -> bool:
-    stored = [value for value in node.inputs if value.index not in depends]
-    return isinstance(node.op, ops.Elementwise) and bool(node.op.about.terms) and len(stored) == 1
+    stored = [number for number, value in enumerate(node.inputs) if value.index not in depends]
+    return isinstance(node.op, ops.Elementwise) and len(stored) == 1 and is_added(node, stored[0])

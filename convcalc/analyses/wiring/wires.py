@@ -6,6 +6,7 @@ from the value to the inputs. Every step but a few is a product over axes: a mat
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy
@@ -33,7 +34,8 @@ def wires(graph: Graph, value: Value, marks: Marks) -> dict[int, Marks]:
     Places that come from the data are followed where they are nominal: the taps of a deformable convolution at zero
     offsets. Raises LimitError where the marks of a step are too many to hold.
     """
-    return {index: found for index, found in followed(graph, value, marks).items() if index in _inputs(graph)}
+    arrived = followed(graph, value, marks)
+    return {each.index: arrived[each.index] for each in graph.inputs if each.index in arrived}
 
 
 def followed(graph: Graph, value: Value, marks: Marks) -> dict[int, Marks]:
@@ -57,6 +59,13 @@ def channel_wires(graph: Graph, value: Value) -> dict[int, Any]:
     return {index: channels_marked(each) for index, each in wires(graph, value, channel_marks(value)).items()}
 
 
+def element_marks(value: Value, elements: Sequence[int]) -> Marks:
+    """Return a question for each of some elements of a value, numbered through it, which marks that element alone."""
+    marks = numpy.zeros((len(elements), prod(value.shape)), bool)
+    marks[range(len(elements)), elements] = True
+    return marks.reshape(-1, *value.shape)
+
+
 def channel_marks(value: Value) -> Marks:
     """Return a question for each channel of a value, which marks all of its positions."""
     axis = min(len(value.shape) - 1, 1)
@@ -69,10 +78,6 @@ def channels_marked(marks: Marks) -> Any:
     """Return marks (questions, batch, channels, ...) as questions by channels, the other axes taken together."""
     channel = 2 if marks.ndim > 2 else 1
     return marks.any(axis=tuple(axis for axis in range(1, marks.ndim) if axis != channel))
-
-
-def _inputs(graph: Graph) -> set[int]:
-    return {value.index for value in graph.inputs}
 
 
 def _check(marks: Marks) -> None:

@@ -156,7 +156,7 @@ function drawWindow(s) {
     });
   }
   const more = (shown, all) => shown < all ? ` (${shown} of ${all} channels)` : "";
-  const taken = s.transposed ? "the input, stretched and padded" : "the input" + (product(canvas.leads.map(() => 1)) && l.planes.some((p, a) => p.length > s.sizes[a]) ? ", padded" : "");
+  const taken = s.transposed ? "the input, stretched and padded" : "the input" + (l.planes.some((p, a) => p.length > s.sizes[a]) ? ", padded" : "");
   $("maps").replaceChildren(map(taken + more(shownIn, s.channels), inputs), map(s.function ? "the window" : "weights", taps), map("the output" + more(shownOut, l.out), outs));
   formulas(s, l);
   lines(s, l);
@@ -275,7 +275,7 @@ function sentence(role, key, found) {
 function formulas(s, l) {
   const rank = s.sizes.length, axes = ["D", "H", "W"].slice(-rank), per = (list) => new Set(list).size === 1 ? String(list[0]) : list.join("x");
   const rows = axes.map((axis, a) => {
-    const [n, k, st, d, p, q] = [s.sizes[a], s.kernel[a], s.stride[a], s.dilation[a], s.before[a] + s.after[a], 0];
+    const [n, k, st, d, p] = [s.sizes[a], s.kernel[a], s.stride[a], s.dilation[a], s.before[a] + s.after[a]];
     return [`${axis}_out`, s.transposed
       ? `(n - 1) s - 2 p + d (k - 1) + 1 + output_padding = (${n} - 1)*${st} - ${p} + ${d}*(${k} - 1) + 1 + ${s.output_padding[a]} = ${l.sizes[a]}`
       : `${s.ceil ? "ceil" : "floor"}((n + 2 p - d (k - 1) - 1)/s) + 1 = ${s.ceil ? "ceil" : "floor"}((${n} + ${p} - ${d}*(${k} - 1) - 1)/${st}) + 1 = ${l.sizes[a]}`];
